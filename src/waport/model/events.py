@@ -1,0 +1,106 @@
+"""Domain events: what happened to an account, before anybody decides how to tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..wire import Jid
+from .message import Ack, Message
+
+
+@dataclass(frozen=True, slots=True)
+class QrReady:
+    """A QR code to show; it replaces the one before."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairingCodeReady:
+    """A code to type on the phone, 8 characters without a dash."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The server accepted the login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The account can be used. `jid` is the own account, bare, by phone number."""
+
+    jid: Jid
+    push_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthFailure:
+    """Linking or logging in was refused."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The session's state in WhatsApp's words (`CONNECTED`, `OPENING`, `UNPAIRED`, ...)."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The link is gone for good or for long.
+
+    `reason` is one of logged_out, connection_lost, connection_replaced, banned, client_outdated.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsSaved:
+    """The account's credentials were stored for the first time after linking."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAdded:
+    """A message entered a chat: received, or written by this account on any device."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUndecryptable:
+    """A message that can't be read yet; its author was asked to send it again."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class AckChanged:
+    """A message's ack rose, or sending it failed.
+
+    `participant` is whose receipt it was, in groups.
+    """
+
+    message: Message
+    ack: Ack
+    participant: Jid | None = None
+
+
+DomainEvent = (
+    QrReady
+    | PairingCodeReady
+    | Authenticated
+    | Ready
+    | AuthFailure
+    | StateChanged
+    | Disconnected
+    | CredentialsSaved
+    | MessageAdded
+    | MessageUndecryptable
+    | AckChanged
+)
+"""Every event that a client reports."""

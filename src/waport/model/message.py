@@ -1,0 +1,86 @@
+"""Messages as every upper room speaks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+
+from ..proto import pb
+from ..wire import Jid
+
+
+class Ack(IntEnum):
+    """How far a message has come; it only ever rises (docs/protocol/messages.md, "Receipts")."""
+
+    ERROR = -1
+    PENDING = 0
+    SERVER = 1
+    DELIVERED = 2
+    READ = 3
+    PLAYED = 4
+
+
+class MessageKind(StrEnum):
+    """What a stored message is. `CIPHERTEXT` is a placeholder for one that can't be read yet."""
+
+    TEXT = "text"
+    OTHER = "other"
+    CIPHERTEXT = "ciphertext"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """What names a message.
+
+    Attributes:
+        chat: the chat, bare, by phone number where that is known.
+        id: the stanza id.
+        from_me: written by this account, on whatever device.
+        sender: the author, bare; in a private chat the chat itself or the own account.
+    """
+
+    chat: Jid
+    id: str
+    from_me: bool
+    sender: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a chat, as it is stored.
+
+    Attributes:
+        key: chat, id and author.
+        timestamp: Unix seconds, the server's where it gave one.
+        content: the serialized, unwrapped `pb.Message`; empty for a placeholder.
+        kind: what it is.
+        push_name: the name that the author had when writing; empty when unknown.
+        ack: how far it has come (own messages), or how it was answered (others').
+        seq: its place in the store, rising; 0 before it is stored.
+        pending: an own message that the server has not acknowledged in time.
+    """
+
+    key: MessageKey
+    timestamp: int
+    content: bytes
+    kind: MessageKind
+    push_name: str = ""
+    ack: Ack = Ack.PENDING
+    seq: int = 0
+    pending: bool = False
+
+    def proto(self) -> pb.Message:
+        """The content as a protobuf; bytes that don't parse give an empty one."""
+        message = pb.Message()
+        message.MergeFromString(self.content)
+        return message
+
+    @property
+    def text(self) -> str:
+        """The text of a text message, else empty."""
+        message = self.proto()
+        return message.conversation or message.extendedTextMessage.text
+
+    def with_ack(self, ack: Ack) -> Message:
+        """The same message with another ack."""
+        return replace(self, ack=ack)
