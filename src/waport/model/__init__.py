@@ -1,5 +1,7 @@
 """Frozen values that every upper room speaks."""
 
+from .chat import Chat
+from .contact import Contact
 from .device import Credentials, DeviceList, LinkState
 from .events import (
     AckChanged,
@@ -16,12 +18,17 @@ from .events import (
     StateChanged,
 )
 from .message import Ack, Message, MessageKey, MessageKind
+from .session import TRANSITIONS, WA_WORDS, SessionState, Step
 
 __all__ = [
+    "TRANSITIONS",
+    "WA_WORDS",
     "Ack",
     "AckChanged",
     "AuthFailure",
     "Authenticated",
+    "Chat",
+    "Contact",
     "Credentials",
     "CredentialsSaved",
     "DeviceList",
@@ -36,5 +43,7 @@ __all__ = [
     "PairingCodeReady",
     "QrReady",
     "Ready",
+    "SessionState",
     "StateChanged",
+    "Step",
 ]

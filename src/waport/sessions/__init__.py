@@ -1,0 +1,8 @@
+"""The accounts that this server runs."""
+
+from ..model import SessionState
+from .folders import SESSION_ID, SessionFolders
+from .manager import SessionManager
+from .session import Session
+
+__all__ = ["SESSION_ID", "Session", "SessionFolders", "SessionManager", "SessionState"]

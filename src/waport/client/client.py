@@ -1,0 +1,194 @@
+"""One linked device: composes the parts, holds no protocol logic."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ..errors import ConnectionClosed, WhatsAppError
+from ..model import SessionState
+from ..stanza.login import RemoveCompanion
+from ..store import Database
+from ..wire import Jid, Node
+from .background import Background
+from .config import ClientConfig
+from .devices import Devices
+from .dispatch import Dispatcher
+from .features.messages import Messages
+from .handlers.message import handle_message
+from .handlers.notification import notification_handler
+from .handlers.receipt import receipt_handler
+from .handlers.stream import StreamHandlers
+from .link import Link
+from .linking import Linking
+from .login import Login
+from .offline import OfflineQueue
+from .policy import Cause, Close
+from .prekeys import PreKeys
+from .queries import Queries
+from .reporter import Reporter
+from .retries import Retries
+from .runner import Runner
+from .version import VersionSource
+from .work import EventSink
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """An account's linked device.
+
+    Args:
+        database: where everything is kept.
+        session_id: the account's name in it.
+        config: where and how to connect.
+        sink: gets the domain events.
+        versions: names the client version to claim.
+        on_state: called on the event loop after every change of state.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        config: ClientConfig,
+        sink: EventSink,
+        versions: VersionSource,
+        *,
+        on_state: Callable[[SessionState], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = Queries(config.query_timeout_s)
+        background = Background()
+        self._reporter = Reporter(database, session_id, sink)
+        devices = Devices(database, session_id, self._queries)
+        pre_keys = PreKeys(database, session_id, self._queries)
+        self.messages = Messages(database, session_id, config, self._queries, devices, sink)
+        self.linking = Linking(
+            database,
+            session_id,
+            config,
+            self._queries,
+            background,
+            sink,
+            report=self._reporter.report,
+            changed=lambda: self._runner.on_linking_changed(),
+        )
+        offline = OfflineQueue()
+        stream = StreamHandlers(
+            database,
+            session_id,
+            self._queries,
+            self.linking,
+            offline,
+            background,
+            on_success=lambda link, node: self._runner.on_success(link, node),
+        )
+        self._dispatcher = Dispatcher(
+            database,
+            session_id,
+            self._queries,
+            sink,
+            background,
+            work_handlers={
+                "message": handle_message,
+                "receipt": receipt_handler(Retries(database, session_id, self._queries, devices)),
+                "notification": notification_handler(pre_keys),
+            },
+            loop_handlers={
+                "success": stream.success,
+                "failure": stream.failure,
+                "stream:error": stream.stream_error,
+                "xmlstreamend": stream.stream_end,
+                "iq": stream.iq,
+                "ib": stream.ib,
+                "error": stream.error,
+                "notification": partial(_notification, self.linking, self._submit),
+            },
+        )
+        login = Login(
+            database, session_id, self._queries, self._dispatcher, pre_keys, self.messages
+        )
+        self._dispatcher.announce = login.announce
+        self._runner = Runner(
+            database,
+            session_id,
+            config,
+            sink,
+            versions,
+            queries=self._queries,
+            dispatcher=self._dispatcher,
+            linking=self.linking,
+            login=login,
+            offline=offline,
+            background=background,
+            reporter=self._reporter,
+            on_state=on_state,
+            on_link_down=self.messages.pause,
+        )
+
+    async def _submit(self, link: Link, node: Node) -> None:
+        await self._dispatcher.submit(link, node)
+
+    @property
+    def state(self) -> SessionState:
+        """Where this client stands now."""
+        return self._runner.state
+
+    @property
+    def own_jid(self) -> Jid:
+        """The own account, bare, by phone number.
+
+        Raises:
+            ConnectionClosed: not linked yet.
+        """
+        if self._reporter.own is None:
+            raise ConnectionClosed("not linked")
+        return self._reporter.own
+
+    async def run(self) -> Close:
+        """Connect and stay connected; returns when that is over for good.
+
+        Raises:
+            StoreError: the stored credentials can't be read.
+        """
+        return await self._runner.run()
+
+    def stop(self) -> None:
+        """Make `run` return soon; what is linked stays linked."""
+        self._runner.stop()
+
+    async def logout(self, *, silent: bool = False) -> None:
+        """Unlink this device from the account; `run` returns after it.
+
+        Args:
+            silent: no `disconnected` event is told; the caller tells it, or not.
+
+        Raises:
+            QueryError, QueryTimeout, ConnectionClosed: the server did not confirm; the link and
+                the credentials stay.
+        """
+        credentials = await self._database.read(self._session_id, lambda store: store.devices.get())
+        if credentials is None or credentials.pn is None:
+            raise ConnectionClosed("not linked")
+        self._runner.silent = silent
+        try:
+            await self._queries.run(RemoveCompanion(credentials.pn))
+        except WhatsAppError:
+            self._runner.silent = False
+            raise
+        # The server may say so too; the first reason counts, so it is told once.
+        self._runner.close(Close(Cause.LOGGED_OUT, "logged out"))
+
+
+async def _notification(
+    linking: Linking,
+    submit: Callable[[Link, Node], Awaitable[None]],
+    link: Link,
+    node: Node,
+) -> None:
+    """Linking may need a notification at once; all others change stored state."""
+    if not await linking.on_notification(link, node):
+        await submit(link, node)

@@ -1,0 +1,55 @@
+"""What a client needs to know beyond its account; the upper rooms fill it from the settings."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+
+from ..noise import WHATSAPP_ROOT_KEY
+from ..pairing import ClientVersion, DeviceProfile
+
+WHATSAPP_URL = "wss://web.whatsapp.com/ws/chat"
+WHATSAPP_WEB = "https://web.whatsapp.com"
+ORIGIN = "https://web.whatsapp.com"
+USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/138.0.0.0 Safari/537.36"
+)
+"""What a browser on Linux sends; the web client is what we speak as."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Settings of one client.
+
+    Attributes:
+        websocket_url: where to connect to.
+        web_url: the site whose `sw.js` names the current client version.
+        noise_root_key: 32 bytes that the server's certificate chain must lead to.
+        tls: how TLS is checked; None means the system's authorities.
+        proxy: outbound proxy URL for the WebSocket, None for a direct connection.
+        version: pins the client version; None reads it from `web_url`.
+        profile: how the device presents itself on the phone.
+        connect_timeout_s: for the WebSocket to open.
+        query_timeout_s: for an answer to an IQ.
+        send_ack_timeout_s: how long a send waits for the server's ack before it answers pending.
+        backoff_base_s: the first delay before reconnecting; it doubles with each failure.
+        backoff_cap_s: the longest delay.
+        retries_before_lost: failed tries in a row before `connection_lost` is told; 0 is never.
+        ban_wait_cap_s: a temporary ban is waited out at most this long at a time.
+    """
+
+    websocket_url: str = WHATSAPP_URL
+    web_url: str = WHATSAPP_WEB
+    noise_root_key: bytes = field(default=WHATSAPP_ROOT_KEY, repr=False)
+    tls: ssl.SSLContext | None = None
+    proxy: str | None = field(default=None, repr=False)
+    version: ClientVersion | None = None
+    profile: DeviceProfile = field(default_factory=DeviceProfile)
+    connect_timeout_s: float = 20.0
+    query_timeout_s: float = 60.0
+    send_ack_timeout_s: float = 10.0
+    backoff_base_s: float = 3.0
+    backoff_cap_s: float = 300.0
+    retries_before_lost: int = 0
+    ban_wait_cap_s: float = 86_400.0

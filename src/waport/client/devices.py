@@ -1,0 +1,101 @@
+"""Asking the server for device lists and key bundles, and keeping what it says."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from ..errors import NotFound
+from ..model import DeviceList
+from ..stanza.prekeys import BundleAnswer, FetchBundles
+from ..stanza.usync import FetchDevices, UserDevices
+from ..store import Database, UnitOfWork
+from ..wire import Jid
+from .encryption import learn_mapping, signal_device
+from .queries import Queries
+
+log = logging.getLogger(__name__)
+
+BUNDLES_PER_QUERY = 100
+USERS_PER_QUERY = 100
+
+
+class Devices:
+    """Device lists and bundles of other people and of ourselves."""
+
+    def __init__(self, database: Database, session_id: str, queries: Queries) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+
+    async def fetch(self, users: Sequence[Jid]) -> None:
+        """Ask for the device lists of users and store them.
+
+        Raises:
+            NotFound: one of them has no account.
+            QueryError, QueryTimeout, ConnectionClosed: the question failed.
+        """
+        answers: list[UserDevices] = []
+        for start in range(0, len(users), USERS_PER_QUERY):
+            page = users[start : start + USERS_PER_QUERY]
+            answers += await self._queries.run(FetchDevices(page, self._queries.next_id()))
+        now = int(time.time())
+        await self._database.write(
+            self._session_id, lambda work: _store_answers(work, answers, now)
+        )
+        found = {answer.user for answer in answers if answer.exists}
+        for user in users:
+            if user.bare not in found:
+                raise NotFound(404, "no such account")
+
+    async def bundles(
+        self, devices: Sequence[Jid], *, identity_changed: bool = False
+    ) -> dict[Jid, BundleAnswer]:
+        """The key bundles of devices; a failed entry concerns that device only."""
+        answers: dict[Jid, BundleAnswer] = {}
+        for start in range(0, len(devices), BUNDLES_PER_QUERY):
+            page = devices[start : start + BUNDLES_PER_QUERY]
+            answers |= await self._queries.run(FetchBundles(page, identity_changed))
+        return answers
+
+
+def _store_answers(work: UnitOfWork, answers: Sequence[UserDevices], now: int) -> None:
+    for answer in answers:
+        pn = answer.user if answer.user.is_pn else None
+        if pn is not None and answer.lid is not None:
+            learn_mapping(work, pn, answer.lid)
+        if answer.devices is None:
+            if answer.exists:
+                log.warning("a device list was unusable; the one before is kept")
+            continue
+        old = work.addresses.devices(answer.user)
+        if old is not None and _is_replay(old, answer):
+            continue
+        if old is not None and _re_registered(old, answer):
+            for number in old.devices:
+                if number:
+                    forget_session(work, answer.user.with_device(number))
+        work.addresses.put_devices(
+            DeviceList(answer.user, answer.devices, answer.raw_id, answer.timestamp, now)
+        )
+
+
+def _is_replay(old: DeviceList, answer: UserDevices) -> bool:
+    """A signed list older than the one we hold is not believed."""
+    return (
+        answer.raw_id is not None
+        and answer.raw_id == old.raw_id
+        and answer.timestamp < old.timestamp
+    )
+
+
+def _re_registered(old: DeviceList, answer: UserDevices) -> bool:
+    return old.raw_id is not None and answer.raw_id is not None and old.raw_id != answer.raw_id
+
+
+def forget_session(work: UnitOfWork, device: Jid) -> None:
+    """A device is gone: its session is of no use any more."""
+    address = signal_device(work, device).signal_address
+    work.signal.delete_session(address)
+    work.signal.delete_identity(address)

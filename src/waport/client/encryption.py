@@ -1,0 +1,244 @@
+"""Load a Signal record, use it, save it: all in the caller's transaction.
+
+Nothing here commits, and nothing waits; a step that fails leaves the records as they were.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ..crypto import KeyPair
+from ..errors import CorruptRecord, CryptoError, DecryptError, DecryptFailure
+from ..model import Credentials
+from ..pairing import verify_device_identity
+from ..signal import (
+    Ciphertext,
+    LocalIdentity,
+    PreKeyBundle,
+    SessionRecord,
+    decrypt_message,
+    decrypt_pre_key_message,
+    encrypt,
+    pad,
+    pre_key_message_identity,
+    start_session,
+    unpad,
+)
+from ..stanza.message import Enc
+from ..stanza.prekeys import BundleAnswer, fingerprint
+from ..store import UnitOfWork
+from ..wire import Jid
+
+log = logging.getLogger(__name__)
+
+MAX_JUMP = 2000
+MAX_JUMP_OWN = 25_000
+"""How far a chain may leap; own devices may have been silent for long (docs/protocol/signal.md)."""
+
+_TRY_PN = frozenset(
+    (
+        DecryptFailure.NO_SESSION,
+        DecryptFailure.BAD_MAC,
+        DecryptFailure.INVALID_MESSAGE,
+        DecryptFailure.INVALID_KEY_ID,
+    )
+)
+
+
+def signal_device(store: UnitOfWork, device: Jid) -> Jid:
+    """The address under which a device's records are kept: its LID where that is known.
+
+    Source: docs/protocol/signal.md, "LID first".
+    """
+    if device.is_pn:
+        lid = store.addresses.lid_of(device.bare)
+        if lid is not None:
+            return lid.with_device(device.device)
+    return device
+
+
+def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
+    """Keep a PN-LID pair and move what was kept under the number to the hidden id."""
+    if not store.addresses.learn(pn, lid):
+        return False
+    store.signal.migrate_user(pn.signal_name, lid.signal_name)
+    store.messages.rename_chat(lid, pn)
+    store.chats.rename(lid, pn)
+    return True
+
+
+def load_session(store: UnitOfWork, address: str) -> SessionRecord | None:
+    """A stored record; one that can't be parsed is kept aside and counts as none."""
+    data = store.signal.session(address)
+    if data is None:
+        return None
+    try:
+        return SessionRecord.load(data)
+    except CorruptRecord:
+        log.error("a Signal session is corrupt; its bytes are kept aside")
+        store.signal.put_aside(address)
+        return None
+
+
+def has_session(store: UnitOfWork, device: Jid) -> bool:
+    """Whether a message to this device can be encrypted without its bundle."""
+    record = load_session(store, signal_device(store, device).signal_address)
+    return record is not None and record.is_usable
+
+
+def local_identity(credentials: Credentials) -> LocalIdentity:
+    """Our half of every session."""
+    return LocalIdentity(credentials.identity, credentials.registration_id)
+
+
+def check_bundle(store: UnitOfWork, device: Jid, answer: BundleAnswer) -> PreKeyBundle:
+    """A fetched bundle that may be used.
+
+    Raises:
+        CryptoError: there is none, or the device's identity does not verify.
+
+    Source: docs/protocol/signal.md, "Verification before use".
+    """
+    if answer.bundle is None:
+        raise CryptoError(f"no bundle (error {answer.error})")
+    if device.device and answer.device_identity is not None:
+        account_key = _account_key(store, device)
+        verify_device_identity(answer.device_identity, answer.bundle.identity, account_key)
+    return answer.bundle
+
+
+def _account_key(store: UnitOfWork, device: Jid) -> bytes | None:
+    """The identity key of the phone that a companion belongs to, if it is known."""
+    return store.signal.identity(signal_device(store, device.with_device(0)).signal_address)
+
+
+def install_bundle(
+    store: UnitOfWork, credentials: Credentials, device: Jid, bundle: PreKeyBundle
+) -> None:
+    """Begin a session with a device; an older one is archived inside the record.
+
+    Raises:
+        CryptoError: the bundle's signature is wrong, or a key is unusable.
+    """
+    address = signal_device(store, device).signal_address
+    record = start_session(local_identity(credentials), bundle, load_session(store, address))
+    store.signal.put_session(address, record.dump())
+    _keep_identity(store, address, bundle.identity)
+
+
+def encrypt_for(store: UnitOfWork, device: Jid, plaintext: bytes) -> Ciphertext:
+    """Encrypt a padded copy for one device and keep the advanced record.
+
+    Raises:
+        CryptoError: there is no session with it.
+    """
+    address = signal_device(store, device).signal_address
+    record = load_session(store, address)
+    if record is None:
+        raise CryptoError("no session")
+    record, ciphertext = encrypt(record, pad(plaintext))
+    store.signal.put_session(address, record.dump())
+    return ciphertext
+
+
+def decrypt_enc(
+    store: UnitOfWork,
+    credentials: Credentials,
+    sender: Jid,
+    enc: Enc,
+    *,
+    device_identity: bytes | None,
+    from_own: bool,
+) -> bytes:
+    """Decrypt a pairwise `<enc>` and keep the advanced record.
+
+    Args:
+        sender: the author's device.
+        device_identity: what the stanza brought beside a pkmsg.
+        from_own: the author is this account.
+
+    Raises:
+        DecryptError: with the reason; the records are unchanged, but for `CORRUPT_PLAINTEXT`,
+            where the message was read and the ratchet has moved.
+    """
+    device = signal_device(store, sender)
+    try:
+        padded = _decrypt(
+            store, credentials, device, enc, device_identity=device_identity, from_own=from_own
+        )
+    except DecryptError as exc:
+        if device == sender or exc.reason not in _TRY_PN:
+            raise
+        # The peer may still use the session of the number.
+        if store.signal.session(sender.signal_address) is None:
+            raise
+        padded = _decrypt(
+            store, credentials, sender, enc, device_identity=device_identity, from_own=from_own
+        )
+    return unpad(padded)
+
+
+def _decrypt(
+    store: UnitOfWork,
+    credentials: Credentials,
+    device: Jid,
+    enc: Enc,
+    *,
+    device_identity: bytes | None,
+    from_own: bool,
+) -> bytes:
+    address = device.signal_address
+    record = load_session(store, address)
+    max_jump = MAX_JUMP_OWN if from_own else MAX_JUMP
+    if enc.kind == "msg":
+        record, padded = decrypt_message(record, enc.body, max_jump=max_jump)
+        store.signal.put_session(address, record.dump())
+        return padded
+    _check_sender_identity(store, device, enc.body, device_identity)
+    result = decrypt_pre_key_message(
+        local_identity(credentials),
+        record,
+        enc.body,
+        signed_pre_key=lambda key_id: _signed_pre_key(store, key_id),
+        pre_key=store.signal.pre_key,
+        max_jump=max_jump,
+    )
+    store.signal.put_session(address, result.record.dump())
+    _keep_identity(store, address, result.identity)
+    if result.used_pre_key_id is not None:
+        store.signal.delete_pre_key(result.used_pre_key_id)
+    return result.plaintext
+
+
+def _signed_pre_key(store: UnitOfWork, key_id: int) -> KeyPair | None:
+    key = store.signal.signed_pre_key(key_id)
+    return None if key is None else key.pair
+
+
+def _check_sender_identity(
+    store: UnitOfWork, device: Jid, body: bytes, device_identity: bytes | None
+) -> None:
+    """A companion's first message must prove that the companion belongs to the account."""
+    if not device.device:
+        return
+    identity = pre_key_message_identity(body)
+    if device_identity is None:
+        if store.signal.identity(device.signal_address) == identity:
+            return
+        raise DecryptError(DecryptFailure.DEVICE_IDENTITY, "no device identity")
+    try:
+        verify_device_identity(device_identity, identity, _account_key(store, device))
+    except CryptoError as exc:
+        raise DecryptError(DecryptFailure.DEVICE_IDENTITY, "device identity") from exc
+
+
+def _keep_identity(store: UnitOfWork, address: str, identity: bytes) -> None:
+    """Trust on first use; a change is accepted and told, only after a message proved it."""
+    known = store.signal.identity(address)
+    if known == identity:
+        return
+    if known is not None:
+        log.warning(
+            "identity of a device changed (%s -> %s)", fingerprint(known), fingerprint(identity)
+        )
+    store.signal.put_identity(address, identity)

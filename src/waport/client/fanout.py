@@ -1,0 +1,83 @@
+"""Which devices get a message, and what is missing before it can be encrypted for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..model import DeviceList
+from ..stanza.message import OwnAddresses
+from ..store import UnitOfWork
+from ..wire import Jid
+from .encryption import has_session
+
+DEVICE_LIST_AGE_S = 12 * 3600
+"""Seconds after which a device list is asked for again, in case a notification was missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """Where the copies of a private message go.
+
+    Attributes:
+        to: the recipient as the stanza names it, bare: the LID where it is known.
+        chat: the recipient by phone number where that is known, bare.
+        peers: the recipient's devices.
+        own: our own other devices.
+    """
+
+    to: Jid
+    chat: Jid
+    peers: tuple[Jid, ...]
+    own: tuple[Jid, ...]
+
+    @property
+    def devices(self) -> tuple[Jid, ...]:
+        """All of them."""
+        return self.peers + self.own
+
+
+@dataclass(frozen=True, slots=True)
+class NeedDevices:
+    """The device lists of these users must be asked for first."""
+
+    users: tuple[Jid, ...]
+
+
+def canonical(store: UnitOfWork, jid: Jid) -> Jid:
+    """A person's address as chats are keyed: bare, by phone number where that is known."""
+    bare = jid.bare
+    if bare.is_lid:
+        return store.addresses.pn_of(bare) or bare
+    return bare
+
+
+def plan(store: UnitOfWork, own: OwnAddresses, chat: Jid, now: int) -> Fanout | NeedDevices:
+    """The fan-out to a person from what is stored, or what must be asked for."""
+    chat = canonical(store, chat)
+    me = own.pn.bare
+    known: dict[Jid, DeviceList] = {}
+    missing = []
+    for user in {chat: None, me: None}:
+        devices = store.addresses.devices(user)
+        if devices is None or now - devices.fetched_at > DEVICE_LIST_AGE_S:
+            missing.append(user)
+        else:
+            known[user] = devices
+    if missing:
+        return NeedDevices(tuple(missing))
+    lid = chat if chat.is_lid else store.addresses.lid_of(chat)
+    to = lid or chat
+    self_address = own.lid.bare if lid is not None and own.lid is not None else me
+    own_devices = tuple(
+        self_address.with_device(number) for number in known[me].devices if number != own.pn.device
+    )
+    if chat == me:
+        return Fanout(to, chat, (), own_devices)
+    peers = tuple(to.with_device(number) for number in known[chat].devices)
+    return Fanout(to, chat, peers, own_devices)
+
+
+def without_session(store: UnitOfWork, devices: Sequence[Jid]) -> tuple[Jid, ...]:
+    """The devices whose bundle must be fetched."""
+    return tuple(device for device in devices if not has_session(store, device))

@@ -1,0 +1,68 @@
+"""Receipts and acks of our own messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...model import Ack, AckChanged
+from ...stanza.message import MessageAck
+from ...stanza.receipt import Receipt, ack, parse_receipt
+from ...wire import Node
+from ..fanout import canonical
+from ..work import Work
+
+if TYPE_CHECKING:
+    from ..retries import Retries
+
+
+def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
+    """A handler for `<receipt>` that hands requests for a resend to `retries`."""
+
+    def handle_receipt(work: Work, node: Node) -> None:
+        receipt = parse_receipt(node)
+        if receipt.retry is not None:
+            work.later(lambda: retries.resend(receipt))
+        else:
+            _apply(work, receipt)
+        work.reply(ack(node))
+
+    return handle_receipt
+
+
+def _apply(work: Work, receipt: Receipt) -> None:
+    level = receipt.level
+    if level is None:
+        return
+    if work.own.is_own(receipt.source):
+        if receipt.recipient is not None and level >= Ack.READ:
+            work.store.chats.mark_read(canonical(work.store, receipt.recipient))
+        return
+    chat = canonical(work.store, receipt.source)
+    participant = None
+    if receipt.participant is not None:
+        participant = canonical(work.store, receipt.participant)
+    for message_id in receipt.ids:
+        message = work.store.messages.get(chat, message_id)
+        if message is None or not message.key.from_me:
+            continue
+        changed = work.store.messages.set_ack(chat, message_id, level)
+        if changed is not None:
+            work.emit(AckChanged(changed, level, participant))
+
+
+def apply_message_ack(work: Work, answer: MessageAck) -> None:
+    """The server has a message of ours, or refuses it; it leaves the send queue."""
+    queued = work.store.send_queue.get(answer.id)
+    if queued is None:
+        return
+    work.store.send_queue.done(answer.id)
+    level = Ack.ERROR if answer.error else Ack.SERVER
+    work.store.messages.set_pending(queued.chat, answer.id, False)
+    changed = work.store.messages.set_ack(queued.chat, answer.id, level)
+    if changed is not None:
+        work.emit(AckChanged(changed, level))
+    if answer.phash is not None:
+        # The server knows other devices than we do; the next send asks anew.
+        work.store.addresses.forget_devices(queued.chat)
+        work.store.addresses.forget_devices(work.own.pn.bare)

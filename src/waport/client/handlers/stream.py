@@ -1,0 +1,141 @@
+"""The stream's own stanzas: they decide over the connection, not over stored messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from ...stanza.login import CleanDirty, parse_failure, parse_stream_error
+from ...stanza.query import iq_error, iq_result
+from ...store import Database, UnitOfWork
+from ...wire import Node
+from ..background import Background
+from ..link import Link
+from ..linking import Linking
+from ..offline import OfflineQueue
+from ..policy import Cause, Close, close_for_failure, close_for_stream_error
+from ..queries import Queries
+
+log = logging.getLogger(__name__)
+
+MAX_ROUTING_INFO = 4096
+"""Bytes of edge routing info that are kept; real ones have a few dozen."""
+
+_SERVER = "s.whatsapp.net"
+
+
+class StreamHandlers:
+    """Loop handlers of one client. `on_success` starts the login sequence."""
+
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        queries: Queries,
+        linking: Linking,
+        offline: OfflineQueue,
+        background: Background,
+        *,
+        on_success: Callable[[Link, Node], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+        self._linking = linking
+        self._offline = offline
+        self._background = background
+        self._on_success = on_success
+
+    async def success(self, link: Link, node: Node) -> None:
+        """`<success>`."""
+        await self._on_success(link, node)
+
+    async def failure(self, link: Link, node: Node) -> None:
+        """`<failure>`: the login is refused."""
+        failure = parse_failure(node)
+        log.warning("login refused: reason %d", failure.reason)
+        link.close(close_for_failure(failure))
+
+    async def stream_error(self, link: Link, node: Node) -> None:
+        """`<stream:error>`: the server is about to close."""
+        error = parse_stream_error(node)
+        if error.unacked is not None and error.conflict is None and not error.code:
+            tag, stanza_id = error.unacked
+            log.warning("the server misses our ack of a <%s>", tag)
+            link.send(Node("ack", {"id": stanza_id, "class": tag, "to": _SERVER}))
+            return
+        if error.malformed:
+            log.error("the server could not parse a frame of ours")
+        link.close(close_for_stream_error(error))
+
+    async def stream_end(self, link: Link, node: Node) -> None:
+        """`<xmlstreamend/>`."""
+        link.close(Close(Cause.LOST, "stream ended"))
+
+    async def iq(self, link: Link, node: Node) -> None:
+        """A question of the server: an offer to link, or a ping."""
+        source = node.get_jid("from")
+        if source is not None and not (source.is_server and source.server == _SERVER):
+            log.warning("ignored an IQ that is not the server's")
+            return
+        if await self._linking.on_iq(link, node):
+            return
+        if node.get("xmlns") == "urn:xmpp:ping" or node.find("ping") is not None:
+            link.send(iq_result(node))
+        elif "id" in node.attrs:
+            log.info("refused an unknown question of the server: %s", node.get("xmlns"))
+            link.send(iq_error(node, 501, "feature-not-implemented"))
+
+    async def error(self, link: Link, node: Node) -> None:
+        """`<error code="479">`: a stanza of ours was invalid."""
+        log.error("the server found a stanza of ours invalid: code %s", node.get("code"))
+
+    async def ib(self, link: Link, node: Node) -> None:
+        """Information about the stream itself (docs/protocol/transport.md, "ib nodes")."""
+        for child in node.children():
+            match child.tag:
+                case "offline_preview":
+                    self._offline.on_preview(link, child)
+                case "offline":
+                    self._offline.stop()
+                case "edge_routing":
+                    await self._keep_routing(child)
+                case "dirty":
+                    self._background.spawn(self._clean(child), "dirty data")
+                case "downgrade_webclient":
+                    log.warning("the phone that scanned the code is too old for linked devices")
+                case "client_expiration":
+                    log.warning("this client version expires at %s", child.get("t"))
+                case other:
+                    log.debug("ib <%s>", other)
+
+    async def _keep_routing(self, node: Node) -> None:
+        info = node.find("routing_info")
+        if info is None or not isinstance(info.content, bytes):
+            return
+        if not 0 < len(info.content) <= MAX_ROUTING_INFO:
+            return
+        routing = info.content
+
+        def job(store: UnitOfWork) -> None:
+            credentials = store.devices.get()
+            if credentials is not None and credentials.routing_info != routing:
+                store.devices.save(replace(credentials, routing_info=routing))
+
+        # Not awaited: nothing depends on it, and the writer keeps the order.
+        self._database.submit(self._session_id, job)
+
+    async def _clean(self, node: Node) -> None:
+        """Our own devices may have changed: the list is asked for anew when it is needed."""
+        kind, timestamp = node.get("type"), node.get("timestamp")
+        if kind != "account_sync" or not timestamp or not timestamp.isdigit():
+            return
+        await self._database.write(self._session_id, _forget_own_devices)
+        await self._queries.run(CleanDirty(kind, timestamp))
+
+
+def _forget_own_devices(store: UnitOfWork) -> None:
+    credentials = store.devices.get()
+    if credentials is not None and credentials.pn is not None:
+        store.addresses.forget_devices(credentials.pn.bare)

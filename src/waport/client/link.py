@@ -1,0 +1,179 @@
+"""One connection to WhatsApp, from the WebSocket's opening to its close."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ..connection import (
+    Connection,
+    ConnectionEvent,
+    Dead,
+    FrameDropped,
+    HandshakeCompleted,
+    KeepAliveDue,
+    NodeReceived,
+    StreamEnded,
+)
+from ..errors import CertificateError, ConnectionClosed, WhatsAppError
+from ..wire import Node
+from .config import ClientConfig
+from .policy import Cause, Close
+from .transport import Transport
+
+log = logging.getLogger(__name__)
+
+TIMER_CHECK_S = 5.0
+"""Longest pause between looks at the deadlines; sending and receiving may bring them closer."""
+
+
+class Link:
+    """Moves bytes between a transport and a sans-IO `Connection`; it has no rules of its own.
+
+    Args:
+        config: where to connect to.
+        connection: fresh, not started.
+        on_node: gets each node in order; the reader waits for it, which is the backpressure.
+        on_open: called once the handshake is done.
+        on_keep_alive: called when the server should be pinged.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        connection: Connection,
+        *,
+        on_node: Callable[[Link, Node], Awaitable[None]],
+        on_open: Callable[[Link], None],
+        on_keep_alive: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._connection = connection
+        self._on_node = on_node
+        self._on_open = on_open
+        self._on_keep_alive = on_keep_alive
+        self._wake = asyncio.Event()
+        self.was_open = False
+        self._closed: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nodes can be sent."""
+        return self._connection.is_open and not self._closed.done()
+
+    def send(self, node: Node) -> None:
+        """Encrypt a node and queue it; frames leave in the order of these calls.
+
+        Raises:
+            ConnectionClosed: the connection is not open.
+            InvalidInput: the node can't be encoded; nothing was queued.
+        """
+        self._require_open()
+        self._connection.send_node(node, self._now())
+        self._wake.set()
+
+    def send_stanza(self, stanza: bytes) -> None:
+        """The same for a stanza that is encoded already."""
+        self._require_open()
+        self._connection.send_stanza(stanza, self._now())
+        self._wake.set()
+
+    def _require_open(self) -> None:
+        if self._closed.done():
+            raise ConnectionClosed(self._closed.result().detail or "closed")
+
+    def close(self, close: Close) -> None:
+        """End this connection; the first reason given counts."""
+        if not self._closed.done():
+            self._closed.set_result(close)
+
+    async def run(self) -> Close:
+        """Connect, pump until something ends it, and say what did."""
+        try:
+            transport = await Transport.open(self._config)
+        except ConnectionClosed as exc:
+            cause = Cause.LOST if exc.will_retry else Cause.REFUSED
+            return Close(cause, exc.reason)
+        try:
+            self._connection.start(self._now())
+            self._wake.set()
+            async with asyncio.TaskGroup() as tasks:
+                pumps = [
+                    tasks.create_task(self._read(transport)),
+                    tasks.create_task(self._write(transport)),
+                    tasks.create_task(self._watch_timers()),
+                ]
+                # Shielded: cancelling the runner must not mark the future as cancelled.
+                await asyncio.shield(self._closed)
+                for pump in pumps:
+                    pump.cancel()
+        finally:
+            await self._say_goodbye(transport)
+        return self._closed.result()
+
+    async def _say_goodbye(self, transport: Transport) -> None:
+        """Send what is queued (an ack, perhaps), then close the socket."""
+        self.close(Close(Cause.STOPPED, "stopped"))
+        try:
+            async with asyncio.timeout(2):
+                for frame in self._connection.data_to_send():
+                    await transport.send(frame)
+                await transport.close()
+        except (ConnectionClosed, TimeoutError):
+            log.debug("the socket was gone before the goodbye")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _read(self, transport: Transport) -> None:
+        try:
+            async for data in transport:
+                events = self._connection.receive_data(
+                    data, now=self._now(), unix_now=int(time.time())
+                )
+                for event in events:
+                    await self._handle(event)
+                self._wake.set()
+        except CertificateError as exc:
+            self.close(Close(Cause.UNTRUSTED, str(exc)))
+        except WhatsAppError as exc:
+            self.close(Close(Cause.LOST, str(exc)))
+        self.close(Close(Cause.LOST, "closed by the server"))
+
+    async def _handle(self, event: ConnectionEvent) -> None:
+        match event:
+            case NodeReceived(node):
+                await self._on_node(self, node)
+            case HandshakeCompleted():
+                self.was_open = True
+                self._on_open(self)
+            case FrameDropped(reason):
+                log.warning("dropped a frame: %s", reason)
+            case KeepAliveDue():
+                self._on_keep_alive()
+            case Dead(reason):
+                self.close(Close(Cause.DEAD, reason))
+            case StreamEnded():
+                self.close(Close(Cause.LOST, "stream ended"))
+
+    async def _write(self, transport: Transport) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                for frame in self._connection.data_to_send():
+                    await transport.send(frame)
+        except ConnectionClosed as exc:
+            self.close(Close(Cause.LOST, exc.reason))
+
+    async def _watch_timers(self) -> None:
+        while True:
+            deadline = self._connection.next_deadline()
+            until = TIMER_CHECK_S if deadline is None else deadline - self._now()
+            await asyncio.sleep(min(max(until, 0.01), TIMER_CHECK_S))
+            for event in self._connection.check_timers(self._now()):
+                await self._handle(event)
+            self._wake.set()

@@ -1,0 +1,96 @@
+"""From `<success>` to a usable account."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+
+from ..errors import QueryError
+from ..model import Credentials
+from ..stanza.ids import unified_session_id
+from ..stanza.login import SetActive, Success, presence_available, unified_session
+from ..store import Database, UnitOfWork
+from .dispatch import Dispatcher
+from .encryption import learn_mapping
+from .features.messages import Messages
+from .link import Link
+from .prekeys import PreKeys
+from .queries import Queries
+
+log = logging.getLogger(__name__)
+
+
+class Login:
+    """The steps of one login; the runner makes one for each client."""
+
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        queries: Queries,
+        dispatcher: Dispatcher,
+        pre_keys: PreKeys,
+        messages: Messages,
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+        self._dispatcher = dispatcher
+        self._pre_keys = pre_keys
+        self._messages = messages
+        self._offset_ms = 0
+
+    async def complete(self, link: Link, success: Success) -> Credentials:
+        """Store what the login told, supply keys, ask for the backlog, resume sending.
+
+        Keys and own LID must be in place before the server is told that we are active, since the
+        backlog follows at once (docs/protocol/transport.md, "Connect sequence").
+
+        Raises:
+            ConnectionClosed, QueryTimeout: the connection is of no use any more.
+        """
+        if success.server_time is not None:
+            self._offset_ms = int((success.server_time - time.time()) * 1000)
+        credentials = await self._database.write(
+            self._session_id, lambda store: _logged_in(store, success)
+        )
+        try:
+            await self._pre_keys.ensure()
+        except QueryError as exc:
+            log.warning("pre-keys not checked: %s", exc)
+        try:
+            await self._queries.run(SetActive())
+        except QueryError as exc:
+            log.warning("the server refused to make us active: %s", exc)
+        self._send_session_id(link)
+        await self.announce()
+        await self._messages.resume(link)
+        return credentials
+
+    def _send_session_id(self, link: Link) -> None:
+        link.send(unified_session(unified_session_id(int(time.time() * 1000), self._offset_ms)))
+
+    async def announce(self) -> None:
+        """Come online, once the account's name is known: the server wants it in the stanza."""
+        if self._dispatcher.available:
+            return
+        credentials = await self._database.read(self._session_id, lambda store: store.devices.get())
+        if credentials is None or not credentials.push_name:
+            return
+        self._queries.link.send(presence_available(credentials.push_name))
+        self._dispatcher.available = True
+
+
+def _logged_in(store: UnitOfWork, success: Success) -> Credentials:
+    credentials = store.devices.get()
+    if credentials is None or credentials.pn is None:
+        raise QueryError(0, "not linked")
+    changed = replace(credentials, login_counter=credentials.login_counter + 1)
+    if success.lid is not None:
+        if credentials.lid is not None and credentials.lid != success.lid:
+            log.warning("the server told another LID for this account; taking it over")
+        changed = replace(changed, lid=success.lid)
+        learn_mapping(store, credentials.pn.bare, success.lid.bare)
+    store.devices.save(changed)
+    return changed

@@ -1,0 +1,114 @@
+"""Questions to the server: ids, waiters, time-outs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TypeVar
+
+from ..crypto import RandomBytes
+from ..errors import ConnectionClosed, QueryTimeout, StanzaError
+from ..stanza.ids import tag_prefix
+from ..stanza.message import MessageAck
+from ..stanza.query import Query, check_reply
+from ..wire import Node
+from .link import Link
+
+T = TypeVar("T")
+
+
+class Queries:
+    """Carries IQs over whatever connection is open now.
+
+    The prefix and the counter outlive a connection, so a late answer never meets a new question.
+    """
+
+    def __init__(self, timeout_s: float, random_bytes: RandomBytes = os.urandom) -> None:
+        self._timeout_s = timeout_s
+        self._prefix = tag_prefix(random_bytes)
+        self._count = 0
+        self._link: Link | None = None
+        self._waiters: dict[str, asyncio.Future[Node]] = {}
+        self._acks: dict[str, asyncio.Future[MessageAck]] = {}
+
+    def attach(self, link: Link) -> None:
+        """From now on, ask over this connection."""
+        self._link = link
+
+    def detach(self, reason: str) -> None:
+        """The connection is gone: every question that waits fails."""
+        self._link = None
+        waiters, self._waiters = self._waiters, {}
+        for waiter in waiters.values():
+            if not waiter.done():
+                waiter.set_exception(ConnectionClosed(reason))
+
+    @property
+    def link(self) -> Link:
+        """The open connection.
+
+        Raises:
+            ConnectionClosed: there is none.
+        """
+        if self._link is None:
+            raise ConnectionClosed("not connected")
+        return self._link
+
+    def next_id(self) -> str:
+        """A fresh id for an IQ, also usable as a usync sid."""
+        self._count += 1
+        return f"{self._prefix}{self._count}"
+
+    async def run(self, query: Query[T], timeout_s: float | None = None) -> T:
+        """Ask and wait.
+
+        Raises:
+            QueryError: the server refused.
+            QueryTimeout: no answer in time.
+            ConnectionClosed: the connection is down, or went down meanwhile.
+            StanzaError: the answer is malformed.
+        """
+        node = query.request()
+        query_id = self.next_id()
+        node.attrs = {"id": query_id, **node.attrs}
+        waiter: asyncio.Future[Node] = asyncio.get_running_loop().create_future()
+        # Before the send: an answer may come within the same turn of the loop.
+        self._waiters[query_id] = waiter
+        try:
+            self.link.send(node)
+            async with asyncio.timeout(timeout_s or self._timeout_s):
+                reply = await waiter
+        except TimeoutError as exc:
+            raise QueryTimeout(f"no answer to {node.get('xmlns')}") from exc
+        finally:
+            self._waiters.pop(query_id, None)
+        if reply.tag != "iq":
+            raise StanzaError(reply.tag, "answers an iq")
+        check_reply(reply)
+        return query.parse(reply)
+
+    def resolve(self, node: Node) -> bool:
+        """Hand an answer to whoever waits for its id; False when nobody does."""
+        waiter = self._waiters.get(node.get("id") or "")
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_result(node)
+        return True
+
+    def expect_ack(self, message_id: str) -> asyncio.Future[MessageAck]:
+        """A future for the server's ack of a message; it outlives reconnects."""
+        future = self._acks.get(message_id)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            self._acks[message_id] = future
+        return future
+
+    def forget_ack(self, message_id: str) -> None:
+        """Nobody waits for this ack any more."""
+        self._acks.pop(message_id, None)
+
+    def resolve_ack(self, ack: MessageAck) -> None:
+        """Hand an ack to whoever waits for it."""
+        future = self._acks.pop(ack.id, None)
+        if future is not None and not future.done():
+            future.set_result(ack)

@@ -1,0 +1,197 @@
+"""Answering devices that could not read a message of ours.
+
+Source: docs/protocol/messages.md, "Retries".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from ..errors import CryptoError, WhatsAppError
+from ..model import Credentials, Message
+from ..stanza.content import device_sent
+from ..stanza.message import OwnAddresses, build_resend
+from ..stanza.prekeys import BundleAnswer
+from ..stanza.receipt import MAX_RETRIES, Receipt, RetryRequest
+from ..store import Database, UnitOfWork
+from ..wire import Jid, Node
+from .devices import Devices
+from .encryption import (
+    check_bundle,
+    encrypt_for,
+    has_session,
+    install_bundle,
+    load_session,
+    signal_device,
+)
+from .fanout import canonical
+from .queries import Queries
+from .work import own_addresses
+
+log = logging.getLogger(__name__)
+
+MAX_ANSWERS = 10
+"""Requests of one device for one message that are answered, whatever count they give."""
+
+RECREATE_INTERVAL_S = 3600
+"""A session that only seems stuck is replaced at most this often for each device."""
+
+PARALLEL_RESENDS = 4
+
+
+class Retries:
+    """Sends messages again, repairing the session with the asking device first."""
+
+    def __init__(
+        self, database: Database, session_id: str, queries: Queries, devices: Devices
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+        self._devices = devices
+        self._slots = asyncio.Semaphore(PARALLEL_RESENDS)
+        self._base_keys: dict[tuple[str, str], bytes] = {}
+        self._recreated: dict[str, float] = {}
+
+    async def resend(self, receipt: Receipt) -> None:
+        """Answer a retry receipt; requests that must not be answered are dropped."""
+        retry = receipt.retry
+        device = receipt.participant or receipt.source
+        if retry is None or not 0 < retry.count < MAX_RETRIES or receipt.source.is_group:
+            return
+        async with self._slots:
+            try:
+                for message_id in receipt.ids:
+                    await self._resend_one(receipt, message_id, device, retry)
+            except WhatsAppError as exc:
+                log.warning("a message was not sent again: %s", exc)
+
+    async def _resend_one(
+        self, receipt: Receipt, message_id: str, device: Jid, retry: RetryRequest
+    ) -> None:
+        needs_bundle = await self._database.write(
+            self._session_id,
+            lambda store: self._repair(store, receipt, message_id, device, retry),
+        )
+        if needs_bundle is None:
+            return
+        answer = None
+        if needs_bundle:
+            answer = (await self._devices.bundles([device])).get(device)
+        stanza = await self._database.write(
+            self._session_id,
+            lambda store: _encrypt_again(store, receipt, message_id, device, retry, answer),
+        )
+        if stanza is not None:
+            self._queries.link.send(stanza)
+
+    def _repair(
+        self,
+        store: UnitOfWork,
+        receipt: Receipt,
+        message_id: str,
+        device: Jid,
+        retry: RetryRequest,
+    ) -> bool | None:
+        """Make the session fit; True when a bundle is needed, None when nothing is to be sent.
+
+        Source: docs/protocol/signal.md, "Repair of sessions".
+        """
+        credentials = store.devices.get()
+        if credentials is None:
+            return None
+        own = own_addresses(credentials)
+        message = _sent_message(store, receipt, message_id)
+        if message is None or not _may_ask(store, own, message, device):
+            log.warning("a retry receipt for a message that its sender can't ask for")
+            return None
+        address = signal_device(store, device).signal_address
+        if store.messages.bump_retry(message.key.chat, message_id, address) > MAX_ANSWERS:
+            return None
+        record = load_session(store, address)
+        if retry.keys is not None:
+            if (
+                own.is_own(device)
+                and record is not None
+                and record.remote_registration_id not in (0, retry.registration_id)
+            ):
+                log.warning("an own device asks with new keys and a new registration; refused")
+                return None
+            answer = BundleAnswer(retry.keys, retry.device_identity, 0)
+            bundle = check_bundle(store, device, answer)
+            install_bundle(store, credentials, device, bundle)
+            return False
+        if record is None or not record.is_usable:
+            return True
+        if record.remote_registration_id not in (0, retry.registration_id):
+            store.signal.delete_session(address)
+            return True
+        return self._is_stuck(store, address, message_id, retry.count, record.base_key)
+
+    def _is_stuck(
+        self, store: UnitOfWork, address: str, message_id: str, count: int, base_key: bytes
+    ) -> bool:
+        """Whether the session has to go: asked again and again on the same base key."""
+        key = (address, message_id)
+        if count == 2:
+            if len(self._base_keys) > 1000:
+                self._base_keys.clear()
+            self._base_keys[key] = base_key
+        stuck = count > 2 and self._base_keys.get(key) == base_key
+        now = time.monotonic()
+        if count > 1 and not stuck:
+            stuck = now - self._recreated.get(address, -RECREATE_INTERVAL_S) >= RECREATE_INTERVAL_S
+        if stuck:
+            self._recreated[address] = now
+            self._base_keys.pop(key, None)
+            store.signal.delete_session(address)
+        return stuck
+
+
+def _sent_message(store: UnitOfWork, receipt: Receipt, message_id: str) -> Message | None:
+    chat = canonical(store, receipt.recipient or receipt.source)
+    message = store.messages.get(chat, message_id) or store.messages.find(message_id)
+    return message if message is not None and message.key.from_me and message.content else None
+
+
+def _may_ask(store: UnitOfWork, own: OwnAddresses, message: Message, device: Jid) -> bool:
+    """Only a device of the recipient or an own one gets the message again."""
+    if own.is_own(device):
+        return not own.is_this_device(device)
+    return canonical(store, device) == message.key.chat
+
+
+def _encrypt_again(
+    store: UnitOfWork,
+    receipt: Receipt,
+    message_id: str,
+    device: Jid,
+    retry: RetryRequest,
+    answer: BundleAnswer | None,
+) -> Node | None:
+    credentials: Credentials | None = store.devices.get()
+    message = _sent_message(store, receipt, message_id)
+    if credentials is None or message is None:
+        return None
+    if answer is not None and not has_session(store, device):
+        install_bundle(store, credentials, device, check_bundle(store, device, answer))
+    if not has_session(store, device):
+        raise CryptoError("no session and no bundle for the asking device")
+    content = message.proto()
+    recipient = None
+    if own_addresses(credentials).is_own(device):
+        recipient = store.addresses.lid_of(message.key.chat) or message.key.chat
+        content = device_sent(content, recipient)
+    ciphertext = encrypt_for(store, device, content.SerializeToString())
+    return build_resend(
+        message_id,
+        device,
+        ciphertext,
+        kind="text",
+        timestamp=message.timestamp,
+        count=retry.count,
+        device_identity=credentials.account,
+        recipient=recipient,
+    )

@@ -1,0 +1,229 @@
+"""All sessions of one server: create, restore, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from weakref import WeakValueDictionary
+
+from ..client import Cause, Client, ClientConfig, Close, EventSink, VersionSource
+from ..errors import (
+    ConnectionClosed,
+    SessionAlreadyConnected,
+    SessionNotFound,
+    StoreError,
+    WhatsAppError,
+)
+from ..model import Disconnected, SessionState
+from ..store import Database, UnitOfWork
+from .folders import SessionFolders
+from .session import Session
+
+log = logging.getLogger(__name__)
+
+UNLINK_TIMEOUT_S = 5.0
+"""How long ending a session waits for WhatsApp to unlink the device."""
+
+
+class SessionManager:
+    """Starts, stops and finds sessions. Calls for one id take turns; those of others don't wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: ClientConfig,
+        sink: EventSink,
+        versions: VersionSource,
+        folders: SessionFolders,
+    ) -> None:
+        self._database = database
+        self._config = config
+        self._sink = sink
+        self._versions = versions
+        self._folders = folders
+        self._sessions: dict[str, Session] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def _lock(self, session_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(session_id, asyncio.Lock())
+
+    # --- finding -----------------------------------------------------------------------------
+
+    def get(self, session_id: str) -> Session:
+        """A started session.
+
+        Raises:
+            SessionNotFound: it is not started.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise SessionNotFound(session_id)
+        return session
+
+    def client(self, session_id: str) -> Session:
+        """A session that is logged in.
+
+        Raises:
+            SessionNotFound: it is not started.
+            SessionNotConnected: it is not logged in.
+        """
+        return self.get(session_id).require_connected()
+
+    def state(self, session_id: str) -> SessionState | None:
+        """Where a session stands, None when it is not started."""
+        session = self._sessions.get(session_id)
+        return None if session is None else session.state
+
+    def list(self) -> list[tuple[str, SessionState]]:
+        """All started sessions, in the order in which they were started."""
+        return [(session.id, session.state) for session in self._sessions.values()]
+
+    def qr(self, session_id: str) -> str:
+        """The QR code to show.
+
+        Raises:
+            SessionNotFound, QrNotAvailable: there is none.
+        """
+        return self.get(session_id).qr
+
+    # --- starting and stopping ---------------------------------------------------------------
+
+    async def restore(self) -> None:
+        """Start every session that the database knows."""
+        for session_id in await self._database.session_ids():
+            await self.start(session_id)
+
+    async def start(self, session_id: str) -> None:
+        """Start a session; one that is not connected is started anew.
+
+        Raises:
+            InvalidInput: the id is unusable.
+        """
+        async with self._lock(session_id):
+            await self._start(session_id)
+
+    async def _start(self, session_id: str) -> Session:
+        existing = self._sessions.get(session_id)
+        if existing is not None:
+            if existing.state is SessionState.CONNECTED:
+                return existing
+            await existing.stop()
+        await asyncio.to_thread(self._folders.make, session_id)
+        client = Client(self._database, session_id, self._config, self._sink, self._versions)
+        session = Session(session_id, client, on_end=self._ended)
+        self._sessions[session_id] = session
+        session.start()
+        return session
+
+    async def stop(self, session_id: str) -> None:
+        """Close a session's connection and forget it until it is started again.
+
+        Raises:
+            SessionNotFound: it is not started.
+        """
+        async with self._lock(session_id):
+            session = self.get(session_id)
+            await session.stop()
+            self._sessions.pop(session_id, None)
+
+    async def restart(self, session_id: str) -> None:
+        """Stop and start; an unknown session is only started."""
+        async with self._lock(session_id):
+            session = self._sessions.pop(session_id, None)
+            if session is not None:
+                await session.stop()
+            await self._start(session_id)
+
+    async def terminate(self, session_id: str) -> None:
+        """End a session for good: unlink the device if possible, delete what is stored of it."""
+        async with self._lock(session_id):
+            session = self._sessions.get(session_id)
+            if session is not None:
+                await self._unlink(session)
+                await session.stop()
+            await self._erase(session_id)
+
+    async def logout(self, session_id: str) -> None:
+        """Unlink the device, delete what is stored of the session, and tell that it is over.
+
+        Raises:
+            SessionNotFound: it is not started.
+        """
+        async with self._lock(session_id):
+            session = self.get(session_id)
+            await self._unlink(session)
+            await session.stop()
+            await self._erase(session_id, Disconnected("logged_out"))
+
+    async def _unlink(self, session: Session) -> None:
+        if session.state is not SessionState.CONNECTED:
+            return
+        try:
+            async with asyncio.timeout(UNLINK_TIMEOUT_S):
+                await session.client.logout(silent=True)
+        except (WhatsAppError, TimeoutError) as exc:
+            log.warning("session %s was not unlinked: %s", session.id, type(exc).__name__)
+
+    async def _erase(self, session_id: str, event: Disconnected | None = None) -> None:
+        """Delete all that is stored of a session; the event, if any, is its last one."""
+        self._sessions.pop(session_id, None)
+
+        def job(store: UnitOfWork) -> list[Any]:
+            frames = [] if event is None else list(self._sink.record(store, event, None))
+            store.devices.delete_session(keep_events=True)
+            return frames
+
+        self._sink.publish(session_id, await self._database.write(session_id, job))
+        # After the commit: a crash between the two leaves a folder without a session, no more.
+        await asyncio.to_thread(self._folders.remove, session_id)
+
+    def _ended(self, session: Session, close: Close) -> None:
+        """A client ended by itself. After a logout there is nothing left to keep."""
+        log.info("session %s ended: %s", session.id, close.detail or close.cause.name)
+        if close.cause is not Cause.LOGGED_OUT or self._sessions.get(session.id) is not session:
+            return
+        del self._sessions[session.id]
+        task = asyncio.create_task(self._clear(session.id))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _clear(self, session_id: str) -> None:
+        async with self._lock(session_id):
+            if session_id in self._sessions:
+                return
+            try:
+                await self._erase(session_id)
+            except StoreError as exc:
+                log.error("session %s was not erased: %s", session_id, exc)
+
+    async def close(self) -> None:
+        """Stop everything; the sessions stay linked."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        sessions, self._sessions = list(self._sessions.values()), {}
+        await asyncio.gather(*(session.stop() for session in sessions))
+
+    # --- linking -----------------------------------------------------------------------------
+
+    async def request_pairing_code(self, session_id: str, phone: str) -> str:
+        """A code of 8 characters to type on the phone; unknown sessions are started first.
+
+        Raises:
+            InvalidInput: the number is unusable.
+            SessionAlreadyConnected: the account is linked.
+            SessionNotFound: the session was ended meanwhile.
+            QueryError, QueryTimeout, ConnectionClosed: WhatsApp gave no code.
+        """
+        async with self._lock(session_id):
+            session = self._sessions.get(session_id)
+            if session is None:
+                session = await self._start(session_id)
+            elif session.state is SessionState.CONNECTED:
+                raise SessionAlreadyConnected(session_id)
+        try:
+            return await session.client.linking.request_code(phone)
+        except ConnectionClosed as exc:
+            if self._sessions.get(session_id) is not session:
+                raise SessionNotFound(session_id) from exc
+            raise

@@ -1,0 +1,113 @@
+"""One account that this server runs: a client and the task that keeps it alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from ..client import Cause, Client, Close
+from ..errors import QrNotAvailable, SessionNotConnected, StoreError
+from ..model import Message, SessionState
+from ..wire import Jid
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 10.0
+"""How long a client may take to close its connection before its task is cancelled."""
+
+
+class Session:
+    """A started session.
+
+    Args:
+        session_id: the id in the API's paths.
+        client: not running yet.
+        on_end: called once when the client ended by itself, with how.
+    """
+
+    def __init__(
+        self, session_id: str, client: Client, *, on_end: Callable[[Session, Close], None]
+    ) -> None:
+        self.id = session_id
+        self.client = client
+        self._on_end = on_end
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._task = asyncio.create_task(self._run(), name=f"session {self.id}")
+
+    async def _run(self) -> None:
+        try:
+            close = await self.client.run()
+        except StoreError as exc:
+            # The credentials are left as they are: an operator can mend or restore them.
+            log.error("session %s cannot run: %s", self.id, exc)
+            close = Close(Cause.REFUSED, "the stored credentials can't be used")
+        if not self._stopping:
+            self._on_end(self, close)
+
+    async def stop(self) -> None:
+        """Close the connection and wait until the client is gone."""
+        self._stopping = True
+        if self._task is None:
+            return
+        self.client.stop()
+        await asyncio.wait([self._task], timeout=STOP_TIMEOUT_S)
+        if not self._task.done():
+            log.error("session %s did not stop in time", self.id)
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def state(self) -> SessionState:
+        """Where the session stands."""
+        return self.client.state
+
+    @property
+    def own_jid(self) -> Jid:
+        """The account, bare, by phone number."""
+        return self.client.own_jid
+
+    @property
+    def qr(self) -> str:
+        """The QR code to show now.
+
+        Raises:
+            QrNotAvailable: there is none.
+        """
+        qr = self.client.linking.qr
+        if qr is None or self.state is not SessionState.QR:
+            raise QrNotAvailable(self.id)
+        return qr
+
+    def require_connected(self) -> Session:
+        """This session.
+
+        Raises:
+            SessionNotConnected: it is not logged in.
+        """
+        if self.state is not SessionState.CONNECTED:
+            raise SessionNotConnected(self.id)
+        return self
+
+    async def send_text(
+        self,
+        chat: Jid,
+        text: str,
+        *,
+        mentions: Sequence[Jid] = (),
+        quoted_id: str | None = None,
+    ) -> Message:
+        """Send a text; see `client.messages.send_text`."""
+        return await self.client.messages.send_text(
+            chat, text, mentions=mentions, quoted_id=quoted_id
+        )
+
+    async def fetch_messages(
+        self, chat: Jid, limit: int, before: str | None = None
+    ) -> list[Message]:
+        """Stored messages of a chat, newest first."""
+        return await self.client.messages.fetch(chat, limit, before)

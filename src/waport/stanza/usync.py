@@ -1,0 +1,118 @@
+"""Device lists: which devices a user has, and under which hidden id (USync)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ProtocolError
+from ..pairing import KeyIndexList, parse_key_index_list
+from ..wire import Jid, Node
+from .query import Query, iq_get
+
+MAX_DEVICES = 256
+"""More devices than the one-byte device number allows are nonsense."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserDevices:
+    """What the server told of one user.
+
+    Attributes:
+        user: as asked, bare.
+        lid: the user's hidden id, if it was told.
+        devices: usable device numbers, 0 first; None when the answer for this user is unusable and
+            what was known before should be kept.
+        exists: False when the server says that there is no such account.
+        raw_id: the account's number in its key index list.
+        timestamp: of that list, Unix seconds; 0 without one.
+    """
+
+    user: Jid
+    lid: Jid | None
+    devices: tuple[int, ...] | None
+    exists: bool
+    raw_id: int | None
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDevices(Query[list[UserDevices]]):
+    """The devices and LIDs of some users (docs/protocol/messages.md, "Device lists")."""
+
+    users: Sequence[Jid]
+    sid: str
+    context: str = "message"
+
+    def request(self) -> Node:
+        """One page of a `usync` query for the protocols `devices` and `lid`."""
+        attrs = {
+            "sid": self.sid,
+            "mode": "query",
+            "last": "true",
+            "index": "0",
+            "context": self.context,
+        }
+        protocols = Node("query", {}, [Node("devices", {"version": "2"}), Node("lid")])
+        users = Node("list", {}, [Node("user", {"jid": user}) for user in self.users])
+        return iq_get("usync", Node("usync", dict(attrs), [protocols, users]))
+
+    def parse(self, reply: Node) -> list[UserDevices]:
+        """Users whose entry is unreadable are left out; the others stand."""
+        listing = reply.child("usync").child("list")
+        answers = []
+        for user in listing.children("user"):
+            jid = user.get_jid("jid")
+            if jid is not None:
+                answers.append(_user_devices(jid.bare, user))
+        return answers
+
+
+def _user_devices(jid: Jid, user: Node) -> UserDevices:
+    lid_node = user.find("lid")
+    lid = lid_node.get_jid("val") if lid_node is not None else None
+    if lid is not None and not lid.is_lid:
+        lid = None
+    devices = user.find("devices")
+    listing = devices.find("device-list") if devices is not None else None
+    if devices is None or listing is None or listing.find("error") is not None:
+        refused = devices.find("error") if devices is not None else None
+        if refused is None and listing is not None:
+            refused = listing.find("error")
+        unknown = refused is None or refused.get_int("code", 0) == 404
+        return UserDevices(jid, lid, None, not unknown, None, 0)
+    index = _key_index_list(devices)
+    numbers = _usable_devices(listing, index)
+    if index is None:
+        return UserDevices(jid, lid, numbers, True, None, 0)
+    return UserDevices(jid, lid, numbers, True, index.raw_id, index.timestamp)
+
+
+def _key_index_list(devices: Node) -> KeyIndexList | None:
+    node = devices.find("key-index-list")
+    if node is None or not isinstance(node.content, bytes):
+        return None
+    try:
+        return parse_key_index_list(node.content)
+    except ProtocolError:
+        return None
+
+
+def _usable_devices(listing: Node, index: KeyIndexList | None) -> tuple[int, ...] | None:
+    """Apply the filter rules; None when companions are listed but nothing vouches for them."""
+    numbers: list[int] = []
+    for device in listing.children("device")[:MAX_DEVICES]:
+        number = device.get_int("id", None)
+        if number is None or not 0 <= number <= 255 or device.get("is_hosted") == "true":
+            continue
+        if number == 0:
+            numbers.append(0)
+            continue
+        key_index = device.get_int("key-index", None)
+        if key_index is None:
+            continue
+        if index is None:
+            return None
+        if index.is_valid_index(key_index):
+            numbers.append(number)
+    return tuple(sorted(set(numbers)))
