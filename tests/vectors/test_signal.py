@@ -1,4 +1,4 @@
-"""Recorded Signal conversations (signal.json), and the worked example of docs/protocol/signal.md."""
+"""Recorded Signal conversations (signal.json) and the worked example of the protocol page."""
 
 from __future__ import annotations
 

@@ -6,12 +6,15 @@ Nothing here commits, and nothing waits; a step that fails leaves the records as
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from ..crypto import KeyPair
-from ..errors import CorruptRecord, CryptoError, DecryptError, DecryptFailure
+from ..errors import CorruptRecord, CryptoError, DecodeError, DecryptError, DecryptFailure
 from ..model import Credentials
 from ..pairing import verify_device_identity
 from ..signal import (
+    MAX_JUMP,
+    MAX_JUMP_OWN_DEVICE,
     Ciphertext,
     LocalIdentity,
     PreKeyBundle,
@@ -30,10 +33,6 @@ from ..store import UnitOfWork
 from ..wire import Jid
 
 log = logging.getLogger(__name__)
-
-MAX_JUMP = 2000
-MAX_JUMP_OWN = 25_000
-"""How far a chain may leap; own devices may have been silent for long (docs/protocol/signal.md)."""
 
 _TRY_PN = frozenset(
     (
@@ -80,6 +79,13 @@ def load_session(store: UnitOfWork, address: str) -> SessionRecord | None:
         return None
 
 
+def close_session(store: UnitOfWork, address: str) -> None:
+    """The next message to this device needs its bundle; late ones from it are still read."""
+    record = load_session(store, address)
+    if record is not None:
+        store.signal.put_session(address, record.closed().dump())
+
+
 def has_session(store: UnitOfWork, device: Jid) -> bool:
     """Whether a message to this device can be encrypted without its bundle."""
     record = load_session(store, signal_device(store, device).signal_address)
@@ -102,9 +108,27 @@ def check_bundle(store: UnitOfWork, device: Jid, answer: BundleAnswer) -> PreKey
     if answer.bundle is None:
         raise CryptoError(f"no bundle (error {answer.error})")
     if device.device and answer.device_identity is not None:
-        account_key = _account_key(store, device)
-        verify_device_identity(answer.device_identity, answer.bundle.identity, account_key)
+        _verify_companion(store, device, answer.device_identity, answer.bundle.identity)
     return answer.bundle
+
+
+def _verify_companion(
+    store: UnitOfWork, device: Jid, device_identity: bytes, identity: bytes
+) -> None:
+    """Check that a companion belongs to its account.
+
+    Raises:
+        CryptoError: it does not, or the proof is unreadable.
+    """
+    account_key = _account_key(store, device)
+    try:
+        check = verify_device_identity(device_identity, identity, account_key)
+    except DecodeError as exc:
+        raise CryptoError("device identity is unreadable") from exc
+    if not check.is_verified:
+        log.info("a companion's account key is not known yet; trusted on first use")
+    elif check.is_account_key_new and account_key is not None:
+        log.warning("the account key of a companion differs from the known one")
 
 
 def _account_key(store: UnitOfWork, device: Jid) -> bytes | None:
@@ -162,34 +186,32 @@ def decrypt_enc(
             where the message was read and the ratchet has moved.
     """
     device = signal_device(store, sender)
+    decrypt = partial(
+        _decrypt, store, credentials, enc, device_identity=device_identity, from_own=from_own
+    )
     try:
-        padded = _decrypt(
-            store, credentials, device, enc, device_identity=device_identity, from_own=from_own
-        )
+        padded = decrypt(device)
     except DecryptError as exc:
-        if device == sender or exc.reason not in _TRY_PN:
-            raise
         # The peer may still use the session of the number.
-        if store.signal.session(sender.signal_address) is None:
+        is_moved = device != sender and store.signal.session(sender.signal_address) is not None
+        if not is_moved or exc.reason not in _TRY_PN:
             raise
-        padded = _decrypt(
-            store, credentials, sender, enc, device_identity=device_identity, from_own=from_own
-        )
+        padded = decrypt(sender)
     return unpad(padded)
 
 
 def _decrypt(
     store: UnitOfWork,
     credentials: Credentials,
-    device: Jid,
     enc: Enc,
+    device: Jid,
     *,
     device_identity: bytes | None,
     from_own: bool,
 ) -> bytes:
     address = device.signal_address
     record = load_session(store, address)
-    max_jump = MAX_JUMP_OWN if from_own else MAX_JUMP
+    max_jump = MAX_JUMP_OWN_DEVICE if from_own else MAX_JUMP
     if enc.kind == "msg":
         record, padded = decrypt_message(record, enc.body, max_jump=max_jump)
         store.signal.put_session(address, record.dump())
@@ -227,7 +249,7 @@ def _check_sender_identity(
             return
         raise DecryptError(DecryptFailure.DEVICE_IDENTITY, "no device identity")
     try:
-        verify_device_identity(device_identity, identity, _account_key(store, device))
+        _verify_companion(store, device, device_identity, identity)
     except CryptoError as exc:
         raise DecryptError(DecryptFailure.DEVICE_IDENTITY, "device identity") from exc
 

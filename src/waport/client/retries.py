@@ -20,6 +20,7 @@ from ..wire import Jid, Node
 from .devices import Devices
 from .encryption import (
     check_bundle,
+    close_session,
     encrypt_for,
     has_session,
     install_bundle,
@@ -126,7 +127,7 @@ class Retries:
         if record is None or not record.is_usable:
             return True
         if record.remote_registration_id not in (0, retry.registration_id):
-            store.signal.delete_session(address)
+            close_session(store, address)
             return True
         return self._is_stuck(store, address, message_id, retry.count, record.base_key)
 
@@ -146,7 +147,7 @@ class Retries:
         if stuck:
             self._recreated[address] = now
             self._base_keys.pop(key, None)
-            store.signal.delete_session(address)
+            close_session(store, address)
         return stuck
 
 

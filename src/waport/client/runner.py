@@ -252,8 +252,9 @@ class Runner:
         """A QR code or a pairing code is there, or is gone."""
         if self._linking.code is not None:
             self.advance(Step.SHOW_CODE)
-        elif self._linking.qr is not None:
+        elif self.state is SessionState.PAIRING:
             self.advance(Step.CODE_EXPIRED)
+        elif self._linking.qr is not None:
             self.advance(Step.SHOW_QR)
 
     # --- ends --------------------------------------------------------------------------------

@@ -75,16 +75,17 @@ def _take_in(work: Work, incoming: IncomingMessage, key: MessageKey, enc: Enc) -
             device_identity=incoming.device_identity,
             from_own=incoming.from_me,
         )
-        content = parse_content(plaintext)
-        opened = open_device_sent(content)
+    except DecryptError as exc:
+        _could_not_read(work, incoming, key, enc, exc)
+        return
+    try:
+        opened = open_device_sent(parse_content(plaintext))
         kind = kind_of(opened.message)
+        inner = unwrap(opened.message)
     except DecodeError:
         log.warning("a message was decrypted but is no valid content")
         _store_placeholder(work, incoming, key)
         work.reply(ack(incoming.node, own=work.own.pn, error=491))
-        return
-    except DecryptError as exc:
-        _could_not_read(work, incoming, key, enc, exc)
         return
     if opened.destination is not None:
         if not incoming.from_me:
@@ -92,7 +93,6 @@ def _take_in(work: Work, incoming: IncomingMessage, key: MessageKey, enc: Enc) -
             work.reply(ack(incoming.node, own=work.own.pn))
             return
         key = _redirected(work, key, opened.destination)
-    inner = unwrap(opened.message)
     if inner.HasField("protocolMessage"):
         handle_protocol_message(work, incoming, inner.protocolMessage)
     if kind is not None and not incoming.is_peer:
@@ -172,8 +172,12 @@ def _could_not_read(
 ) -> None:
     node = incoming.node
     if error.reason is DecryptFailure.DUPLICATE:
-        # Read before: the ratchet and the message were committed together.
-        work.reply(ack(node, own=work.own.pn))
+        # Read before: the ratchet and the message were committed together. A copy of our own
+        # leaves the server's queue by its receipt alone.
+        if incoming.from_me:
+            _confirm(work, incoming)
+        else:
+            work.reply(ack(node, own=work.own.pn))
         return
     if error.reason is DecryptFailure.CORRUPT_PLAINTEXT:
         _store_placeholder(work, incoming, key)
