@@ -64,11 +64,12 @@ def _add_emulator(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     emulator.add_argument(
         "--state", default=":memory:", help="folder that keeps the state, or :memory:"
     )
+    emulator.add_argument("--plain", action="store_true", help="announce the WebSocket without TLS")
     emulator.add_argument(
-        "--plain", action="store_true", help="announce the WebSocket without TLS"
-    )
-    emulator.add_argument(
-        "--chatstate-ttl", type=float, default=3.0, metavar="SECONDS",
+        "--chatstate-ttl",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
         help="age at which a chatstate is not delivered any more",
     )
     emulator.add_argument(

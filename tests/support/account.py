@@ -129,6 +129,7 @@ class Account:
                 now=NOW,
                 sink=self.sink,
                 available=True,
+                mark_seen=False,
                 announce=announce,
             )
             handler(work, node)

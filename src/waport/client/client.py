@@ -107,6 +107,7 @@ class Client:
                 "error": stream.error,
                 "notification": partial(_notification, self.linking, self._submit),
             },
+            mark_seen=config.mark_seen,
         )
         login = Login(
             database, session_id, self._queries, self._dispatcher, pre_keys, self.messages

@@ -36,6 +36,7 @@ class ClientConfig:
         backoff_base_s: the first delay before reconnecting; it doubles with each failure.
         backoff_cap_s: the longest delay.
         retries_before_lost: failed tries in a row before `connection_lost` is told; 0 is never.
+        mark_seen: answer every incoming message with a read receipt.
         ban_wait_cap_s: a temporary ban is waited out at most this long at a time.
     """
 
@@ -52,4 +53,5 @@ class ClientConfig:
     backoff_base_s: float = 3.0
     backoff_cap_s: float = 300.0
     retries_before_lost: int = 0
+    mark_seen: bool = False
     ban_wait_cap_s: float = 86_400.0

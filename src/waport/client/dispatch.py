@@ -64,6 +64,7 @@ class Dispatcher:
         *,
         work_handlers: Mapping[str, WorkHandler],
         loop_handlers: Mapping[str, LoopHandler],
+        mark_seen: bool = False,
     ) -> None:
         self._database = database
         self._session_id = session_id
@@ -72,6 +73,7 @@ class Dispatcher:
         self._background = background
         self._work_handlers = work_handlers
         self._loop_handlers = loop_handlers
+        self._mark_seen = mark_seen
         self._in_flight: asyncio.Queue[_InFlight] = asyncio.Queue(MAX_IN_FLIGHT)
         self.linked = False
         self.available = False
@@ -133,6 +135,7 @@ class Dispatcher:
             now=int(time.time()),
             sink=self._sink,
             available=self.available,
+            mark_seen=self._mark_seen,
             announce=self.announce,
         )
         handler(work, node)

@@ -45,6 +45,7 @@ class Work:
         follow_ups: network work to begin after the commit.
         frames: what the event sink returned.
         available: this device has announced itself as online.
+        mark_seen: incoming messages are answered by a read receipt.
         announce: announces it, once its push name is known.
     """
 
@@ -54,6 +55,7 @@ class Work:
     now: int
     sink: EventSink
     available: bool
+    mark_seen: bool
     announce: FollowUp
     replies: list[Node] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)

@@ -764,6 +764,13 @@ class ContextInfo(_message.Message):
             businessIsOpen: bool
             businessIsOpenSnapshotMS: int
             def __init__(self, businessName: _Optional[str] = ..., businessCategory: _Optional[str] = ..., businessIsOpen: _Optional[bool] = ..., businessIsOpenSnapshotMS: _Optional[int] = ...) -> None: ...
+        class SignedPayload(_message.Message):
+            __slots__ = ("verifiedName", "pills")
+            VERIFIEDNAME_FIELD_NUMBER: _ClassVar[int]
+            PILLS_FIELD_NUMBER: _ClassVar[int]
+            verifiedName: str
+            pills: _containers.RepeatedCompositeFieldContainer[ContextInfo.BusinessInteractionPills.Pill]
+            def __init__(self, verifiedName: _Optional[str] = ..., pills: _Optional[_Iterable[_Union[ContextInfo.BusinessInteractionPills.Pill, _Mapping]]] = ...) -> None: ...
         class Pill(_message.Message):
             __slots__ = ("pillType", "actionURL")
             PILLTYPE_FIELD_NUMBER: _ClassVar[int]
@@ -801,6 +808,12 @@ class ContextInfo(_message.Message):
         def __init__(self, audienceType: _Optional[_Union[ContextInfo.StatusAudienceMetadata.AudienceType, str]] = ..., listName: _Optional[str] = ..., listEmoji: _Optional[str] = ...) -> None: ...
     class DataSharingContext(_message.Message):
         __slots__ = ("showMmDisclosure", "encryptedSignalTokenConsented", "parameters", "dataSharingFlags")
+        class DataSharingFlags(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            SHOW_MM_DISCLOSURE_ON_CLICK: _ClassVar[ContextInfo.DataSharingContext.DataSharingFlags]
+            SHOW_MM_DISCLOSURE_ON_READ: _ClassVar[ContextInfo.DataSharingContext.DataSharingFlags]
+        SHOW_MM_DISCLOSURE_ON_CLICK: ContextInfo.DataSharingContext.DataSharingFlags
+        SHOW_MM_DISCLOSURE_ON_READ: ContextInfo.DataSharingContext.DataSharingFlags
         class Parameters(_message.Message):
             __slots__ = ("key", "stringData", "intData", "floatData", "contents")
             KEY_FIELD_NUMBER: _ClassVar[int]
@@ -3515,6 +3528,12 @@ class CloudAPIThreadControlNotification(_message.Message):
 
 class MusicMessage(_message.Message):
     __slots__ = ("embeddedMusic", "songUri", "artworkUri", "style", "contextInfo")
+    class MusicMessageStyle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        UNKNOWN: _ClassVar[MusicMessage.MusicMessageStyle]
+        VINYL: _ClassVar[MusicMessage.MusicMessageStyle]
+    UNKNOWN: MusicMessage.MusicMessageStyle
+    VINYL: MusicMessage.MusicMessageStyle
     EMBEDDEDMUSIC_FIELD_NUMBER: _ClassVar[int]
     SONGURI_FIELD_NUMBER: _ClassVar[int]
     ARTWORKURI_FIELD_NUMBER: _ClassVar[int]
@@ -5918,6 +5937,16 @@ class InThreadSurveyMetadata(_message.Message):
     startQuestionIndex: int
     def __init__(self, tessaSessionId: _Optional[str] = ..., simonSessionId: _Optional[str] = ..., simonSurveyId: _Optional[str] = ..., tessaRootId: _Optional[str] = ..., requestId: _Optional[str] = ..., tessaEvent: _Optional[str] = ..., invitationHeaderText: _Optional[str] = ..., invitationBodyText: _Optional[str] = ..., invitationCtaText: _Optional[str] = ..., invitationCtaUrl: _Optional[str] = ..., surveyTitle: _Optional[str] = ..., questions: _Optional[_Iterable[_Union[InThreadSurveyMetadata.InThreadSurveyQuestion, _Mapping]]] = ..., surveyContinueButtonText: _Optional[str] = ..., surveySubmitButtonText: _Optional[str] = ..., privacyStatementFull: _Optional[str] = ..., privacyStatementParts: _Optional[_Iterable[_Union[InThreadSurveyMetadata.InThreadSurveyPrivacyStatementPart, _Mapping]]] = ..., feedbackToastText: _Optional[str] = ..., startQuestionIndex: _Optional[int] = ...) -> None: ...
 
+class LocalizedName(_message.Message):
+    __slots__ = ("lg", "lc", "verifiedName")
+    LG_FIELD_NUMBER: _ClassVar[int]
+    LC_FIELD_NUMBER: _ClassVar[int]
+    VERIFIEDNAME_FIELD_NUMBER: _ClassVar[int]
+    lg: str
+    lc: str
+    verifiedName: str
+    def __init__(self, lg: _Optional[str] = ..., lc: _Optional[str] = ..., verifiedName: _Optional[str] = ...) -> None: ...
+
 class MarkAsVerifiedAction(_message.Message):
     __slots__ = ("userJidString", "verified", "verifiedIdentityKey", "actionSeq")
     USERJIDSTRING_FIELD_NUMBER: _ClassVar[int]
@@ -7287,6 +7316,19 @@ class LIDMigrationMappingSyncPayload(_message.Message):
 
 class VerifiedNameCertificate(_message.Message):
     __slots__ = ("details", "signature", "serverSignature")
+    class Details(_message.Message):
+        __slots__ = ("serial", "issuer", "verifiedName", "localizedNames", "issueTime")
+        SERIAL_FIELD_NUMBER: _ClassVar[int]
+        ISSUER_FIELD_NUMBER: _ClassVar[int]
+        VERIFIEDNAME_FIELD_NUMBER: _ClassVar[int]
+        LOCALIZEDNAMES_FIELD_NUMBER: _ClassVar[int]
+        ISSUETIME_FIELD_NUMBER: _ClassVar[int]
+        serial: int
+        issuer: str
+        verifiedName: str
+        localizedNames: _containers.RepeatedCompositeFieldContainer[LocalizedName]
+        issueTime: int
+        def __init__(self, serial: _Optional[int] = ..., issuer: _Optional[str] = ..., verifiedName: _Optional[str] = ..., localizedNames: _Optional[_Iterable[_Union[LocalizedName, _Mapping]]] = ..., issueTime: _Optional[int] = ...) -> None: ...
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     SERVERSIGNATURE_FIELD_NUMBER: _ClassVar[int]
@@ -8152,6 +8194,90 @@ class SyncActionValue(_message.Message):
         ALWAYS: SyncActionValue.SettingsSyncAction.DisplayMode
         NEVER: SyncActionValue.SettingsSyncAction.DisplayMode
         ONLY_WHEN_APP_IS_OPEN: SyncActionValue.SettingsSyncAction.DisplayMode
+        class SettingKey(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            SETTING_KEY_UNKNOWN: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            START_AT_LOGIN: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            MINIMIZE_TO_TRAY: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            LANGUAGE: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            REPLACE_TEXT_WITH_EMOJI: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            BANNER_NOTIFICATION_DISPLAY_MODE: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            UNREAD_COUNTER_BADGE_DISPLAY_MODE: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_MESSAGES_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_CALLS_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_REACTIONS_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_STATUS_REACTIONS_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_TEXT_PREVIEW_FOR_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            DEFAULT_NOTIFICATION_TONE_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            GROUP_DEFAULT_NOTIFICATION_TONE_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            APP_THEME: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            WALLPAPER_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_DOODLE_WALLPAPER_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            FONT_SIZE: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_PHOTOS_AUTODOWNLOAD_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_AUDIOS_AUTODOWNLOAD_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_VIDEOS_AUTODOWNLOAD_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_DOCUMENTS_AUTODOWNLOAD_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            DISABLE_LINK_PREVIEWS: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            NOTIFICATION_TONE_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            MEDIA_UPLOAD_QUALITY: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_SPELL_CHECK_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_ENTER_TO_SEND_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_GROUP_MESSAGE_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_GROUP_REACTIONS_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            IS_STATUS_NOTIFICATION_ENABLED: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            STATUS_NOTIFICATION_TONE_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            SHOULD_PLAY_SOUND_FOR_CALL_NOTIFICATION: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            CHAT_THEME_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            COLOR_SCHEME_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+            STOCK_WALLPAPER_IMAGE_ID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingKey]
+        SETTING_KEY_UNKNOWN: SyncActionValue.SettingsSyncAction.SettingKey
+        START_AT_LOGIN: SyncActionValue.SettingsSyncAction.SettingKey
+        MINIMIZE_TO_TRAY: SyncActionValue.SettingsSyncAction.SettingKey
+        LANGUAGE: SyncActionValue.SettingsSyncAction.SettingKey
+        REPLACE_TEXT_WITH_EMOJI: SyncActionValue.SettingsSyncAction.SettingKey
+        BANNER_NOTIFICATION_DISPLAY_MODE: SyncActionValue.SettingsSyncAction.SettingKey
+        UNREAD_COUNTER_BADGE_DISPLAY_MODE: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_MESSAGES_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_CALLS_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_REACTIONS_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_STATUS_REACTIONS_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_TEXT_PREVIEW_FOR_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        DEFAULT_NOTIFICATION_TONE_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        GROUP_DEFAULT_NOTIFICATION_TONE_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        APP_THEME: SyncActionValue.SettingsSyncAction.SettingKey
+        WALLPAPER_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_DOODLE_WALLPAPER_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        FONT_SIZE: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_PHOTOS_AUTODOWNLOAD_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_AUDIOS_AUTODOWNLOAD_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_VIDEOS_AUTODOWNLOAD_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_DOCUMENTS_AUTODOWNLOAD_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        DISABLE_LINK_PREVIEWS: SyncActionValue.SettingsSyncAction.SettingKey
+        NOTIFICATION_TONE_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        MEDIA_UPLOAD_QUALITY: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_SPELL_CHECK_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_ENTER_TO_SEND_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_GROUP_MESSAGE_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_GROUP_REACTIONS_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        IS_STATUS_NOTIFICATION_ENABLED: SyncActionValue.SettingsSyncAction.SettingKey
+        STATUS_NOTIFICATION_TONE_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        SHOULD_PLAY_SOUND_FOR_CALL_NOTIFICATION: SyncActionValue.SettingsSyncAction.SettingKey
+        CHAT_THEME_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        COLOR_SCHEME_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        STOCK_WALLPAPER_IMAGE_ID: SyncActionValue.SettingsSyncAction.SettingKey
+        class SettingPlatform(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            PLATFORM_UNKNOWN: _ClassVar[SyncActionValue.SettingsSyncAction.SettingPlatform]
+            WEB: _ClassVar[SyncActionValue.SettingsSyncAction.SettingPlatform]
+            HYBRID: _ClassVar[SyncActionValue.SettingsSyncAction.SettingPlatform]
+            WINDOWS: _ClassVar[SyncActionValue.SettingsSyncAction.SettingPlatform]
+            MAC: _ClassVar[SyncActionValue.SettingsSyncAction.SettingPlatform]
+        PLATFORM_UNKNOWN: SyncActionValue.SettingsSyncAction.SettingPlatform
+        WEB: SyncActionValue.SettingsSyncAction.SettingPlatform
+        HYBRID: SyncActionValue.SettingsSyncAction.SettingPlatform
+        WINDOWS: SyncActionValue.SettingsSyncAction.SettingPlatform
+        MAC: SyncActionValue.SettingsSyncAction.SettingPlatform
         class MediaQualitySetting(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
             __slots__ = ()
             MEDIA_QUALITY_UNKNOWN: _ClassVar[SyncActionValue.SettingsSyncAction.MediaQualitySetting]
@@ -9833,6 +9959,19 @@ class CertChain(_message.Message):
     __slots__ = ("leaf", "intermediate")
     class NoiseCertificate(_message.Message):
         __slots__ = ("details", "signature")
+        class Details(_message.Message):
+            __slots__ = ("serial", "issuerSerial", "key", "notBefore", "notAfter")
+            SERIAL_FIELD_NUMBER: _ClassVar[int]
+            ISSUERSERIAL_FIELD_NUMBER: _ClassVar[int]
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            NOTBEFORE_FIELD_NUMBER: _ClassVar[int]
+            NOTAFTER_FIELD_NUMBER: _ClassVar[int]
+            serial: int
+            issuerSerial: int
+            key: bytes
+            notBefore: int
+            notAfter: int
+            def __init__(self, serial: _Optional[int] = ..., issuerSerial: _Optional[int] = ..., key: _Optional[bytes] = ..., notBefore: _Optional[int] = ..., notAfter: _Optional[int] = ...) -> None: ...
         DETAILS_FIELD_NUMBER: _ClassVar[int]
         SIGNATURE_FIELD_NUMBER: _ClassVar[int]
         details: bytes

@@ -105,6 +105,10 @@ def _take_in(work: Work, incoming: IncomingMessage, key: MessageKey, enc: Enc) -
             ack=Ack.SERVER if incoming.from_me else Ack.DELIVERED,
         )
         _keep(work, message)
+        _confirm(work, incoming)
+        if work.mark_seen and not incoming.from_me:
+            _mark_seen(work, incoming)
+        return
     _confirm(work, incoming)
 
 
@@ -147,6 +151,14 @@ def _confirm(work: Work, incoming: IncomingMessage) -> None:
         return
     kind = "" if work.available else "inactive"
     work.reply(receipt(source, [incoming.id], kind, participant=participant))
+
+
+def _mark_seen(work: Work, incoming: IncomingMessage) -> None:
+    node = incoming.node
+    chat = node.jid("from")
+    participant = node.get_jid("participant")
+    to = chat.with_device(0) if participant is None else chat
+    work.reply(receipt(to, [incoming.id], "read", participant=participant, timestamp=work.now))
 
 
 def _store_placeholder(work: Work, incoming: IncomingMessage, key: MessageKey) -> None:

@@ -1,0 +1,109 @@
+"""Which error becomes which HTTP answer: the only place that knows both.
+
+An error's own text reaches the caller only where this table says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import (
+    ConnectionClosed,
+    InvalidInput,
+    PairingError,
+    QrNotAvailable,
+    QueryError,
+    QueryTimeout,
+    SessionAlreadyConnected,
+    SessionNotConnected,
+    SessionNotFound,
+    WhatsAppError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error answer.
+
+    Attributes:
+        status: HTTP status.
+        code: the machine's word, `message` in the envelope; None repeats the text.
+        text: for people, `error` in the envelope.
+        headers: that go with the answer.
+    """
+
+    status: int
+    code: str | None
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def envelope(self) -> dict[str, object]:
+        """The JSON of the answer."""
+        return {"success": False, "error": self.text, "message": self.code or self.text}
+
+
+class HttpError(Exception):
+    """A request that the HTTP layer itself refuses; it never leaves `api`."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        text: str,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(text)
+        self.problem = Problem(status, code, text, headers)
+
+
+INTERNAL: Final = Problem(500, "internal_error", "Internal server error")
+
+
+def _refused_by_whatsapp(exc: QueryError) -> Problem:
+    return Problem(500, None, exc.text or str(exc.code))
+
+
+PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
+    InvalidInput: lambda exc: Problem(400, "validation_error", str(exc)),
+    SessionNotFound: lambda exc: Problem(
+        404, "session_not_found", f"Session not found: {exc.session_id}"
+    ),
+    SessionNotConnected: lambda exc: Problem(
+        400, "session_not_connected", f"Session not connected: {exc.session_id}"
+    ),
+    SessionAlreadyConnected: lambda exc: Problem(
+        400, "session_already_connected", f"Session already connected: {exc.session_id}"
+    ),
+    QrNotAvailable: lambda _: Problem(404, "qr_not_available", "QR code not available"),
+    QueryError: _refused_by_whatsapp,
+    QueryTimeout: lambda _: Problem(500, None, "Timed Out"),
+    ConnectionClosed: lambda _: Problem(500, None, "Connection Closed"),
+    PairingError: lambda _: Problem(500, None, "Failed to request pairing code"),
+    WhatsAppError: lambda _: INTERNAL,
+}
+"""One row per branch of the hierarchy; the nearest one along an error's bases counts."""
+
+
+def describe(exc: WhatsAppError | HttpError) -> Problem:
+    """The answer to an error."""
+    if isinstance(exc, HttpError):
+        return exc.problem
+    row = next(PROBLEMS[cls] for cls in type(exc).__mro__ if cls in PROBLEMS)
+    return row(exc)
+
+
+def route_not_found(method: str, raw_path: str) -> HttpError:
+    """No route of that path and method. `raw_path` is as it was sent, without the query."""
+    return HttpError(404, "not_found", f"Route not found: {method} {raw_path}")
+
+
+def contact_not_found() -> HttpError:
+    """The person is not on WhatsApp."""
+    return HttpError(404, "contact_not_found", "Contact not found")
+
+
+def group_not_found() -> HttpError:
+    """The group does not exist, or the account is not in it."""
+    return HttpError(404, "group_not_found", "Group not found")

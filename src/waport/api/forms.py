@@ -1,0 +1,90 @@
+"""URL-encoded forms with nested keys: `options[caption]=x`, `participants[]=a`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_plus
+
+from .errors import HttpError
+
+MAX_DEPTH: Final = 32
+MAX_FIELDS: Final = 1000
+_PART: Final = re.compile(r"\[([^\[\]]*)\]")
+
+Tree = dict[str, object]
+
+
+def _too_much() -> HttpError:
+    return HttpError(400, "bad_request", "Form has too many or too deeply nested fields")
+
+
+def parse_form(text: str) -> dict[str, object]:
+    """Parse a form; all values are text.
+
+    A key that comes twice, or one that ends in `[]`, makes a list; so do keys that are all
+    numbers, in their order.
+
+    Raises:
+        HttpError: more than 1,000 fields, or nested deeper than 32.
+    """
+    if text.count("&") >= MAX_FIELDS:
+        raise _too_much()
+    root: Tree = {}
+    for pair in text.split("&"):
+        if not pair:
+            continue
+        key, _, value = pair.partition("=")
+        _insert(root, _split_key(unquote_plus(key)), unquote_plus(value))
+    return {key: _settle(value) for key, value in root.items()}
+
+
+def _split_key(key: str) -> list[str]:
+    """`a[b][c]` -> a, b, c. Brackets that don't fit the pattern belong to the name."""
+    start = key.find("[")
+    if start <= 0:
+        return [key]
+    parts = [key[:start]]
+    at = start
+    while match := _PART.match(key, at):
+        parts.append(match[1])
+        at = match.end()
+        if len(parts) > MAX_DEPTH:
+            raise _too_much()
+    return parts if at == len(key) else [key]
+
+
+def _insert(tree: Tree, parts: list[str], value: str) -> None:
+    node = tree
+    for part in parts[:-1]:
+        name = part or str(len(node))
+        below = node.get(name)
+        if not isinstance(below, dict):
+            below = {} if below is None else {"0": below}
+            node[name] = below
+        node = below
+    last = parts[-1] or _free_index(node)
+    known = node.get(last)
+    if known is None:
+        node[last] = value
+    elif isinstance(known, dict):
+        known[_free_index(known)] = value
+    else:
+        node[last] = {"0": known, "1": value}
+
+
+def _free_index(node: Tree) -> str:
+    index = len(node)
+    while str(index) in node:
+        index += 1
+    return str(index)
+
+
+def _settle(value: object) -> object:
+    """Turn objects whose keys are all numbers into lists."""
+    if not isinstance(value, dict):
+        return value
+    settled = {key: _settle(item) for key, item in value.items()}
+    if all(key.isascii() and key.isdigit() and len(key) < 10 for key in settled):
+        return [settled[key] for key in sorted(settled, key=int)]
+    return settled

@@ -1,0 +1,236 @@
+"""The door in front of the framework: every request passes its checks in one fixed order.
+
+Key (401), rate (429), route and method (404), path parameters (400, 422), body (413, 415, 400);
+only then the route runs, with its own guard and fields. The key is judged from the headers alone:
+a caller without it makes the server read nothing. The framework's own answers are out of reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..config import Settings
+from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, read_body
+from .cors import CrossOrigin
+from .deps import BODY_KEY
+from .envelope import RawHeaders, json_bytes, send_answer, send_problem, send_start
+from .errors import HttpError, Problem, route_not_found
+from .head import RequestHead, keys_match
+from .limits import RateLimit
+from .paths import PathTable, read_parameters
+from .routes import Operation
+
+ROUTE_KEY: Final = "waport.operation"
+"""Where the framework finds the operation to run."""
+RAW_BODY_KEY: Final = "waport.raw_body"
+"""The whole parsed body, also when it is an array."""
+MAX_UNREAD: Final = 65_536
+"""A connection with more than this of an unwanted body ahead is closed after the answer."""
+
+_CLOSE: Final = (b"connection", b"close")
+
+SocketEndpoint = Callable[[str | None, RequestHead, Scope, Receive, Send], Awaitable[None]]
+"""Takes the path below the base path (None when it is not below it) and the connection."""
+
+
+class Gateway:
+    """The ASGI application of the server.
+
+    Args:
+        settings: key, base path, proxy, origins and rate limit.
+        operations: all routes.
+        framework: runs the operation that it finds in the scope under `ROUTE_KEY`.
+        socket: serves WebSocket upgrades.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        operations: list[Operation],
+        framework: ASGIApp,
+        socket: SocketEndpoint,
+    ) -> None:
+        self._api_key = settings.api_key
+        self._base_path = settings.base_path
+        self._trust_proxy = settings.trust_proxy
+        self._cors = CrossOrigin(settings.allowed_origins)
+        limit = settings.rate_limit
+        self._rate_limit = None if limit is None else RateLimit(*limit)
+        self._framework = framework
+        self._socket = socket
+        self._paths: PathTable[Operation] = PathTable()
+        for operation in operations:
+            self._paths.add(
+                operation.path, operation.method, operation, changes_state=operation.changes_state
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._framework(scope, receive, send)
+            return
+        head = RequestHead.of(scope["headers"])
+        if self._trust_proxy:
+            _believe_proxy(scope, head)
+        if scope["type"] == "websocket":
+            await self._socket(self._below_base(raw_path_of(scope)), head, scope, receive, send)
+        else:
+            await self._http(head, scope, receive, send)
+
+    async def _http(self, head: RequestHead, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        if method == "HEAD":
+            send = _without_body(send)
+        if self._cors.is_on:
+            preflight = self._cors.preflight(method, head)
+            if preflight is not None:
+                await send_answer(send, 204, b"", "text/plain", preflight)
+                return
+            send = _with_headers(send, self._cors.headers(head))
+        try:
+            await self._admit(head, scope, receive, send)
+        except BodyTooLarge as exc:
+            await _refuse_body(exc, head, receive, send)
+        except HttpError as exc:
+            await _refuse(exc.problem, head, send)
+        except Disconnected:
+            return
+
+    async def _admit(self, head: RequestHead, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make all checks in their order, then answer.
+
+        Raises:
+            HttpError: the first check that failed.
+        """
+        method = scope["method"]
+        raw_path = raw_path_of(scope)
+        path = self._below_base(raw_path)
+        found = None if path is None else self._paths.find(path)
+        operation = None if found is None else found[0].routes.get(method)
+        has_key = self._has_key(head)
+        # OPTIONS never is an operation, so that it needs the key on open paths, too.
+        if not has_key and not (operation is not None and operation.is_open):
+            raise _unauthorized(head)
+        if self._rate_limit is not None and not (operation is not None and operation.is_probe):
+            self._check_rate(self._rate_limit, scope, has_key)
+        if found is None or (operation is None and method != "OPTIONS"):
+            raise route_not_found(method, raw_path)
+        entry, raw_values = found
+        scope["path_params"] = read_parameters(entry.parameters, raw_values)
+        if operation is None:
+            await _list_methods(send, entry.allow)
+            return
+        if has_key:
+            body = await read_body(head, receive)
+        else:
+            # A caller without a key makes the server read nothing, on open routes neither.
+            body = {}
+            if _has_much_ahead(head):
+                send = _with_headers(send, [_CLOSE])
+        scope[RAW_BODY_KEY] = body
+        scope[BODY_KEY] = fields_of(body)
+        scope[ROUTE_KEY] = operation
+        await self._framework(scope, receive, send)
+
+    def _below_base(self, raw_path: str) -> str | None:
+        """The path after `BASE_PATH`; None when it is not below it."""
+        base = self._base_path
+        if not base:
+            return raw_path
+        rest = raw_path[len(base) :]
+        return rest if raw_path.startswith(base) and rest.startswith("/") else None
+
+    def _has_key(self, head: RequestHead) -> bool:
+        """Whether the caller may use everything. A repeated key header is a wrong key."""
+        if not self._api_key:
+            return True
+        return len(head.keys) == 1 and keys_match(head.keys[0], self._api_key)
+
+    def _check_rate(self, limit: RateLimit, scope: Scope, has_key: bool) -> None:
+        client = scope.get("client")
+        # Without a key of its own a caller is its address.
+        caller = b"" if has_key and self._api_key else str(client[0] if client else "?").encode()
+        wait_s = limit.take(caller)
+        if wait_s is not None:
+            headers = (("retry-after", str(wait_s)),)
+            raise HttpError(429, "rate_limited", "Too many requests", headers)
+
+
+def raw_path_of(scope: Scope) -> str:
+    """The path as it was sent: undecoded, original case, without the query."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    if not raw.startswith(b"/"):
+        # The absolute form that clients use towards a proxy: http://host/path.
+        _, mark, rest = raw.partition(b"://")
+        raw = b"/" + rest.partition(b"/")[2] if mark else raw
+    return raw.decode("utf-8", "replace")
+
+
+def _unauthorized(head: RequestHead) -> HttpError:
+    text = "Invalid API key" if head.keys else "API key is required"
+    return HttpError(401, "unauthorized", text)
+
+
+def _has_much_ahead(head: RequestHead) -> bool:
+    """Whether a body follows that is too much to be dropped on the side."""
+    length = head.content_length
+    return b"transfer-encoding" in head.values or (length is not None and length > MAX_UNREAD)
+
+
+async def _refuse(problem: Problem, head: RequestHead, send: Send) -> None:
+    is_unwanted = problem.status in (401, 429) and _has_much_ahead(head)
+    await send_problem(send, problem, [_CLOSE] if is_unwanted else None)
+
+
+async def _refuse_body(
+    refusal: BodyTooLarge, head: RequestHead, receive: Receive, send: Send
+) -> None:
+    """Answer at once, drop what still comes for a while so that the answer is seen, then close."""
+    body = json_bytes(refusal.problem.envelope())
+    await send_start(send, refusal.problem.status, body, headers=[_CLOSE])
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    # Who expects to be told to continue sends nothing after a refusal.
+    if refusal.has_rest and b"expect" not in head.values:
+        await discard_rest(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _list_methods(send: Send, allow: str) -> None:
+    """The answer to OPTIONS."""
+    body = allow.encode("ascii")
+    await send_answer(send, 200, body, "text/html; charset=utf-8", [(b"allow", body)])
+
+
+def _without_body(send: Send) -> Send:
+    """Let an answer's head through only: for HEAD."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
+
+
+def _with_headers(send: Send, headers: RawHeaders) -> Send:
+    """Add headers to whatever answer comes."""
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *headers]}
+        await send(message)
+
+    return send_more
+
+
+def _believe_proxy(scope: Scope, head: RequestHead) -> None:
+    """Take the caller's address and scheme from the proxy in front."""
+    address = head.text(b"x-forwarded-for").partition(",")[0].strip()
+    if address:
+        scope["client"] = (address, 0)
+    scheme = head.text(b"x-forwarded-proto").partition(",")[0].strip().lower()
+    if scheme in ("http", "https"):
+        is_socket = scope["type"] == "websocket"
+        scope["scheme"] = scheme.replace("http", "ws") if is_socket else scheme

@@ -1,0 +1,169 @@
+"""Declaring routes: one decorator says what a route is, for the server and for its document.
+
+A route returns the typed dictionary of its answer; the decorator turns it into the response, and
+the API document takes the answer's shape from the same annotation.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, get_args, get_type_hints
+
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from .deps import ConnectedClient
+from .envelope import JsonAnswer
+from .fields import specs_of
+
+Endpoint = Callable[..., Awaitable[Any]]
+NO_CACHE: Final = {
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+    "Expires": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route and what is known about it.
+
+    Attributes:
+        method: GET, POST, DELETE, ...
+        path: the template, such as `/session/start/{sessionId}`.
+        route: the framework's route; only it runs the endpoint.
+        tag: heading in the API document.
+        name: unique, in camelCase.
+        summary: one line.
+        answer: the typed dictionary of a 200; None for answers that are no JSON.
+        body: the body class; None when the body does not matter.
+        changes_state: a GET that does something, so that HEAD is refused.
+        is_open: needs no key.
+        is_probe: not counted by the rate limit.
+        is_guarded: answers for logged-in accounts only.
+        errors: (status, code) pairs beyond those that follow from the rest.
+        media_type: of a 200 that is no JSON.
+        in_document: shown in the API document.
+    """
+
+    method: str
+    path: str
+    route: APIRoute
+    tag: str
+    name: str
+    summary: str
+    answer: Any
+    body: Any
+    changes_state: bool
+    is_open: bool
+    is_probe: bool
+    is_guarded: bool
+    errors: tuple[tuple[int, str], ...]
+    media_type: str | None
+    in_document: bool
+
+
+class Routes:
+    """The routes of one subject, in the order of their declaration."""
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+        self.operations: list[Operation] = []
+
+    def get(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A route that answers GET, and HEAD unless it changes state."""
+        return self._add("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A route that answers POST."""
+        return self._add("POST", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A route that answers DELETE."""
+        return self._add("DELETE", path, **options)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        *,
+        changes_state: bool = False,
+        is_open: bool = False,
+        is_probe: bool = False,
+        errors: tuple[tuple[int, str], ...] = (),
+        media_type: str | None = None,
+        headers: dict[str, str] | None = None,
+        in_document: bool = True,
+    ) -> Callable[[Endpoint], Endpoint]:
+        def register(endpoint: Endpoint) -> Endpoint:
+            hints = get_type_hints(endpoint, include_extras=True)
+            answer = hints.pop("return", None)
+            is_json = answer is not None and not _is_response(answer)
+            self.operations.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    route=APIRoute(
+                        path,
+                        _answering(endpoint, hints, headers if is_json else None),
+                        methods=[method],
+                        response_model=None,
+                    ),
+                    tag=self._tag,
+                    name=_camel_case(endpoint.__name__),
+                    summary=(inspect.getdoc(endpoint) or "").partition("\n")[0],
+                    answer=answer if is_json else None,
+                    body=next(filter(None, map(_body_class, hints.values())), None),
+                    changes_state=changes_state,
+                    is_open=is_open,
+                    is_probe=is_probe,
+                    is_guarded=ConnectedClient in hints.values(),
+                    errors=errors,
+                    media_type=media_type,
+                    in_document=in_document,
+                )
+            )
+            return endpoint
+
+        return register
+
+
+def _answering(
+    endpoint: Endpoint, hints: dict[str, Any], headers: dict[str, str] | None
+) -> Callable[..., Awaitable[Response]]:
+    """The endpoint for the framework: it returns a response, and its types are resolved."""
+
+    @functools.wraps(endpoint)
+    async def call(**values: Any) -> Response:
+        answer = await endpoint(**values)
+        return answer if isinstance(answer, Response) else JsonAnswer(answer, headers=headers)
+
+    signature = inspect.signature(endpoint)
+    parameters = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in signature.parameters.items()
+    ]
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=Response
+    )
+    return call
+
+
+def _is_response(answer: Any) -> bool:
+    return isinstance(answer, type) and issubclass(answer, Response)
+
+
+def _body_class(hint: Any) -> Any:
+    cls = next(iter(get_args(hint)), None)
+    return cls if isinstance(cls, type) and _has_fields(cls) else None
+
+
+def _has_fields(cls: type) -> bool:
+    return hasattr(cls, "__dataclass_fields__") and bool(specs_of(cls))
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,44 @@
+"""Chats."""
+
+from __future__ import annotations
+
+from ...events import MessageJson, stanza_id
+from ...model import Message
+from ...wire import Jid
+from ..fields import body, optional, required
+from ..kinds import ADDRESS, BOOLEAN, INTEGER, TEXT, nested
+from .common import SuccessEnvelope
+
+
+@body
+class SearchOptions:
+    """The other server's filters: the newest `limit` messages that fit, oldest first."""
+
+    limit: int | None = optional("limit", INTEGER, default=None, note="All messages when left out.")
+    from_me: bool | None = optional("fromMe", BOOLEAN, default=None)
+    since_s: int | None = optional("since", INTEGER, default=None, note="Unix seconds.")
+    message_id: str | None = optional("messageId", TEXT, default=None)
+
+    def fits(self, message: Message) -> bool:
+        """Whether a message passes the filters; the limit is not looked at."""
+        if self.from_me is not None and message.key.from_me is not self.from_me:
+            return False
+        if self.since_s is not None and message.timestamp < self.since_s:
+            return False
+        return self.message_id is None or message.key.id == stanza_id(self.message_id)
+
+
+@body
+class FetchMessagesRequest:
+    """Which messages of a chat to read. Page by passing the last id as `before`."""
+
+    chat: Jid = required("chatId", ADDRESS, example="15551234567@c.us")
+    limit: int | None = optional("limit", INTEGER, default=None, note="1 to 500; 50 when left out.")
+    before: str | None = optional("before", TEXT, default=None, note="A message id, in any form.")
+    search: SearchOptions | None = optional("searchOptions", nested(SearchOptions), default=None)
+
+
+class MessagesAnswer(SuccessEnvelope):
+    """Messages: newest first, or oldest first where `searchOptions` was used."""
+
+    messages: list[MessageJson]

@@ -1,0 +1,216 @@
+"""The whole server in one process: database, sessions, event delivery, HTTP; and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ..client import WHATSAPP_URL, WHATSAPP_WEB, ClientConfig, VersionSource
+from ..config import Settings
+from ..errors import InvalidInput, StoreError
+from ..events import EventBus, EventHub, EventRecorder, WebhookWorker
+from ..events.webhook_sender import WebhookSender
+from ..noise import WHATSAPP_ROOT_KEY
+from ..pairing import ClientVersion
+from ..sessions import SessionFolders, SessionManager
+from ..store import Database
+from .app import create_app
+from .http_server import HttpServer
+
+log = logging.getLogger(__name__)
+
+EVENT_RETENTION_S = 7 * 24 * 3600
+"""Delivered events stay in the log this long."""
+
+PRUNE_INTERVAL_S = 3600.0
+
+WEBHOOK_DRAIN_S = 10.0
+"""How long deliveries in flight may take at the end; what is left is delivered after the start."""
+
+_LEVELS = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+    "silent": logging.CRITICAL + 10,
+}
+
+
+class Server(HttpServer):
+    """The HTTP server; the signals are its owner's, who has more to close than a port."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error, a line for each record."""
+    logging.basicConfig(
+        level=_LEVELS[level],
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # Their chatter at INFO would show URLs with keys, or say nothing of use.
+    for name in ("httpx", "httpcore", "websockets", "alembic", "uvicorn.error"):
+        logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
+
+
+async def serve(settings: Settings, *, on_listening: Callable[[str], None] | None = None) -> int:
+    """Run the server until SIGTERM or SIGINT; returns the exit code.
+
+    Args:
+        on_listening: called with the base URL once requests are answered.
+
+    Raises:
+        InvalidInput: a setting can't be used.
+        StoreError: the database can't be opened.
+    """
+    configure_logging(settings.log_level)
+    for notice in settings.notices():
+        log.warning("%s", notice)
+    database = await Database.open(settings.store_url)
+    try:
+        return await _serve(settings, database, on_listening)
+    finally:
+        await database.close()
+
+
+async def _serve(
+    settings: Settings, database: Database, on_listening: Callable[[str], None] | None
+) -> int:
+    bus, hub = EventBus(), EventHub()
+    bus.subscribe(hub.publish)
+    config = client_config(settings)
+    manager = SessionManager(
+        database,
+        config,
+        EventRecorder(settings, bus),
+        VersionSource(
+            config.web_url,
+            cache=settings.sessions_path / ".client-version.json",
+            pinned=config.version,
+            tls=config.tls,
+            proxy=config.proxy,
+        ),
+        SessionFolders(settings.sessions_path),
+    )
+    server = Server(settings, create_app(settings, manager, hub), hub)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _ask_to_exit, server)
+    async with WebhookSender(settings.webhook_secret, settings.webhook_api_key) as sender:
+        worker = WebhookWorker(database, sender, settings.webhook_url)
+        bus.subscribe(worker.on_events)
+        tasks = [
+            asyncio.create_task(worker.run(), name="webhooks"),
+            asyncio.create_task(_prune(database), name="prune"),
+            asyncio.create_task(_announce(server, on_listening), name="announce"),
+        ]
+        try:
+            if settings.auto_start_sessions:
+                await manager.restore()
+            await server.serve()
+        finally:
+            await manager.close()
+            worker.stop()
+            await asyncio.wait(tasks[:1], timeout=WEBHOOK_DRAIN_S)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+    return 0 if server.started else 1
+
+
+def _ask_to_exit(server: Server) -> None:
+    server.should_exit = True
+
+
+async def _announce(server: Server, on_listening: Callable[[str], None] | None) -> None:
+    """Say where the server listens, once it does."""
+    while not server.started:
+        if server.should_exit:
+            return
+        await asyncio.sleep(0.01)
+    for listener in server.servers:
+        for socket in listener.sockets:
+            host, port = socket.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            url = f"http://{shown}:{port}"
+            log.info("listening on %s", url)
+            if on_listening is not None:
+                on_listening(url)
+
+
+async def _prune(database: Database) -> None:
+    """Forget events that were delivered long ago, so that the log does not grow for ever."""
+    while True:
+        try:
+            before_ms = int((time.time() - EVENT_RETENTION_S) * 1000)
+            await database.prune(before_ms)
+        except StoreError as exc:
+            log.error("old events were not removed: %s", exc)
+        await asyncio.sleep(PRUNE_INTERVAL_S)
+
+
+def client_config(settings: Settings) -> ClientConfig:
+    """What every client is told of the settings.
+
+    Raises:
+        InvalidInput: the CA file can't be used.
+    """
+    url = settings.wa_websocket_url or WHATSAPP_URL
+    version = settings.web_version
+    return ClientConfig(
+        websocket_url=url,
+        web_url=settings.wa_web_url or _site_of(settings.wa_websocket_url),
+        noise_root_key=settings.wa_noise_root_key or WHATSAPP_ROOT_KEY,
+        tls=_tls(settings),
+        proxy=_proxy(settings),
+        version=ClientVersion(*version) if version is not None else None,
+        send_ack_timeout_s=settings.send_ack_timeout_s,
+        backoff_base_s=settings.reconnect_interval_ms / 1000,
+        retries_before_lost=settings.max_reconnect_retries,
+        mark_seen=settings.set_messages_as_seen,
+    )
+
+
+def _site_of(websocket_url: str | None) -> str:
+    """The web page that belongs to another endpoint; WhatsApp's own without one."""
+    if websocket_url is None:
+        return WHATSAPP_WEB
+    parts = urlsplit(websocket_url)
+    scheme = "https" if parts.scheme == "wss" else "http"
+    return urlunsplit((scheme, parts.netloc, "", "", ""))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.wa_ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(settings.wa_ca_file))
+    except (OSError, ssl.SSLError) as exc:
+        raise InvalidInput("WA_CA_FILE: no certificates in that file") from exc
+
+
+def _proxy(settings: Settings) -> str | None:
+    """The proxy's URL with the separate user and password in it."""
+    url = settings.proxy_url
+    if url is None or settings.proxy_username is None:
+        return url
+    parts = urlsplit(url)
+    user = quote(settings.proxy_username, safe="")
+    password = quote(settings.proxy_password or "", safe="")
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:{password}@{host}"))

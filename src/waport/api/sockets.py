@@ -1,0 +1,140 @@
+"""The event socket: `/ws`, and `/ws/<session>` for one session's events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope, Send
+
+from ..config import Settings
+from ..events import UNAUTHORIZED, Closing, EventHub, Subscriber
+from .envelope import JSON_CONTENT_TYPE, json_bytes
+from .errors import Problem, route_not_found
+from .head import RequestHead, decode_segment, keys_match
+
+CLOSE_TIMEOUT_S: Final = 10.0
+"""A client that does not read gets no longer than this to see why it is closed."""
+
+
+class EventSocket:
+    """Serves event sockets.
+
+    Args:
+        settings: the key, and whether there are event sockets at all.
+        hub: where the events come from.
+    """
+
+    def __init__(self, settings: Settings, hub: EventHub) -> None:
+        self._api_key = settings.api_key
+        self._is_enabled = settings.enable_websocket
+        self._hub = hub
+
+    async def __call__(
+        self, path: str | None, head: RequestHead, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one upgrade and stay until the socket is closed."""
+        await receive()  # websocket.connect
+        if not self._is_enabled:
+            await _reject(send, route_not_found("GET", path or "").problem)
+            return
+        query = _read_query(scope.get("query_string", b""))
+        if path == "/ws":
+            session_id = query.get("sessionId", [None])[-1]
+        elif path is not None and path.startswith("/ws/") and _is_segment(path[4:]):
+            # What can't be decoded is nobody's id: the filter then matches nothing.
+            session_id = decode_segment(path[4:]) or path[4:]
+        else:
+            await _reject(send, Problem(400, "bad_request", "No event socket at this path"))
+            return
+        await send({"type": "websocket.accept"})
+        if not self._may_listen(head, query.get("apiKey", [])):
+            await _close(send, UNAUTHORIZED)
+            return
+        subscriber = self._hub.connect(session_id)
+        try:
+            await self._serve(subscriber, session_id, receive, send)
+        finally:
+            self._hub.disconnect(subscriber)
+
+    def _may_listen(self, head: RequestHead, query_keys: list[str]) -> bool:
+        if not self._api_key:
+            return True
+        given = head.keys or [key.encode("utf-8", "replace") for key in query_keys]
+        return len(given) == 1 and keys_match(given[0], self._api_key)
+
+    async def _serve(
+        self, subscriber: Subscriber, session_id: str | None, receive: Receive, send: Send
+    ) -> None:
+        lock = asyncio.Lock()  # a pong may not break into another text being sent
+        tasks = [
+            asyncio.create_task(self._send_events(subscriber, session_id, send, lock)),
+            asyncio.create_task(_answer_pings(receive, send, lock)),
+            asyncio.create_task(subscriber.wait_closing()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if subscriber.closing is not None:
+            await _close(send, subscriber.closing)
+
+    async def _send_events(
+        self, subscriber: Subscriber, session_id: str | None, send: Send, lock: asyncio.Lock
+    ) -> None:
+        async with lock:
+            await send({"type": "websocket.send", "text": self._hub.greeting(session_id)})
+        async for text in subscriber.texts():
+            async with lock:
+                await send({"type": "websocket.send", "text": self._hub.stamped(text)})
+
+
+def _read_query(query: bytes) -> dict[str, list[str]]:
+    """The parameters that are not empty; none at all of a query with far too many."""
+    try:
+        return parse_qs(query.decode("latin-1"), max_num_fields=100)
+    except ValueError:
+        return {}
+
+
+def _is_segment(rest: str) -> bool:
+    return rest != "" and "/" not in rest
+
+
+async def _answer_pings(receive: Receive, send: Send, lock: asyncio.Lock) -> None:
+    """Read until the client goes; "ping" is answered, all else ignored."""
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if message.get("text") == "ping" or message.get("bytes") == b"ping":
+            async with lock:
+                await send({"type": "websocket.send", "text": "pong"})
+
+
+async def _close(send: Send, closing: Closing) -> None:
+    # A client that is gone, or never reads, can't be told.
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
+
+
+async def _reject(send: Send, problem: Problem) -> None:
+    """Refuse the upgrade with an HTTP answer."""
+    body = json_bytes(problem.envelope())
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": problem.status,
+            "headers": [
+                (b"content-type", JSON_CONTENT_TYPE.encode("ascii")),
+                (b"content-length", str(len(body)).encode("ascii")),
+                (b"connection", b"close"),
+            ],
+        }
+    )
+    await send({"type": "websocket.http.response.body", "body": body})

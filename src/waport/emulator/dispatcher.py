@@ -1,0 +1,123 @@
+"""What logged-in devices send, by tag; the same for sockets and for the phone in this process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..errors import InvalidInput, StanzaError
+from ..wire import SERVER, AttrValue, Node
+from .accounts import Account, Device
+from .delivery import Deliveries, DeviceSession
+from .messages import MessageRouter
+from .presence import Presences
+from .queries import Queries
+from .receipts import ReceiptRouter
+from .replies import Asker
+
+_log = logging.getLogger(__name__)
+
+OnActive = Callable[[Account, Device], None]
+"""Called when a companion has asked for its stanzas."""
+
+
+class Dispatcher:
+    """Sends each stanza of a device to the part that deals with it, in the order of arrival."""
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        *,
+        queries: Queries,
+        messages: MessageRouter,
+        receipts: ReceiptRouter,
+        presences: Presences,
+        on_active: OnActive,
+    ) -> None:
+        self._deliveries = deliveries
+        self._queries = queries
+        self._messages = messages
+        self._receipts = receipts
+        self._presences = presences
+        self._on_active = on_active
+
+    async def answer(self, account: Account, device: Device, iq: Node) -> Node:
+        """The answer to an IQ of type get or set."""
+        return await self._queries.answer(Asker(account, device), iq)
+
+    async def receive(
+        self,
+        account: Account,
+        device: Device,
+        session: DeviceSession,
+        node: Node,
+        raw: bytes | None = None,
+    ) -> None:
+        """Take one stanza of a connected device.
+
+        Args:
+            account: the device's.
+            device: that sent it.
+            session: the login through which it came.
+            node: the stanza.
+            raw: its bytes as they came in.
+        """
+        if node.tag == "iq":
+            # An answer to something that the server asked is of no interest to it, but proves life.
+            if node.get("type") in ("result", "error"):
+                return
+            session.send(await self.answer(account, device, node))
+            if node.get("xmlns") == "passive":
+                self._switch(account, device, session, node)
+            return
+        self.receive_stanza(account, device, node, raw)
+
+    def receive_stanza(
+        self, account: Account, device: Device, node: Node, raw: bytes | None = None
+    ) -> None:
+        """Take one stanza that is no IQ. A malformed one is logged and dropped alone."""
+        try:
+            self._handle(account, device, node, raw)
+        except (StanzaError, InvalidInput) as exc:
+            _log.info("dropped a malformed <%s>: %s", node.tag, exc)
+
+    def _handle(self, account: Account, device: Device, node: Node, raw: bytes | None) -> None:
+        if node.tag == "message":
+            self._messages.handle(account, device, node, raw)
+        elif node.tag == "receipt":
+            self._receipts.handle(account, device, node)
+        elif node.tag == "ack":
+            if device.mailbox.settle_by_ack(node, self._receipts.same_user):
+                self._deliveries.changed()
+        elif node.tag == "presence":
+            self._presences.handle(account, device, node)
+        elif node.tag == "chatstate":
+            self._presences.chatstate(account, device, node)
+        elif node.tag == "ib":
+            batch = node.find("offline_batch")
+            if batch is not None and device.session is not None:
+                device.session.request_batch(batch.int_attr("count"))
+        elif node.tag == "call":
+            self._ack_call(device, node)
+        else:
+            _log.info("dropped a stanza of unknown kind: <%s>", node.tag)
+
+    def _switch(self, account: Account, device: Device, session: DeviceSession, iq: Node) -> None:
+        if iq.find("active") is not None:
+            session.activate()
+            self._on_active(account, device)
+        elif iq.find("passive") is not None:
+            session.hold()
+
+    def _ack_call(self, device: Device, node: Node) -> None:
+        """Calls are not carried; the caller hears that the server has taken the stanza."""
+        attrs: dict[str, AttrValue] = {
+            "class": "call",
+            "id": node.get("id", ""),
+            "from": node.attrs.get("to", SERVER),
+        }
+        children = node.children()
+        if children:
+            attrs["type"] = children[0].tag
+        if device.session is not None:
+            device.session.send(Node("ack", attrs))

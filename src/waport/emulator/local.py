@@ -1,0 +1,64 @@
+"""The phone's way to the server and back: no socket, no cipher, yet the same order and rules."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ..wire import Node
+from .accounts import Account
+from .dispatcher import Dispatcher
+from .link import PhoneDevice
+
+_log = logging.getLogger(__name__)
+
+
+class LocalLink:
+    """A `DeviceLink` for device 0 of one account."""
+
+    def __init__(self, account: Account, dispatcher: Dispatcher) -> None:
+        self._account = account
+        self._dispatcher = dispatcher
+        self._count = 0
+
+    async def query(self, node: Node) -> Node:
+        """Ask the server one IQ; its answer, of type result or error."""
+        self._count += 1
+        iq = Node(node.tag, {"id": f"phone-{self._count}", **node.attrs}, node.content)
+        return await self._dispatcher.answer(self._account, self._account.devices[0], iq)
+
+    async def send(self, node: Node) -> None:
+        """Hand the server a stanza that is no IQ."""
+        self._dispatcher.receive_stanza(self._account, self._account.devices[0], node)
+
+
+class PhoneLine:
+    """The outlet to a phone: gives it one stanza after the other."""
+
+    def __init__(self, phone: PhoneDevice) -> None:
+        self._phone = phone
+        # As long as the mailbox it is filled from; the phone takes stanzas as fast as it can.
+        self._stanzas: asyncio.Queue[Node] = asyncio.Queue()
+        self._closed = False
+
+    def send(self, node: Node) -> None:
+        """Queue a stanza for the phone."""
+        if not self._closed:
+            self._stanzas.put_nowait(node)
+
+    def close(self, last: Node | None = None) -> None:
+        """Take no more stanzas; a phone has no stream that could end."""
+        self._closed = True
+
+    def abort(self) -> None:
+        """As `close`."""
+        self._closed = True
+
+    async def run(self) -> None:
+        """Deliver for as long as the phone is switched on."""
+        while True:
+            node = await self._stanzas.get()
+            try:
+                await self._phone.deliver(node)
+            except Exception:  # noqa: BLE001 - one stanza must not switch the phone off
+                _log.exception("the phone failed on a <%s>", node.tag)

@@ -1,0 +1,137 @@
+"""What one device has not acknowledged yet, in the order in which it happened.
+
+Source: docs/protocol/messages.md, "Offline queue" and "Acks of received stanzas".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..wire import Jid, Node
+
+QUEUED_TAGS = ("message", "receipt", "notification", "call")
+"""Stanzas that the server repeats until they are acknowledged."""
+
+_REFUSALS = frozenset({"retry", "enc_rekey_retry", "server-error"})
+"""Receipts that ask for something and do not say that the message has arrived."""
+
+SameUser = Callable[[Jid, Jid], bool]
+"""Whether two addresses mean the same account (PN and LID) or the same chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One stanza on its way to one device.
+
+    Attributes:
+        seq: its place in the order, from 1.
+        node: the stanza as the device gets it live; never changed after posting.
+        own_copy: a 1:1 message that another device of the same account sent. A plain ack does not
+            settle it, only a receipt does.
+    """
+
+    seq: int
+    node: Node
+    own_copy: bool = False
+
+
+class Mailbox:
+    """The unacknowledged stanzas of one device.
+
+    Attributes:
+        last_seq: the number of the newest letter ever posted.
+    """
+
+    def __init__(self) -> None:
+        self.last_seq = 0
+        self._letters: dict[int, Letter] = {}
+        self._by_id: dict[tuple[str, str], list[Letter]] = {}
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def __iter__(self) -> Iterator[Letter]:
+        return iter(list(self._letters.values()))
+
+    def __contains__(self, seq: object) -> bool:
+        return seq in self._letters
+
+    def post(self, node: Node, *, own_copy: bool = False) -> Letter:
+        """Put a stanza behind all others."""
+        self.last_seq += 1
+        letter = Letter(self.last_seq, node, own_copy)
+        self._letters[letter.seq] = letter
+        self._by_id.setdefault(_name(node), []).append(letter)
+        return letter
+
+    def drop(self, wanted: Callable[[Node], bool]) -> None:
+        """Take out stanzas that a newer one makes pointless."""
+        for letter in self:
+            if wanted(letter.node):
+                self._remove(letter)
+
+    def settle_by_ack(self, ack: Node, same_user: SameUser) -> bool:
+        """Take out the oldest stanza that an `<ack>` of the device speaks of.
+
+        Returns:
+            whether there was one.
+        """
+        tag = ack.get("class", "")
+        found = self._by_id.get((tag, ack.get("id", "")), [])
+        if tag == "receipt":
+            # One message id has several receipts on their way: delivered, then read.
+            found = [x for x in found if x.node.get("type") == ack.get("type")] or found
+        found = [x for x in found if not x.own_copy]
+        letter = _nearest(found, ack, same_user)
+        if letter is None:
+            return False
+        self._remove(letter)
+        return True
+
+    def settle_by_receipt(self, receipt: Node, same_user: SameUser) -> int:
+        """Take out the messages that a `<receipt>` of the device says have arrived.
+
+        Returns:
+            how many there were.
+        """
+        if receipt.get("type") in _REFUSALS:
+            return 0
+        settled = 0
+        for wanted in {item.get("id", "") for item in [receipt, *_listed(receipt)]}:
+            found = list(self._by_id.get(("message", wanted), ()))
+            nearest = _nearest(found, receipt, same_user)
+            if nearest is None:
+                continue
+            # A message and its repetition after a retry carry the same id from the same device.
+            for letter in found:
+                if letter.node.get("from") == nearest.node.get("from"):
+                    self._remove(letter)
+                    settled += 1
+        return settled
+
+    def _remove(self, letter: Letter) -> None:
+        del self._letters[letter.seq]
+        name = _name(letter.node)
+        self._by_id[name].remove(letter)
+        if not self._by_id[name]:
+            del self._by_id[name]
+
+
+def _name(node: Node) -> tuple[str, str]:
+    return node.tag, node.get("id", "")
+
+
+def _listed(receipt: Node) -> list[Node]:
+    listed = receipt.find("list")
+    return listed.children("item") if listed else []
+
+
+def _nearest(found: list[Letter], answer: Node, same_user: SameUser) -> Letter | None:
+    """The oldest letter from whom the answer is addressed to; else the oldest of that id."""
+    peers = [jid for name in ("to", "participant") if (jid := answer.get_jid(name)) is not None]
+    for letter in found:
+        source = letter.node.get_jid("from")
+        if source is not None and any(same_user(source, peer) for peer in peers):
+            return letter
+    return found[0] if found else None

@@ -1,0 +1,359 @@
+"""What the phone receives: decrypts messages, keeps them, and answers each with a receipt.
+
+Source: docs/protocol/messages.md, "Receiving", "Receipts" and "Retries".
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+
+from ..errors import CorruptRecord, DecodeError, DecryptError, DecryptFailure, InvalidInput
+from ..proto import pb
+from ..wire import AttrValue, Jid, Node
+from .link import DeviceLink
+from .phone_devices import OwnAddress
+from .phone_keys import retry_keys
+from .phone_signal import PhoneSignal
+from .saved import Saved
+
+_log = logging.getLogger(__name__)
+
+_SEEN = 20_000  # ids remembered to recognise what the server delivers twice
+_MAX_RETRIES = 5
+_IDS_PER_RECEIPT = 256
+_INVALID_PROTOBUF = 491
+
+OnPeer = Callable[[Jid, str, pb.ProtocolMessage], Awaitable[None]]
+"""Handles what a companion of ours asks its phone: the companion, the message id, the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """One message as the phone's chat shows it.
+
+    Attributes:
+        seq: counts up from 1.
+        id: of the stanza.
+        sender: the device it came from.
+        chat: bare; for a copy from an own companion the chat it was sent to.
+        participant: the sender in a group, else None.
+        timestamp: the server's, unix seconds.
+        message: the content.
+    """
+
+    seq: int
+    id: str
+    sender: Jid
+    chat: Jid
+    participant: Jid | None
+    timestamp: int
+    message: pb.Message
+
+    @property
+    def text(self) -> str | None:
+        """The text, or None when it is no text message."""
+        if self.message.HasField("conversation"):
+            return self.message.conversation
+        if self.message.HasField("extendedTextMessage"):
+            return self.message.extendedTextMessage.text
+        return None
+
+    def to_json(self) -> dict[str, object]:
+        """The shape of the admin API."""
+        return {
+            "seq": self.seq,
+            "id": self.id,
+            "from": str(self.sender.bare),
+            "device": self.sender.device,
+            "chat": str(self.chat),
+            "participant": None if self.participant is None else str(self.participant),
+            "timestamp": self.timestamp,
+            "text": self.text,
+            "message": MessageToDict(self.message, preserving_proto_field_name=True),
+        }
+
+
+class Inbox:
+    """Receives messages for the phone."""
+
+    def __init__(
+        self,
+        link: DeviceLink,
+        signal: PhoneSignal,
+        own: OwnAddress,
+        on_peer: OnPeer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.messages: list[ReceivedMessage] = []
+        self.names: dict[Jid, str] = {}
+        self._clock = clock
+        self._link = link
+        self._signal = signal
+        self._own = own
+        self._on_peer = on_peer
+        self._seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._retries: Counter[tuple[str, str, str]] = Counter()
+
+    async def receive(self, stanza: Node) -> None:
+        """Take one `<message>` and answer it.
+
+        Raises:
+            StanzaError: it has no id or no sender; it cannot be answered at all.
+        """
+        stanza.attr("id")
+        source = stanza.jid("from")
+        sender = stanza.get_jid("participant") or source
+        self._learn(stanza, source, sender)
+        key = (self._chat_key(stanza), self._signal.address(sender), stanza.attr("id"))
+        if key in self._seen:
+            await self._dismiss(stanza, sender)
+            return
+        enc = next((e for e in stanza.children("enc") if e.get("type") in ("pkmsg", "msg")), None)
+        if enc is None:
+            _log.info("message %s has nothing that this phone reads", stanza.attr("id"))
+            await self._ack(stanza)
+            return
+        try:
+            message = self._open(sender, enc, stanza.find("device-identity"))
+        except DecryptError as exc:
+            await self._refuse(stanza, sender, enc, exc)
+            return
+        except DecodeError:
+            await self._ack(stanza, error=_INVALID_PROTOBUF)
+            return
+        self._seen[key] = None
+        if len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
+        if stanza.get("category") == "peer":
+            await self._ack(stanza)
+            if sender in self._own and message.HasField("protocolMessage"):
+                await self._on_peer(sender, stanza.attr("id"), message.protocolMessage)
+            return
+        self._store(stanza, sender, message)
+        await self._send_receipt(stanza, sender)
+
+    def _learn(self, stanza: Node, source: Jid, sender: Jid) -> None:
+        for name in ("sender_lid", "sender_pn", "participant_lid", "participant_pn"):
+            self._signal.learn(sender.bare, stanza.get_jid(name))
+        recipient = stanza.get_jid("recipient")
+        if recipient is not None:
+            for name in ("peer_recipient_lid", "peer_recipient_pn"):
+                self._signal.learn(recipient.bare, stanza.get_jid(name))
+        notify = stanza.get("notify")
+        if notify and source not in self._own:
+            self.names[sender.bare] = notify
+
+    def _chat_key(self, stanza: Node) -> str:
+        chat = stanza.get_jid("recipient") or stanza.jid("from")
+        return self._signal.address(chat.bare)
+
+    def _open(self, sender: Jid, enc: Node, identity: Node | None) -> pb.Message:
+        plaintext = self._signal.decrypt(
+            sender,
+            enc.attr("type"),
+            enc.content if isinstance(enc.content, bytes) else b"",
+            None if identity is None else identity.data,
+        )
+        try:
+            return pb.Message.FromString(plaintext)
+        except ProtobufDecodeError as exc:
+            raise DecodeError("no Message") from exc
+
+    def _store(self, stanza: Node, sender: Jid, message: pb.Message) -> None:
+        participant = stanza.get_jid("participant")
+        chat = stanza.jid("from").bare
+        if message.HasField("deviceSentMessage"):
+            if sender not in self._own:
+                _log.warning("dropped a device-sent message of a stranger")
+                return
+            copy = message.deviceSentMessage
+            chat = _jid(copy.destinationJid) or stanza.get_jid("recipient") or chat
+            inner = copy.message
+            if not inner.HasField("messageContextInfo") and message.HasField("messageContextInfo"):
+                inner.messageContextInfo.CopyFrom(message.messageContextInfo)
+            message = inner
+        self.messages.append(
+            ReceivedMessage(
+                seq=len(self.messages) + 1,
+                id=stanza.attr("id"),
+                sender=sender,
+                chat=chat.bare,
+                participant=participant,
+                timestamp=stanza.get_int("t", int(self._clock())),
+                message=message,
+            )
+        )
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    async def _send_receipt(self, stanza: Node, sender: Jid) -> None:
+        attrs: dict[str, AttrValue] = {"id": stanza.attr("id"), "to": stanza.jid("from")}
+        if sender in self._own:
+            attrs["type"] = "sender"
+        _copy(stanza, attrs, "participant", "recipient")
+        await self._link.send(Node("receipt", attrs))
+
+    async def _ack(self, stanza: Node, error: int | None = None) -> None:
+        attrs: dict[str, AttrValue] = {
+            "class": "message",
+            "id": stanza.attr("id"),
+            "to": stanza.jid("from"),
+        }
+        _copy(stanza, attrs, "participant", "recipient")
+        if error is not None:
+            attrs["error"] = str(error)
+        await self._link.send(Node("ack", attrs))
+
+    async def _refuse(self, stanza: Node, sender: Jid, enc: Node, cause: DecryptError) -> None:
+        """Ask the sender to send the message again, in a way that this phone can read."""
+        if cause.reason is DecryptFailure.CORRUPT_PLAINTEXT:
+            await self._ack(stanza, error=_INVALID_PROTOBUF)
+            return
+        if cause.reason is DecryptFailure.DUPLICATE:
+            # Its text is lost if the sender used one counter for two messages.
+            _log.warning("message %s from %s: counter used before", stanza.get("id"), sender.masked)
+            await self._dismiss(stanza, sender)
+        elif await self._ask_again(stanza, sender, enc, cause.reason):
+            await self._ack(stanza)
+        else:
+            await self._dismiss(stanza, sender)
+
+    async def _dismiss(self, stanza: Node, sender: Jid) -> None:
+        """Say that this stanza need not come again; own copies end only with a receipt."""
+        if sender in self._own and stanza.get("category") != "peer":
+            await self._send_receipt(stanza, sender)
+        else:
+            await self._ack(stanza)
+
+    async def _ask_again(
+        self, stanza: Node, sender: Jid, enc: Node, reason: DecryptFailure
+    ) -> bool:
+        """Send a retry receipt; False when the sender has been asked often enough."""
+        name = stanza.attr("id")
+        key = (self._chat_key(stanza), self._signal.address(sender), name)
+        if len(self._retries) > _SEEN:
+            self._retries.clear()
+        self._retries[key] = max(self._retries[key], enc.get_int("count", 0)) + 1
+        count = self._retries[key]
+        _log.warning("message %s from %s: %s, retry %d", name, sender.masked, reason.name, count)
+        if count > _MAX_RETRIES:
+            return False
+        retry: dict[str, AttrValue] = {"v": "1", "count": str(count), "id": name}
+        _copy(stanza, retry, "t")
+        if 0 < reason < DecryptFailure.UNSUPPORTED_VERSION:
+            retry["error"] = str(int(reason))
+        local = self._signal.local
+        children = [
+            Node("retry", retry),
+            Node("registration", {}, local.registration_id.to_bytes(4, "big")),
+        ]
+        if count > 1 or reason is DecryptFailure.INVALID_KEY_ID:
+            (key_pair,) = self._signal.make_pre_keys(1)
+            children.append(retry_keys(local, self._signal.signed_pre_key, key_pair))
+        attrs: dict[str, AttrValue] = {
+            "id": name,
+            "to": stanza.jid("from"),
+            "type": "retry",
+        }
+        _copy(stanza, attrs, "participant", "recipient", "category")
+        await self._link.send(Node("receipt", attrs, children))
+        return True
+
+    async def mark_read(self, chat: Jid, ids: Iterable[str] | None = None) -> list[str]:
+        """Tell the sender that its messages were read.
+
+        Args:
+            chat: whose messages, by PN or LID.
+            ids: which of them; all of them when None. Others than received ones are left out.
+
+        Returns:
+            the ids that the receipts name.
+        """
+        wanted = None if ids is None else set(ids)
+        address = self._signal.address(chat.bare)
+        by_chat: dict[Jid, list[str]] = {}
+        for message in self.messages:
+            if message.sender in self._own or (wanted is not None and message.id not in wanted):
+                continue
+            if message.participant is None and self._signal.address(message.chat) == address:
+                by_chat.setdefault(message.chat, []).append(message.id)
+        for to, named in by_chat.items():
+            for start in range(0, len(named), _IDS_PER_RECEIPT):
+                first, *rest = named[start : start + _IDS_PER_RECEIPT]
+                attrs: dict[str, AttrValue] = {"id": first, "to": to, "type": "read"}
+                attrs["t"] = str(int(self._clock()))
+                items = [Node("item", {"id": name}) for name in rest]
+                listed = [Node("list", {}, items)] if items else None
+                await self._link.send(Node("receipt", attrs, listed))
+        return [name for named in by_chat.values() for name in named]
+
+    # --- the state folder ------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, object]:
+        """Messages and names as JSON values."""
+        return {
+            "messages": [
+                {
+                    "id": m.id,
+                    "sender": str(m.sender),
+                    "chat": str(m.chat),
+                    "participant": "" if m.participant is None else str(m.participant),
+                    "timestamp": m.timestamp,
+                    "message": m.message.SerializeToString().hex(),
+                }
+                for m in self.messages
+            ],
+            "names": {str(jid): name for jid, name in self.names.items()},
+        }
+
+    def restore(self, saved: Saved) -> None:
+        """Take back what `dump` gave; CorruptRecord when it is something else."""
+        for number, item in enumerate(saved.parts("messages"), 1):
+            try:
+                message = pb.Message.FromString(item.data("message"))
+                sender, chat = Jid.parse(item.text("sender")), Jid.parse(item.text("chat"))
+            except (InvalidInput, ProtobufDecodeError) as exc:
+                raise CorruptRecord("a received message cannot be read") from exc
+            self.messages.append(
+                ReceivedMessage(
+                    number,
+                    item.text("id"),
+                    sender,
+                    chat,
+                    _jid(item.text("participant")),
+                    item.number("timestamp"),
+                    message,
+                )
+            )
+            self._seen[
+                (
+                    self._signal.address(chat),
+                    self._signal.address(sender),
+                    item.text("id"),
+                )
+            ] = None
+        names = saved.part("names")
+        for name in names.names():
+            if (jid := _jid(name)) is not None:
+                self.names[jid] = names.text(name)
+
+
+def _jid(text: str) -> Jid | None:
+    try:
+        return Jid.parse(text)
+    except InvalidInput:
+        return None
+
+
+def _copy(stanza: Node, attrs: dict[str, AttrValue], *names: str) -> None:
+    for name in names:
+        value = stanza.attrs.get(name)
+        if value is not None:
+            attrs[name] = value

@@ -1,0 +1,137 @@
+"""Who may see what: privacy settings, the block list, trusted-contact tokens.
+
+Source: docs/protocol/queries.md, "Privacy settings", "Blocklist" and "Privacy tokens".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ..crypto import RandomBytes
+from ..wire import AttrValue, Node
+from .accounts import Account, Directory
+from .delivery import Deliveries
+from .notifications import Notifier
+from .replies import Asker, Refusal, result
+
+
+def may_see(viewer: Account, owner: Account, setting: str) -> bool:
+    """Whether one account may see what the other keeps under this privacy setting."""
+    if viewer is owner:
+        return True
+    if viewer.number in owner.blocked:
+        return False
+    value = owner.privacy.get(setting, "all")
+    if value == "match_last_seen":
+        value = owner.privacy.get("last", "all")
+    if value == "none":
+        return False
+    return value != "contacts" or viewer.number in owner.contacts
+
+
+class Privacy:
+    """Answers the IQs of `privacy` and `blocklist`."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        deliveries: Deliveries,
+        notifier: Notifier,
+        random_bytes: RandomBytes = os.urandom,
+    ) -> None:
+        self._directory = directory
+        self._deliveries = deliveries
+        self._notifier = notifier
+        self._random_bytes = random_bytes
+
+    async def settings(self, asker: Asker, iq: Node) -> Node:
+        """Answer an IQ of `privacy`."""
+        if iq.get("type") == "set" and (tokens := iq.find("tokens")) is not None:
+            return self._issue_tokens(asker, iq, tokens)
+        wanted = iq.child("privacy")
+        if iq.get("type") == "get":
+            if (listed := wanted.find("list")) is not None:
+                name = listed.get("name", "")
+                return result(iq, Node("privacy", {}, [Node("list", {"name": name, "dhash": "0"})]))
+            return result(iq, _settings_node(asker.account.privacy))
+        changed = {node.attr("name"): node.attr("value") for node in wanted.children("category")}
+        if not changed:
+            raise Refusal(400)
+        asker.account.privacy.update(changed)
+        self._notifier.own_devices(asker.account, _settings_node(changed), skip=asker.device)
+        self._deliveries.changed()
+        return result(iq, _settings_node(changed))
+
+    async def block_list(self, asker: Asker, iq: Node) -> Node:
+        """Answer an IQ of `blocklist`."""
+        account = asker.account
+        before = self._block_hash(account)
+        items = iq.children("item")
+        if iq.get("type") == "get":
+            if items and items[0].get("dhash") == before:
+                return result(iq)
+            return result(iq, self._block_node(account, before))
+        if not items:
+            raise Refusal(400)
+        matched = all(item.get("dhash") in (None, before) for item in items)
+        for item in items:
+            other = self._directory.by_jid(item.jid("jid").bare)
+            action = item.attr("action")
+            if other is None or action not in ("block", "unblock"):
+                raise Refusal(400)
+            if action == "block":
+                account.blocked.add(other.number)
+            else:
+                account.blocked.discard(other.number)
+        after = self._block_hash(account)
+        changes = [
+            Node("item", {"jid": item.jid("jid"), "action": item.attr("action")}) for item in items
+        ]
+        told = Node(
+            "blocklist", {"dhash": after, "prev_dhash": before, "action": "modify"}, changes
+        )
+        self._notifier.own_devices(account, told, skip=asker.device)
+        self._deliveries.changed()
+        if matched:
+            return result(iq, Node("list", {"dhash": after, "matched": "true"}))
+        return result(iq, self._block_node(account, after, matched="false"))
+
+    def _issue_tokens(self, asker: Asker, iq: Node, tokens: Node) -> Node:
+        for token in tokens.children("token"):
+            receiver = self._directory.by_jid(token.jid("jid").bare)
+            if receiver is None:
+                continue
+            attrs: dict[str, AttrValue] = {
+                "t": token.get("t", self._deliveries.t),
+                "type": token.get("type", "trusted_contact"),
+            }
+            issued = Node("token", attrs, self._random_bytes(32))
+            giver = asker.account
+            told = self._notifier.notification(
+                "privacy_token",
+                giver.jid,
+                Node("tokens", {}, [issued]),
+                sender_lid=giver.lid,
+            )
+            self._deliveries.post_all(receiver, told)
+        return result(iq)
+
+    def _block_node(self, account: Account, dhash: str, **attrs: str) -> Node:
+        items = [
+            Node("item", {"jid": other.lid, "pn_jid": other.jid})
+            for other in self._directory.select(account.blocked)
+        ]
+        return Node("list", {"addressing_mode": "lid", "dhash": dhash, **attrs}, items)
+
+    def _block_hash(self, account: Account) -> str:
+        joined = ",".join(sorted(account.blocked))
+        return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+def _settings_node(values: dict[str, str]) -> Node:
+    return Node(
+        "privacy",
+        {},
+        [Node("category", {"name": name, "value": value}) for name, value in values.items()],
+    )

@@ -1,0 +1,197 @@
+"""Every IQ gets exactly one answer: the table of namespaces, and the small ones among them.
+
+Source: docs/protocol/queries.md, "Small queries" and "Server side".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+
+from ..errors import InvalidInput, StanzaError
+from ..wire import AttrValue, Node
+from .accounts import Directory
+from .delivery import Deliveries
+from .pairing import Pairing
+from .prekeys import PreKeys
+from .privacy import Privacy
+from .profile import Profiles
+from .replies import Asker, Handler, Refusal, refuse, result
+from .usync import USync
+
+_log = logging.getLogger(__name__)
+
+_DAY_S = 86_400
+
+
+class Queries:
+    """Answers the IQs of logged-in devices.
+
+    Args:
+        media_host: `HOST:PORT` that clients are to fetch media from.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        deliveries: Deliveries,
+        *,
+        pairing: Pairing,
+        pre_keys: PreKeys,
+        privacy: Privacy,
+        profiles: Profiles,
+        media_host: str,
+    ) -> None:
+        self._deliveries = deliveries
+        self._media_host = media_host
+        self._handlers: Mapping[str, Handler] = {
+            "abt": _props,
+            "blocklist": privacy.block_list,
+            "bot": _bots,
+            "disappearing_mode": profiles.timer,
+            "encrypt": pre_keys.answer,
+            "md": pairing.answer,
+            "newsletter": _unknown_item,
+            "optoutlist": _empty_list,
+            "passive": self._passive,
+            "privacy": privacy.settings,
+            "spam": _spam,
+            "status": profiles.about,
+            "tos": _empty,
+            "urn:xmpp:ping": self._ping,
+            "urn:xmpp:whatsapp:dirty": self._clean,
+            "urn:xmpp:whatsapp:push": _empty,
+            "usync": USync(directory).answer,
+            "w": _old_props,
+            "w:biz": _business,
+            "w:comms:chat": _announcements,
+            "w:g2": _groups,
+            "w:m": self._media_hosts,
+            "w:mex": _mex,
+            "w:p": self._ping,
+            "w:profile:picture": profiles.picture,
+            "w:stats": _empty,
+            "w:sync:app:state": _app_state,
+        }
+
+    async def answer(self, asker: Asker, iq: Node) -> Node:
+        """The answer to one IQ, of type result or error."""
+        handler = self._handlers.get(iq.get("xmlns", ""))
+        if handler is None:
+            return refuse(iq, 501)
+        try:
+            return await handler(asker, iq)
+        except Refusal as refusal:
+            return refuse(iq, refusal.code)
+        except (StanzaError, InvalidInput) as exc:
+            _log.info("malformed question in %s: %s", iq.get("xmlns"), exc)
+            return refuse(iq, 400)
+
+    async def _ping(self, asker: Asker, iq: Node) -> Node:
+        return result(iq, t=self._deliveries.t)
+
+    async def _passive(self, asker: Asker, iq: Node) -> Node:
+        """`<active/>` and `<passive/>`; the queue itself follows the answer (`Dispatcher`)."""
+        if iq.find("active") is None and iq.find("passive") is None:
+            raise Refusal(400)
+        return result(iq)
+
+    async def _clean(self, asker: Asker, iq: Node) -> Node:
+        for clean in iq.children("clean"):
+            asker.device.dirty.pop(clean.attr("type"), None)
+        self._deliveries.changed()
+        return result(iq)
+
+    async def _media_hosts(self, asker: Asker, iq: Node) -> Node:
+        attrs: dict[str, AttrValue] = {
+            "auth": f"{asker.account.lid_user}-{asker.device.id}",
+            "ttl": "300",
+            "auth_ttl": str(_DAY_S),
+            "max_buckets": "12",
+            "max_manual_retry": "3",
+        }
+        host = Node("host", {"hostname": self._media_host, "type": "primary"})
+        return result(iq, Node("media_conn", attrs, [host]))
+
+
+async def _app_state(asker: Asker, iq: Node) -> Node:
+    """The phone keeps the account's collections; see `link.PhoneDevice`."""
+    phone = asker.account.phone
+    if phone is None:
+        raise Refusal(503)
+    return await phone.app_state_query(asker.device.id, iq)
+
+
+async def _empty(asker: Asker, iq: Node) -> Node:
+    return result(iq)
+
+
+async def _unknown_item(asker: Asker, iq: Node) -> Node:
+    raise Refusal(404)
+
+
+async def _empty_list(asker: Asker, iq: Node) -> Node:
+    return result(iq, Node("list", {"dhash": "0", "matched": "true"}))
+
+
+async def _props(asker: Asker, iq: Node) -> Node:
+    attrs: dict[str, AttrValue] = {
+        "protocol": "1",
+        "hash": "0",
+        "ab_key": "0",
+        "refresh": str(_DAY_S),
+        "refresh_id": "0",
+        "delta_update": "false",
+    }
+    iq.child("props")
+    return result(iq, Node("props", attrs))
+
+
+async def _old_props(asker: Asker, iq: Node) -> Node:
+    return result(iq, Node("props", {"version": "1", "hash": "0"}))
+
+
+async def _bots(asker: Asker, iq: Node) -> Node:
+    return result(iq, Node("bot", {"v": iq.child("bot").get("v", "2")}))
+
+
+async def _business(asker: Asker, iq: Node) -> Node:
+    """No emulated account is a business."""
+    return result(iq, Node("business_profile", {}))
+
+
+async def _announcements(asker: Asker, iq: Node) -> Node:
+    if (change := iq.find("blocking")) is not None:
+        status = "blocked" if change.get("action") == "block" else "unblocked"
+        return result(iq, Node("blocking", {"status": status}))
+    return result(iq, Node("blocking", {"status": "unblocked"}))
+
+
+async def _spam(asker: Asker, iq: Node) -> Node:
+    iq.child("spam_list")
+    return result(iq, Node("report_id", {}, b"1"))
+
+
+async def _groups(asker: Asker, iq: Node) -> Node:
+    """There are no groups: every list is empty and every group unknown."""
+    to = iq.get_jid("to")
+    if to is not None and to.user:
+        raise Refusal(404)
+    if iq.get("type") == "get":
+        if iq.find("participating") is not None:
+            # Communities are asked for in the same words; clients look for either list.
+            return result(iq, Node("groups", {}, []), Node("communities", {}, []))
+        raise Refusal(404)
+    raise Refusal(405)
+
+
+async def _mex(asker: Asker, iq: Node) -> Node:
+    """No GraphQL operation is known; the answer says so as the real server would."""
+    iq.child("query")
+    problem = {
+        "message": "unknown operation",
+        "extensions": {"error_code": 400, "severity": "CRITICAL", "is_retryable": False},
+    }
+    body = json.dumps({"data": None, "errors": [problem]}).encode()
+    return result(iq, Node("result", {}, body))

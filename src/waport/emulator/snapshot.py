@@ -1,0 +1,176 @@
+"""Accounts as JSON values, and back.
+
+Source: the emulator's own format, version 1; bytes are hex.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from ..errors import CorruptRecord, DecodeError
+from ..wire import decode_node, encode_node
+from .accounts import Account, Device, Directory, SignedKey
+from .mailbox import Mailbox
+from .saved import Saved
+
+VERSION = 1
+
+
+def dump_accounts(accounts: Iterable[Account]) -> dict[str, object]:
+    """Everything that a restart must find again."""
+    listed = list(accounts)
+    phones = {x.number: x.phone.dump() if x.phone else x.phone_state for x in listed}
+    return {
+        "version": VERSION,
+        "accounts": [_dump_account(account) for account in listed],
+        "phones": {number: state for number, state in phones.items() if state is not None},
+    }
+
+
+def load_accounts(value: object, directory: Directory) -> None:
+    """Put saved accounts into the directory.
+
+    Raises:
+        CorruptRecord: the value is not what `dump_accounts` makes.
+    """
+    saved = Saved(value, "state")
+    if saved.number("version") != VERSION:
+        raise CorruptRecord("the state folder is of another version of the emulator")
+    phones = _phone_states(value)
+    for item in saved.parts("accounts"):
+        account = _load_account(item)
+        account.phone_state = phones.get(account.number)
+        directory.add(account)
+
+
+def _phone_states(value: object) -> dict[str, dict[str, object]]:
+    """What the phones handed over; only they know what is in it."""
+    phones = value.get("phones") if isinstance(value, dict) else None
+    if not isinstance(phones, dict) or not all(isinstance(x, dict) for x in phones.values()):
+        raise CorruptRecord("the saved phones cannot be read")
+    return phones
+
+
+def _dump_account(account: Account) -> dict[str, object]:
+    picture = account.picture
+    return {
+        "number": account.number,
+        "name": account.name,
+        "first_name": account.first_name,
+        "lid": account.lid_user,
+        "devices": [_dump_device(device) for device in account.devices.values()],
+        "key_index_list": account.key_index_list.hex(),
+        "key_index_ts": account.key_index_ts,
+        "contacts": sorted(account.contacts),
+        "blocked": sorted(account.blocked),
+        "about": account.about[0],
+        "about_t": account.about[1],
+        "picture_id": picture[0] if picture else "",
+        "picture": picture[1].hex() if picture else "",
+        "privacy": account.privacy,
+        "timer": account.default_timer[0],
+        "timer_t": account.default_timer[1],
+        "last_seen": account.last_seen or 0,
+    }
+
+
+def _load_account(saved: Saved) -> Account:
+    privacy = saved.part("privacy")
+    account = Account(
+        saved.text("number"),
+        saved.text("name"),
+        saved.text("lid"),
+        devices={device.id: device for device in map(_load_device, saved.parts("devices"))},
+        first_name=saved.text("first_name"),
+        key_index_list=saved.data("key_index_list"),
+        key_index_ts=saved.number("key_index_ts"),
+        contacts=set(saved.texts("contacts")),
+        blocked=set(saved.texts("blocked")),
+        about=(saved.text("about"), saved.number("about_t")),
+        privacy={name: privacy.text(name) for name in privacy.names()},
+        default_timer=(saved.number("timer"), saved.number("timer_t")),
+        last_seen=saved.number("last_seen") or None,
+    )
+    if picture_id := saved.text("picture_id"):
+        account.picture = (picture_id, saved.data("picture"))
+    if 0 not in account.devices:
+        raise CorruptRecord(f"account {account.number} has no phone")
+    return account
+
+
+def _dump_device(device: Device) -> dict[str, object]:
+    signed = device.signed_pre_key
+    return {
+        "id": device.id,
+        "noise_public": device.noise_public.hex(),
+        "registration_id": device.registration_id,
+        "identity": device.identity.hex(),
+        "signed_pre_key": [_dump_signed(signed)] if signed else [],
+        "pre_keys": _dump_keys(device.pre_keys),
+        "spent": _dump_keys(device.spent),
+        "uploaded": device.uploaded,
+        "device_identity": device.device_identity.hex(),
+        "key_index": -1 if device.key_index is None else device.key_index,
+        "platform": device.platform,
+        "introduced": device.introduced,
+        "dirty": device.dirty,
+        "accepted": device.accepted,
+        "mailbox": [
+            {"own_copy": letter.own_copy, "node": encode_node(letter.node).hex()}
+            for letter in device.mailbox
+        ],
+    }
+
+
+def _load_device(saved: Saved) -> Device:
+    dirty, accepted = saved.part("dirty"), saved.part("accepted")
+    signed = [_load_signed(item) for item in saved.parts("signed_pre_key")]
+    key_index = saved.number("key_index")
+    return Device(
+        saved.number("id"),
+        noise_public=saved.data("noise_public"),
+        registration_id=saved.number("registration_id"),
+        identity=saved.data("identity"),
+        signed_pre_key=signed[0] if signed else None,
+        pre_keys=_load_keys(saved.part("pre_keys")),
+        spent=_load_keys(saved.part("spent")),
+        uploaded=saved.flag("uploaded"),
+        device_identity=saved.data("device_identity"),
+        key_index=None if key_index < 0 else key_index,
+        platform=saved.text("platform"),
+        introduced=saved.flag("introduced"),
+        dirty={kind: dirty.number(kind) for kind in dirty.names()},
+        accepted=OrderedDict((key, accepted.number(key)) for key in accepted.names()),
+        mailbox=_load_mailbox(saved.parts("mailbox")),
+    )
+
+
+def _load_mailbox(letters: list[Saved]) -> Mailbox:
+    mailbox = Mailbox()
+    for letter in letters:
+        try:
+            node = decode_node(letter.data("node"))
+        except DecodeError as exc:
+            raise CorruptRecord("a queued stanza cannot be read") from exc
+        mailbox.post(node, own_copy=letter.flag("own_copy"))
+    return mailbox
+
+
+def _dump_keys(keys: dict[int, bytes]) -> dict[str, str]:
+    return {str(key_id): value.hex() for key_id, value in keys.items()}
+
+
+def _load_keys(saved: Saved) -> dict[int, bytes]:
+    try:
+        return {int(key_id): saved.data(key_id) for key_id in saved.names()}
+    except ValueError as exc:
+        raise CorruptRecord("the id of a saved key is no number") from exc
+
+
+def _dump_signed(key: SignedKey) -> dict[str, object]:
+    return {"id": key.id, "public": key.public.hex(), "signature": key.signature.hex()}
+
+
+def _load_signed(saved: Saved) -> SignedKey:
+    return SignedKey(saved.number("id"), saved.data("public"), saved.data("signature"))

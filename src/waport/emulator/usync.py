@@ -1,0 +1,190 @@
+"""Answers questions about users: devices, LIDs, whether a number has an account, and more.
+
+Source: docs/protocol/queries.md, "USync" and "Server side"; docs/protocol/messages.md, "Device
+lists".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..wire import AttrValue, Jid, Node
+from .accounts import Account, Directory
+from .notifications import account_phash, key_index_node
+from .privacy import may_see
+from .replies import Asker, error, result
+
+_MAX_USERS = 20_000
+_MIN_DIGITS = 7
+_MAX_DIGITS = 15
+
+Protocol = Callable[[Asker, Account], Node | None]
+"""What one protocol answers about a user who exists; None leaves the protocol out."""
+
+
+class USync:
+    """Answers the IQs of `usync`."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def answer(self, asker: Asker, iq: Node) -> Node:
+        """Answer one query.
+
+        Raises:
+            StanzaError: there is no `<usync>`, `<query>` or `<list>`.
+        """
+        question = iq.child("usync")
+        asked = question.child("query").children()
+        users = question.child("list").children("user")[:_MAX_USERS]
+        side = question.find("side_list")
+        unknown = [
+            Node(protocol.tag, {}, [error(501)])
+            for protocol in asked
+            if protocol.tag not in _PROTOCOLS and protocol.tag != "contact"
+        ]
+        content = [
+            Node("result", {}, unknown),
+            Node("list", {}, self._users(asker, asked, users)),
+        ]
+        if side is not None:
+            content.append(Node("side_list", {}, self._users(asker, asked, side.children("user"))))
+        kept: dict[str, AttrValue] = {
+            name: question.attrs[name]
+            for name in ("sid", "index", "last", "mode", "context")
+            if name in question.attrs
+        }
+        return result(iq, Node("usync", kept, content))
+
+    def _users(self, asker: Asker, asked: list[Node], users: list[Node]) -> list[Node]:
+        answers = (self._user(asker, asked, user) for user in users)
+        return [answer for answer in answers if answer is not None]
+
+    def _user(self, asker: Asker, asked: list[Node], user: Node) -> Node | None:
+        contact = next((node for node in asked if node.tag == "contact"), None)
+        typed_number = _typed_number(user)
+        jid = user.get_jid("jid")
+        if jid is None and typed_number is None:
+            return None
+        if typed_number is not None:
+            account = self._directory.find(typed_number.removeprefix("+"))
+        else:
+            account = self._directory.by_jid(jid.bare) if jid is not None else None
+
+        attrs: dict[str, AttrValue] = {}
+        if jid is not None:
+            attrs["jid"] = jid
+        elif account is None:
+            attrs["jid"] = Jid(_digits(typed_number or ""), "s.whatsapp.net")
+        elif contact is not None and contact.get("addressing_mode") == "lid":
+            attrs["jid"] = account.lid
+            attrs["pn_jid"] = account.jid
+        else:
+            attrs["jid"] = account.jid
+
+        if account is not None and _knows_devices(user, account):
+            return None
+        children: list[Node] = []
+        for protocol in asked:
+            if protocol.tag == "contact":
+                children.append(_contact(typed_number, account))
+            elif account is not None:
+                handler = _PROTOCOLS.get(protocol.tag)
+                node = handler(asker, account) if handler is not None else None
+                if node is not None:
+                    children.append(node)
+            elif protocol.tag == "devices":
+                children.append(Node("devices", {}, [error(404)]))
+        return Node("user", attrs, children)
+
+
+def _typed_number(user: Node) -> str | None:
+    contact = user.find("contact")
+    if contact is None or not isinstance(contact.content, bytes):
+        return None
+    return contact.content.decode(errors="replace")
+
+
+def _digits(number: str) -> str:
+    return "".join(c for c in number if c in "0123456789") or "0"
+
+
+def _contact(typed_number: str | None, account: Account | None) -> Node:
+    if account is not None:
+        kind = "in"
+    elif typed_number is not None and not (
+        typed_number.removeprefix("+").isdecimal()
+        and _MIN_DIGITS <= len(typed_number.removeprefix("+")) <= _MAX_DIGITS
+    ):
+        kind = "invalid"
+    else:
+        kind = "out"
+    return Node("contact", {"type": kind}, typed_number.encode() if typed_number else None)
+
+
+def _knows_devices(user: Node, account: Account) -> bool:
+    """Whether the asker's device hash says that nothing has changed."""
+    devices = user.find("devices")
+    known = devices.get("device_hash") if devices is not None else None
+    return known is not None and known in (
+        account_phash(account, lid=False),
+        account_phash(account, lid=True),
+    )
+
+
+def _devices(asker: Asker, account: Account) -> Node:
+    listed = [Node("device", {"id": "0"})]
+    for device in account.companions():
+        attrs: dict[str, AttrValue] = {"id": str(device.id)}
+        if device.key_index is not None:
+            attrs["key-index"] = str(device.key_index)
+        listed.append(Node("device", attrs))
+    hashed: dict[str, AttrValue] = {"hash": account_phash(account, lid=False)}
+    children = [Node("device-list", hashed, listed)]
+    if len(listed) > 1:
+        children += key_index_node(account)
+    return Node("devices", {}, children)
+
+
+def _lid(asker: Asker, account: Account) -> Node:
+    return Node("lid", {"val": account.lid})
+
+
+def _status(asker: Asker, account: Account) -> Node:
+    if not may_see(asker.account, account, "status"):
+        return Node("status", {"code": "401"})
+    text, t = account.about
+    return Node("status", {"t": str(t)}, text.encode() if text else None)
+
+
+def _picture(asker: Asker, account: Account) -> Node | None:
+    if account.picture is None or not may_see(asker.account, account, "profile"):
+        return None
+    return Node("picture", {"id": account.picture[0]})
+
+
+def _timer(asker: Asker, account: Account) -> Node:
+    duration, t = account.default_timer
+    return Node("disappearing_mode", {"duration": str(duration), "t": str(t)})
+
+
+def _empty(tag: str) -> Protocol:
+    """A protocol that no emulated account has anything for."""
+
+    def answer(asker: Asker, account: Account) -> Node:
+        return Node(tag)
+
+    return answer
+
+
+_PROTOCOLS: Mapping[str, Protocol] = {
+    "devices": _devices,
+    "lid": _lid,
+    "status": _status,
+    "picture": _picture,
+    "disappearing_mode": _timer,
+    "business": _empty("business"),
+    "username": _empty("username"),
+    "text_status": _empty("text_status"),
+    "bot": _empty("bot"),
+}

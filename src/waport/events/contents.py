@@ -1,0 +1,153 @@
+"""What a message's content is called outside, and what its text is.
+
+One row per branch of the protobuf `Message`. Two servers with different names for some contents
+are imitated: `type` keeps the older one's for polls, live locations and events, and the other
+name is told beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..proto import pb
+
+_NO_CONTENT: Final = frozenset(
+    {
+        "messageContextInfo",
+        "senderKeyDistributionMessage",
+        "fastRatchetKeySenderKeyDistributionMessage",
+    }
+)
+_WRAPPERS: Final = frozenset({"FutureProofMessage", "DeviceSentMessage"})
+_MAX_WRAPPERS: Final = 10
+_NO_CONTEXT: Final = pb.ContextInfo()
+REVOKE: Final = pb.ProtocolMessage.Type.REVOKE
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The innermost content of a message.
+
+    Attributes:
+        name: the branch of `Message` that is set; empty when none is.
+        part: its value: a protobuf, or the text of `conversation`.
+        message: the `Message` that holds it, all wrappers taken off.
+        is_ephemeral: a wrapper or the context says that it disappears.
+    """
+
+    name: str
+    part: Any
+    message: pb.Message
+    is_ephemeral: bool
+
+    @property
+    def context(self) -> pb.ContextInfo:
+        """Quote, mentions and forwarding; empty where the content has none."""
+        return getattr(self.part, "contextInfo", _NO_CONTEXT)
+
+
+def find_content(message: pb.Message) -> Content:
+    """Take all wrappers off a message and name what is inside."""
+    is_ephemeral = False
+    for _ in range(_MAX_WRAPPERS):
+        name, part = _branch(message)
+        descriptor = getattr(part, "DESCRIPTOR", None)
+        if descriptor is None or descriptor.name not in _WRAPPERS:
+            expires = getattr(part, "contextInfo", _NO_CONTEXT).expiration > 0
+            return Content(name, part, message, is_ephemeral or expires)
+        is_ephemeral = is_ephemeral or name == "ephemeralMessage"
+        message = part.message
+    return Content("", None, message, is_ephemeral)
+
+
+def _branch(message: pb.Message) -> tuple[str, Any]:
+    for field, value in message.ListFields():
+        if field.name not in _NO_CONTENT:
+            return field.name, value
+    return "", None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentKind:
+    """The outside names of one branch.
+
+    Attributes:
+        type: the type name at the root.
+        body: dotted path of the field that is the body; empty when there is none.
+        wwebjs_type: the other server's type name, where it differs.
+        has_media: the branch describes a file.
+    """
+
+    type: str
+    body: str = ""
+    wwebjs_type: str = ""
+    has_media: bool = False
+
+
+_POLL: Final = ContentKind("poll", "name", "poll_creation")
+_NATIVE_FLOW: Final = ContentKind("native_flow", "body.text")
+_VOICE: Final = ContentKind("ptt", has_media=True)
+_REVOKED: Final = ContentKind("revoked")
+_UNKNOWN: Final = ContentKind("chat")
+_KINDS: Final = {
+    "conversation": ContentKind("chat"),
+    "extendedTextMessage": ContentKind("chat", "text"),
+    "imageMessage": ContentKind("image", "caption", has_media=True),
+    "videoMessage": ContentKind("video", "caption", has_media=True),
+    "ptvMessage": ContentKind("ptv", has_media=True),
+    "audioMessage": ContentKind("audio", has_media=True),
+    "documentMessage": ContentKind("document", "fileName", has_media=True),
+    "stickerMessage": ContentKind("sticker", has_media=True),
+    "locationMessage": ContentKind("location"),
+    "liveLocationMessage": ContentKind("live_location", wwebjs_type="location"),
+    "contactMessage": ContentKind("vcard", "vcard"),
+    "contactsArrayMessage": ContentKind("multi_vcard"),
+    "pollCreationMessage": _POLL,
+    "pollCreationMessageV2": _POLL,
+    "pollCreationMessageV3": _POLL,
+    "pollCreationMessageV5": _POLL,
+    "pollCreationMessageV6": _POLL,
+    "eventMessage": ContentKind("chat", "name", "event_creation"),
+    "groupInviteMessage": ContentKind("groups_v4_invite", "caption"),
+    "listMessage": ContentKind("list", "description"),
+    "listResponseMessage": ContentKind("list_response", "title"),
+    "buttonsMessage": ContentKind("chat", "contentText"),
+    "buttonsResponseMessage": ContentKind("buttons_response", "selectedDisplayText"),
+    "templateButtonReplyMessage": ContentKind("template_button_reply", "selectedDisplayText"),
+    "interactiveMessage": ContentKind("interactive", "body.text"),
+    "orderMessage": ContentKind("order", "message"),
+    "productMessage": ContentKind("product", "product.title"),
+    "sendPaymentMessage": ContentKind("payment", "noteMessage.extendedTextMessage.text"),
+    "requestPaymentMessage": ContentKind("payment", "noteMessage.extendedTextMessage.text"),
+    "albumMessage": ContentKind("album"),
+    "reactionMessage": ContentKind("reaction", "text"),
+}
+
+
+def content_kind(content: Content) -> ContentKind:
+    """The row of a content; what is unknown counts as a chat message without text."""
+    part = content.part
+    match content.name:
+        case "audioMessage" if part.ptt:
+            return _VOICE
+        case "interactiveMessage" if part.HasField("nativeFlowMessage"):
+            return _NATIVE_FLOW
+        case "protocolMessage" if part.type == REVOKE:
+            return _REVOKED
+    return _KINDS.get(content.name, _UNKNOWN)
+
+
+def body_of(content: Content, kind: ContentKind) -> str:
+    """The text that stands for the message."""
+    if content.name == "conversation":
+        return str(content.part)
+    value = content.part
+    for name in kind.body.split(".") if kind.body else ():
+        value = getattr(value, name)
+    return value if isinstance(value, str) else ""
+
+
+def caption_of(content: Content, kind: ContentKind) -> str:
+    """What a reader sees as text: the body, or a file's caption. Links are looked for in it."""
+    return str(getattr(content.part, "caption", "")) or body_of(content, kind)

@@ -1,0 +1,51 @@
+"""Writes events into the log, inside the transaction that caused them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..config import Settings
+from ..model import DomainEvent
+from ..store import UnitOfWork
+from ..wire import Jid
+from .bus import EventBus
+from .render import Frame, render
+
+
+class EventRecorder:
+    """Logs what happened and decides who has to be told; the clients' event sink.
+
+    Args:
+        settings: says which events are off and which sessions have a webhook.
+        bus: where frames go once they are committed.
+    """
+
+    def __init__(self, settings: Settings, bus: EventBus) -> None:
+        self._settings = settings
+        self._bus = bus
+
+    def record(self, work: UnitOfWork, event: DomainEvent, own: Jid | None = None) -> list[Frame]:
+        """Log an event in the caller's unit of work.
+
+        Runs on the store's writer thread, so it touches no event loop and waits for nothing.
+
+        Args:
+            work: the open unit of work of the event's session.
+            event: what happened.
+            own: the account's address; needed for events about messages.
+        Returns:
+            the frames to pass to `publish` once the unit of work is committed.
+        """
+        has_webhook = self._settings.webhook_url(work.session_id) is not None
+        frames = [
+            frame
+            for frame in render(event, own)
+            if frame.kind not in self._settings.disabled_callbacks
+        ]
+        for frame in frames:
+            work.event_log.append(frame.kind, frame.lane, frame.text, deliver=has_webhook)
+        return frames
+
+    def publish(self, session_id: str, frames: Sequence[Frame]) -> None:
+        """After the commit, on the event loop: wake whoever delivers."""
+        self._bus.publish(session_id, frames)

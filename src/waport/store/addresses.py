@@ -1,0 +1,113 @@
+"""Who is who: phone numbers and hidden ids (LIDs) of one person, and everybody's devices."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import and_, bindparam, delete, or_, select
+
+from ..errors import CorruptRecord, InvalidInput
+from ..model import DeviceList
+from ..wire import Jid
+from .rows import Repository, jid_text, parse_jid
+from .schema import device_lists, lid_mappings
+from .statements import Statement, add_row, put_row
+
+_OWN_MAPPINGS = lid_mappings.c.session_id == bindparam("session_id")
+_LID_OF = Statement(
+    select(lid_mappings.c.lid).where(_OWN_MAPPINGS, lid_mappings.c.pn == bindparam("pn"))
+)
+_PN_OF = Statement(
+    select(lid_mappings.c.pn).where(_OWN_MAPPINGS, lid_mappings.c.lid == bindparam("lid"))
+)
+_FORGET_MAPPING = Statement(
+    delete(lid_mappings).where(
+        _OWN_MAPPINGS,
+        or_(lid_mappings.c.pn == bindparam("pn"), lid_mappings.c.lid == bindparam("lid")),
+    )
+)
+_ADD_MAPPING = add_row(lid_mappings)
+
+_ONE_LIST = and_(
+    device_lists.c.session_id == bindparam("session_id"),
+    device_lists.c.user == bindparam("user"),
+)
+_DEVICES = Statement(
+    select(
+        device_lists.c.devices,
+        device_lists.c.raw_id,
+        device_lists.c.timestamp,
+        device_lists.c.fetched_at,
+    ).where(_ONE_LIST)
+)
+_PUT_DEVICES = put_row(device_lists)
+_FORGET_DEVICES = Statement(delete(device_lists).where(_ONE_LIST))
+
+
+class Addresses(Repository):
+    """Address mappings and device lists of this session's peers."""
+
+    __slots__ = ()
+
+    def lid_of(self, pn: Jid) -> Jid | None:
+        """The LID of a phone number; bare in, bare out."""
+        row = self._db.one(_LID_OF, session_id=self._session_id, pn=jid_text(pn.bare))
+        return None if row is None else parse_jid(row[0])
+
+    def pn_of(self, lid: Jid) -> Jid | None:
+        """The phone number of a LID; bare in, bare out."""
+        row = self._db.one(_PN_OF, session_id=self._session_id, lid=jid_text(lid.bare))
+        return None if row is None else parse_jid(row[0])
+
+    def learn(self, pn: Jid, lid: Jid) -> bool:
+        """Remember that both are one person; what either was before is replaced.
+
+        Returns:
+            whether that is news.
+        Raises:
+            InvalidInput: the first is no phone number or the second no LID.
+
+        Source: docs/protocol/signal.md, "LID first".
+        """
+        pn, lid = pn.bare, lid.bare
+        if not pn.is_pn or not lid.is_lid:
+            raise InvalidInput("a mapping joins a phone number and a LID")
+        if self.lid_of(pn) == lid:
+            return False
+        values = {"session_id": self._session_id, "pn": jid_text(pn), "lid": jid_text(lid)}
+        self._db.change(_FORGET_MAPPING, **values)
+        self._db.change(_ADD_MAPPING, **values)
+        return True
+
+    def devices(self, user: Jid) -> DeviceList | None:
+        """The devices of a user, as last stored under this very address.
+
+        Raises:
+            CorruptRecord: the stored list cannot be read.
+        """
+        bare = user.bare
+        row = self._db.one(_DEVICES, session_id=self._session_id, user=jid_text(bare))
+        if row is None:
+            return None
+        text, raw_id, timestamp, fetched_at = row
+        try:
+            numbers = tuple(int(number) for number in json.loads(text))
+        except (TypeError, ValueError) as exc:
+            raise CorruptRecord("a stored device list cannot be read") from exc
+        return DeviceList(bare, numbers, raw_id, timestamp, fetched_at)
+
+    def put_devices(self, devices: DeviceList) -> None:
+        """Store a user's devices in place of the list before."""
+        self._db.change(
+            _PUT_DEVICES,
+            session_id=self._session_id,
+            user=jid_text(devices.user.bare),
+            devices=json.dumps(devices.devices),
+            raw_id=devices.raw_id,
+            timestamp=devices.timestamp,
+            fetched_at=devices.fetched_at,
+        )
+
+    def forget_devices(self, user: Jid) -> None:
+        """Drop a user's device list, so that it is asked for again."""
+        self._db.change(_FORGET_DEVICES, session_id=self._session_id, user=jid_text(user.bare))

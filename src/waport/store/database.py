@@ -1,0 +1,237 @@
+"""The door to everything that is stored: group commit for writers, snapshots for readers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from ..errors import StoreError
+from .backend import Backend
+from .devices import session_ids
+from .event_log import Deliveries, Delivery, Lane
+from .statements import Connection
+from .unit_of_work import UnitOfWork
+from .writer import Writer
+
+T = TypeVar("T")
+
+READERS = 2
+"""Threads that read. SQLite lets them read while the writer writes."""
+
+MAX_WAITING = 8192
+"""Write jobs that may wait at a time."""
+
+_PRUNE_STEP = 1000  # events per write job, so that pruning never holds up anybody for long
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Database:
+    """One open database. It belongs to the event loop that opened it.
+
+    Writes are jobs: plain functions that get a `UnitOfWork` of one session. They run on one thread,
+    in the order in which they were handed in, and what waits together is committed together. A
+    result is given out only after its commit is on the disk.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        writer: Writer,
+        loop: asyncio.AbstractEventLoop,
+        now_ms: Callable[[], int],
+        max_waiting: int,
+    ) -> None:
+        self._backend = backend
+        self._writer = writer
+        self._loop = loop
+        self._now_ms = now_ms
+        self._max_waiting = max_waiting
+        self._room = asyncio.Semaphore(max_waiting)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="waport-store-reader")
+        self._idle: list[Connection] = []
+        self._reading: set[asyncio.Future[Any]] = set()
+        self._is_closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        now_ms: Callable[[], int] = _unix_ms,
+        max_waiting: int = MAX_WAITING,
+    ) -> Database:
+        """Open a database, creating it or bringing its tables up to date if need be.
+
+        Args:
+            url: "sqlite:////folder/waport.db" or "postgresql://user:password@host/name".
+            now_ms: the clock for the rows that say when they were made, Unix milliseconds.
+            max_waiting: write jobs that may wait at a time.
+
+        Raises:
+            StoreError: it cannot be used; the text says why. Another process that has the same
+                SQLite file open is such a reason.
+        """
+        loop = asyncio.get_running_loop()
+        backend = Backend(url)
+        writer = Writer(backend, loop)
+        await writer.open()
+        return cls(backend, writer, loop, now_ms, max_waiting)
+
+    async def close(self) -> None:
+        """Finish every job that was handed in, then let the database go."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._reading:
+            await asyncio.wait(self._reading)
+        self._readers.shutdown()
+        while self._idle:
+            self._idle.pop().discard()
+        await self._writer.close()
+
+    async def write(self, session_id: str, job: Callable[[UnitOfWork], T]) -> T:
+        """Run a job that writes, and wait until it is committed.
+
+        If too many jobs wait already, this one waits for its turn to be handed in. Cancelling the
+        caller does not take a job back.
+
+        Raises:
+            StoreError: the database refused the job or the commit; nothing of the job is stored.
+            Exception: whatever the job raised; nothing of it is stored either.
+        """
+        async with self._room:
+            return await self._put(session_id, job)
+
+    def submit(self, session_id: str, job: Callable[[UnitOfWork], T]) -> asyncio.Future[T]:
+        """Like `write`, but the job is handed in before this returns: for several in a row.
+
+        Raises:
+            StoreError: too many jobs wait already. `write` waits for room instead.
+        """
+        if self._writer.waiting >= self._max_waiting:
+            raise StoreError("too many writes are waiting for the database")
+        return self._put(session_id, job)
+
+    async def read(self, session_id: str, job: Callable[[UnitOfWork], T]) -> T:
+        """Run a job that only reads. It sees the state after some commit, and no change since.
+
+        Raises:
+            StoreError: the database refused, as it does when the job tries to write.
+        """
+        return await self._read(lambda db: job(UnitOfWork(db, session_id, self._now_ms)))
+
+    async def session_ids(self) -> list[str]:
+        """The sessions that have credentials, in the order in which they were created."""
+        return await self._read(session_ids)
+
+    async def ping(self) -> None:
+        """Prove that the writer is alive and can open a transaction.
+
+        Raises:
+            StoreError: it can not.
+        """
+        await self._submit(lambda _db: None)
+
+    async def due_deliveries(
+        self, now_ms: int, limit: int, busy_lanes: Collection[Lane] = ()
+    ) -> list[Delivery]:
+        """Up to `limit` deliveries of all sessions whose time has come, each lane in its order.
+
+        A lane's rows are here only with every undelivered row in front of them: the first ones of
+        the lane, up to the first that waits for another try.
+
+        Args:
+            busy_lanes: lanes to leave out, since the caller is at work on them.
+        """
+        return await self._read(lambda db: Deliveries(db).due(now_ms, limit, busy_lanes))
+
+    async def next_delivery_due(self, busy_lanes: Collection[Lane] = ()) -> int | None:
+        """When the next delivery is due, Unix milliseconds; None if there is none.
+
+        A time that has passed, such as the 0 of an event that nobody was told yet, means now.
+        """
+        return await self._read(lambda db: Deliveries(db).next_due(busy_lanes))
+
+    async def finish_deliveries(self, event_ids: Sequence[int]) -> None:
+        """Strike out deliveries that arrived or are given up.
+
+        What one of them held back by a failed try is due when that try would have been.
+        """
+        await self._submit(lambda db: Deliveries(db).finish(event_ids))
+
+    async def postpone_delivery(
+        self, event_id: int, due_ms: int, status: int | None = None
+    ) -> None:
+        """Count a failed try and hold the delivery back, and its lane with it, until `due_ms`.
+
+        Args:
+            status: what the receiver answered, an HTTP status; None without an answer.
+        """
+        await self._submit(lambda db: Deliveries(db).postpone(event_id, due_ms, status))
+
+    async def prune(self, before_ms: int) -> int:
+        """Remove events from before that time, but none that still has to be delivered.
+
+        Old retry counts go along.
+
+        Returns:
+            how many events went.
+        """
+        total, after = 0, 0
+        while True:
+            gone, last = await self._submit(_prune_step(before_ms, after))
+            total += gone
+            if last is None:
+                break
+            after = last
+        await self._submit(lambda db: Deliveries(db).prune_retries(before_ms))
+        return total
+
+    def _put(self, session_id: str, job: Callable[[UnitOfWork], T]) -> asyncio.Future[T]:
+        now_ms = self._now_ms
+
+        def run(db: Connection) -> T:
+            work = UnitOfWork(db, session_id, now_ms)
+            work.fence()
+            return job(work)
+
+        return self._submit(run)
+
+    def _submit(self, job: Callable[[Connection], T]) -> asyncio.Future[T]:
+        self._check_open()
+        return self._writer.put(job)
+
+    async def _read(self, job: Callable[[Connection], T]) -> T:
+        self._check_open()
+        future = self._loop.run_in_executor(self._readers, self._run_reader, job)
+        self._reading.add(future)
+        future.add_done_callback(self._reading.discard)
+        return await future
+
+    def _run_reader(self, job: Callable[[Connection], T]) -> T:
+        # The list is shared by the reader threads; its single operations are atomic.
+        idle = self._idle.pop() if self._idle else None
+        db = self._backend.begin(idle, read_only=True)
+        try:
+            result = job(db)
+            db.run("ROLLBACK")
+        except BaseException:
+            # Whatever went wrong, the next reader starts with a connection in a known state.
+            db.discard()
+            raise
+        self._idle.append(db)
+        return result
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError("the database is closed")
+
+
+def _prune_step(before_ms: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:
+    return lambda db: Deliveries(db).prune(before_ms, after, _PRUNE_STEP)

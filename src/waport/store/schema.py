@@ -1,0 +1,260 @@
+"""The tables: one schema for SQLite and PostgreSQL.
+
+Only portable types stand here. The migrations build the tables; these definitions are what the
+repositories make their statements from, and a test holds the two against each other.
+
+Every row belongs to one session (an account that this server runs) and names it in `session_id`.
+JIDs are stored in their text form, JSON as text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+REVISION = "0001"
+"""The migration that brings a database to what stands here."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column of exactly this type.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _row_id(name: str) -> Column[int]:
+    """A rising number that is never given out twice, not even after the row is gone."""
+    return Column(name, _RowId, primary_key=True, autoincrement=True)
+
+
+credentials = Table(
+    "credentials",
+    metadata,
+    _row_id("position"),
+    Column("session_id", Text, nullable=False, unique=True),
+    Column("noise_private", LargeBinary, nullable=False),
+    Column("noise_public", LargeBinary, nullable=False),
+    Column("identity_private", LargeBinary, nullable=False),
+    Column("identity_public", LargeBinary, nullable=False),
+    Column("registration_id", Integer, nullable=False),
+    Column("signed_pre_key_id", Integer, nullable=False),
+    Column("signed_pre_key_private", LargeBinary, nullable=False),
+    Column("signed_pre_key_public", LargeBinary, nullable=False),
+    Column("signed_pre_key_signature", LargeBinary, nullable=False),
+    Column("adv_secret", LargeBinary, nullable=False),
+    Column("next_pre_key_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("pn", Text),
+    Column("lid", Text),
+    Column("account", LargeBinary, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("push_name", Text, nullable=False),
+    Column("routing_info", LargeBinary, nullable=False),
+    Column("pre_keys_uploaded", Boolean, nullable=False),
+    Column("login_counter", BigInteger, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""One linked device each. `checksum` covers every other column but `position`."""
+
+signal_sessions = Table(
+    "signal_sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("device", Integer, primary_key=True),
+    Column("record", LargeBinary, nullable=False),
+)
+"""The ratchet with one remote device; `name` and `device` are the halves of its address."""
+
+signal_identities = Table(
+    "signal_identities",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("device", Integer, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The identity key that a remote device last showed."""
+
+signal_quarantine = Table(
+    "signal_quarantine",
+    metadata,
+    _row_id("position"),
+    Column("session_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("device", Integer, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Session records that could not be read, kept for whoever looks into it."""
+
+pre_keys = Table(
+    "pre_keys",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("private", LargeBinary, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("uploaded", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""One-time pre-keys that nobody has used yet."""
+
+signed_pre_keys = Table(
+    "signed_pre_keys",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("private", LargeBinary, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+"""The current signed pre-key and the ones before it."""
+
+lid_mappings = Table(
+    "lid_mappings",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("pn", Text, primary_key=True),
+    Column("lid", Text, nullable=False),
+    UniqueConstraint("session_id", "lid"),
+    sqlite_with_rowid=False,
+)
+"""Which phone number and which hidden id are one person."""
+
+device_lists = Table(
+    "device_lists",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("devices", Text, nullable=False),
+    Column("raw_id", BigInteger),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("fetched_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The devices of a person; `devices` is a JSON list of numbers."""
+
+messages = Table(
+    "messages",
+    metadata,
+    _row_id("seq"),
+    Column("session_id", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("push_name", Text, nullable=False),
+    Column("ack", Integer, nullable=False),
+    Column("pending", Boolean, nullable=False),
+    # Finds a message by chat and id, and by id alone.
+    UniqueConstraint("session_id", "id", "chat", "author"),
+    Index(None, "session_id", "chat", "timestamp", "seq"),
+    sqlite_autoincrement=True,
+)
+"""Messages. `author` is the sender, but empty for an own message: those are told from others', and
+recognised whether the own account was named by phone number or by LID."""
+
+retries = Table(
+    "retries",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How often a message was asked for again, for each device that asked or was asked."""
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("jid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("unread", Integer, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("muted_until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("jid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("push_name", Text, nullable=False),
+    Column("verified_name", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event_log = Table(
+    "event_log",
+    metadata,
+    _row_id("id"),
+    Column("session_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "session_id", "id"),
+    sqlite_autoincrement=True,
+)
+"""What happened, in the order of the commits. `data` is JSON."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("session_id", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("status", Integer),
+    Index(None, "session_id", "lane", "due_ms"),
+    Index(None, "due_ms", "event_id"),
+)
+"""Events that somebody still has to be told. Along a lane `due_ms` never falls: a row that waits
+holds back every later one of its lane (event_log.py says how)."""
+
+send_queue = Table(
+    "send_queue",
+    metadata,
+    _row_id("position"),
+    Column("session_id", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("stanza", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("session_id", "message_id"),
+    sqlite_autoincrement=True,
+)
+"""Stanzas that the server has not acknowledged; what leaves is what stands here."""

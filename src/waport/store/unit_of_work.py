@@ -1,0 +1,62 @@
+"""One unit of work: everything that a job of one session reads and writes in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .addresses import Addresses
+from .chats import Chats
+from .contacts import Contacts
+from .devices import Devices
+from .event_log import EventLog
+from .messages import Messages
+from .send_queue import SendQueue
+from .signal import Signal
+from .statements import Connection
+
+
+class UnitOfWork:
+    """A session's repositories over one transaction. It ends with the job that it was made for.
+
+    Attributes:
+        session_id: whose rows the repositories see.
+        devices: the credentials of the linked device.
+        signal: ratchets, identities and pre-keys.
+        addresses: LID mappings and device lists.
+        messages: the messages of all chats.
+        chats: the list of chats.
+        contacts: people's names.
+        event_log: what the outside is told.
+        send_queue: stanzas that the server does not have yet.
+    """
+
+    __slots__ = (
+        "addresses",
+        "chats",
+        "contacts",
+        "devices",
+        "event_log",
+        "messages",
+        "send_queue",
+        "session_id",
+        "signal",
+    )
+
+    def __init__(self, db: Connection, session_id: str, now_ms: Callable[[], int]) -> None:
+        self.session_id = session_id
+        self.devices = Devices(db, session_id)
+        self.signal = Signal(db, session_id, now_ms)
+        self.addresses = Addresses(db, session_id)
+        self.messages = Messages(db, session_id, now_ms)
+        self.chats = Chats(db, session_id)
+        self.contacts = Contacts(db, session_id)
+        self.event_log = EventLog(db, session_id, now_ms)
+        self.send_queue = SendQueue(db, session_id)
+
+    def fence(self) -> None:
+        """Called once before each job that writes, in the job's transaction.
+
+        One process owns a whole SQLite file by its lock, so there is nothing to check. Where
+        several share a database, the session's lease epoch is compared here and `StaleLease`
+        raised when another owner has come.
+        """

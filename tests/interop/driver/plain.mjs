@@ -1,0 +1,51 @@
+// Values of Baileys as plain JSON values, and the few fields that tests ask for most.
+
+const LIMIT = 64 // nesting; quoted messages nest deeply, cycles must not hang us
+
+/** Numbers for 64-bit integers, base64 for bytes, message text for errors; functions go. */
+export function plain(value, depth = 0) {
+  if (value === null || value === undefined || depth > LIMIT) return null
+  if (typeof value === 'bigint') return Number(value)
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined
+  if (typeof value !== 'object') return value
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Error) return fault(value)
+  if (typeof value.toNumber === 'function') return value.toNumber()
+  if (Array.isArray(value)) return value.map(item => plain(item, depth + 1) ?? null)
+  if (value instanceof Map) value = Object.fromEntries(value)
+  if (value instanceof Set) return plain([...value], depth)
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined && item !== null)
+    .map(([name, item]) => [name, plain(item, depth + 1)])
+  return Object.fromEntries(entries)
+}
+
+/** An error as its text and, where Baileys gave one, its status code. */
+export function fault(error) {
+  return {
+    message: String(error?.message ?? error),
+    status_code: error?.output?.statusCode ?? null,
+  }
+}
+
+const textOf = content =>
+  content?.conversation ??
+  content?.extendedTextMessage?.text ??
+  content?.imageMessage?.caption ??
+  content?.videoMessage?.caption ??
+  null
+
+/** One message of `messages.upsert`: what tests compare, and all of it under `raw`. */
+export function messageOf(baileys, message) {
+  const content = baileys.normalizeMessageContent(message.message ?? undefined)
+  return {
+    key: plain(message.key),
+    text: textOf(content),
+    timestamp: Number(message.messageTimestamp ?? 0),
+    push_name: message.pushName ?? null,
+    status: message.status ?? null,
+    stub: message.messageStubType ?? null,
+    raw: plain(message),
+  }
+}

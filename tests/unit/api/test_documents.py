@@ -1,0 +1,204 @@
+"""The API document and its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+ROUTES = {
+    "/ping": {"get"},
+    "/livez": {"get"},
+    "/readyz": {"get"},
+    "/session/start/{sessionId}": {"get"},
+    "/session/stop/{sessionId}": {"get"},
+    "/session/status/{sessionId}": {"get"},
+    "/session/terminate/{sessionId}": {"delete"},
+    "/session/getSessions": {"get"},
+    "/session/qr/{sessionId}": {"get"},
+    "/session/qr/{sessionId}/image": {"get"},
+    "/session/requestPairingCode/{sessionId}": {"post"},
+    "/session/logout/{sessionId}": {"get"},
+    "/session/restart/{sessionId}": {"get"},
+    "/client/sendMessage/{sessionId}": {"post"},
+    "/chat/fetchMessages/{sessionId}": {"post"},
+    "/ws": {"get"},
+}
+
+
+@pytest.fixture
+async def document(call: Any) -> dict[str, Any]:
+    """The document as the server gives it."""
+    response = await call("GET", "/openapi.json", key=None)
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "$ref":
+                yield item
+            else:
+                yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def fits(value: Any, schema: Any, document: dict[str, Any]) -> bool:
+    """Whether a value is what a schema of ours says; knows only what ours use."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return fits(value, document["components"]["schemas"][name], document)
+    if "anyOf" in schema:
+        return any(fits(value, option, document) for option in schema["anyOf"])
+    if "const" in schema:
+        return bool(value == schema["const"])
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    kind = schema.get("type")
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return (
+            isinstance(value, dict)
+            and set(schema.get("required", [])) <= set(value)
+            and (not properties or set(value) <= set(properties))
+            and all(fits(item, properties.get(name, {}), document) for name, item in value.items())
+        )
+    if kind == "array":
+        items = schema.get("items", {})
+        return isinstance(value, list) and all(fits(item, items, document) for item in value)
+    if isinstance(value, bool):
+        return kind in ("boolean", None)
+    types = {"string": str, "integer": int, "number": (int, float), "null": type(None)}
+    return kind is None or isinstance(value, types.get(kind, ()))
+
+
+async def test_it_describes_the_routes_that_exist(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["title"] == "Baileys REST API Server"
+    assert document["info"]["version"] == "1.0.0"
+    assert document["servers"] == [{"url": "/"}]
+    assert {path: set(methods) for path, methods in document["paths"].items()} == ROUTES
+
+
+async def test_it_has_the_contracts_tags_scheme_and_webhook(document: dict[str, Any]) -> None:
+    names = [tag["name"] for tag in document["tags"]]
+    assert names == ["System", "Session", "Client", "Chat", "Contact", "Group", "Message", "Events"]
+    scheme = document["components"]["securitySchemes"]["ApiKeyAuth"]
+    assert scheme == {"type": "apiKey", "in": "header", "name": "x-api-key"}
+    assert "whatsappEvent" in document["webhooks"]
+    wanted = "SuccessEnvelope ErrorResponse SendMessageRequest FetchMessagesRequest"
+    wanted += " PairingCodeRequest WebhookEventPayload WebSocketEventPayload"
+    assert set(wanted.split()) <= set(document["components"]["schemas"])
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    found = set(references(document))
+    assert found
+    for reference in found:
+        assert re.fullmatch(r"#/components/schemas/\w+", reference), reference
+        assert reference.rpartition("/")[2] in schemas
+    names = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template", "body"),
+    [
+        ("GET", "/ping", "/ping", None),
+        ("GET", "/session/start/x", "/session/start/{sessionId}", None),
+        ("GET", "/session/status/on", "/session/status/{sessionId}", None),
+        ("GET", "/session/getSessions", "/session/getSessions", None),
+        ("GET", "/session/qr/qr", "/session/qr/{sessionId}", None),
+        ("GET", "/session/qr/none", "/session/qr/{sessionId}", None),
+        ("GET", "/session/stop/none", "/session/stop/{sessionId}", None),
+        (
+            "POST",
+            "/client/sendMessage/on",
+            "/client/sendMessage/{sessionId}",
+            {"chatId": "15559990000", "contentType": "string", "content": "see https://a.example"},
+        ),
+        ("POST", "/client/sendMessage/on", "/client/sendMessage/{sessionId}", {}),
+        (
+            "POST",
+            "/chat/fetchMessages/on",
+            "/chat/fetchMessages/{sessionId}",
+            {"chatId": "15559990000"},
+        ),
+        (
+            "POST",
+            "/session/requestPairingCode/new",
+            "/session/requestPairingCode/{sessionId}",
+            {"phoneNumber": "12025550108"},
+        ),
+    ],
+)
+async def test_answers_are_what_the_document_says(
+    call: Any,
+    sessions: Any,
+    make_message: Any,
+    document: dict[str, Any],
+    method: str,
+    path: str,
+    template: str,
+    body: object,
+) -> None:
+    sessions.account.stored = [make_message("A"), make_message("B", from_me=True)]
+    response = await call(method, path, json=body) if body is not None else await call(method, path)
+    operation = document["paths"][template][method.lower()]
+    schema = operation["responses"][str(response.status_code)]["content"]["application/json"]
+    assert fits(response.json(), schema["schema"], document)
+    assert not fits({"success": "x"}, schema["schema"], document)
+
+
+async def test_requests_are_described_with_their_required_fields(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["SendMessageRequest"]["required"] == ["chatId", "contentType", "content"]
+    assert schemas["FetchMessagesRequest"]["required"] == ["chatId"]
+    options = schemas["SendMessageRequest"]["properties"]["options"]["properties"]
+    assert options["mentions"]["type"] == "array"
+
+
+async def test_a_base_path_is_the_server_of_the_document(make_call: Any) -> None:
+    call = make_call(BASE_PATH="/wa")
+    assert (await call("GET", "/wa/openapi.json")).json()["servers"] == [{"url": "/wa"}]
+
+
+async def test_the_page_loads_everything_from_here(make_call: Any) -> None:
+    for base in ("", "/wa"):
+        call = make_call(BASE_PATH=base)
+        page = await call("GET", f"{base}/docs", key=None)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert "<title>Baileys API Docs</title>" in page.text
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(addresses) == 4
+        for address in addresses:
+            asset = await call("GET", address, key=None)
+            assert asset.status_code == 200
+            assert asset.content
+        script = await call("GET", f"{base}/docs/assets/start.js", key=None)
+        assert f'"{base}/openapi.json"' in script.text
+
+
+@pytest.mark.parametrize("name", ["index.html", "%2e%2e%2fx", "swagger-ui.css.map"])
+async def test_no_other_file_is_served(call: Any, name: str) -> None:
+    assert (await call("GET", f"/docs/assets/{name}", key=None)).status_code in (401, 404)
+
+
+async def test_an_explicit_false_removes_the_documents(make_call: Any, problem: Any) -> None:
+    call = make_call(ENABLE_SWAGGER_ENDPOINT="false")
+    for path in ("/docs", "/api-docs", "/openapi.json"):
+        assert problem(await call("GET", path, key=None))[0] == 401
+        assert problem(await call("GET", path))[0] == 404

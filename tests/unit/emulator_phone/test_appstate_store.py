@@ -1,0 +1,193 @@
+"""The app-state collections of an account as companions see them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from waport.emulator.appstate import Mutation, Replica, SyncKey, apply_patch, build_patch
+from waport.emulator.appstate_store import AppState
+from waport.emulator.saved import Saved
+from waport.errors import CorruptRecord, CryptoError
+from waport.proto import pb
+from waport.wire import Node
+
+KEY = SyncKey.create(1, 1_700_000_000_000)
+KEYS = {KEY.id: KEY}
+
+
+def pin(chat: str, pinned: bool = True) -> Mutation:
+    value = pb.SyncActionValue(timestamp=1_700_000_000_000)
+    value.pinAction.pinned = pinned
+    return Mutation("SET", ("pin_v1", chat), value, 5)
+
+
+def asked(name: str, version: int | None = None, patch: bytes | None = None) -> Node:
+    attrs: dict[str, Any] = {"name": name, "return_snapshot": "false"}
+    if version is not None:
+        attrs["version"] = str(version)
+    return Node("collection", attrs, None if patch is None else [Node("patch", {}, patch)])
+
+
+def iq(*collections: Node) -> Node:
+    attrs: dict[str, Any] = {"id": "7", "type": "set", "xmlns": "w:sync:app:state"}
+    return Node("iq", attrs, [Node("sync", {}, list(collections))])
+
+
+def one(answer: Node) -> Node:
+    (collection,) = answer.child("sync").children("collection")
+    return collection
+
+
+class Announced(list[tuple[str, int, int]]):
+    async def __call__(self, name: str, version: int, device: int) -> None:
+        self.append((name, version, device))
+
+
+@pytest.fixture
+def announced() -> Announced:
+    return Announced()
+
+
+@pytest.fixture
+def state(announced: Announced) -> AppState:
+    return AppState(announced, [KEY], page=2)
+
+
+async def upload(state: AppState, name: str, replica: Replica, *mutations: Mutation) -> Replica:
+    """Write as a companion and expect success."""
+    patch, after = build_patch(name, replica, mutations, KEY)
+    answer = await state.answer(1, iq(asked(name, replica.version, patch.SerializeToString())))
+    assert one(answer).attr("type") == "result"
+    assert one(answer).int_attr("version") == after.version
+    return after
+
+
+async def test_a_collection_that_was_never_written_is_empty(state: AppState) -> None:
+    answer = await state.answer(1, iq(asked("regular", 0), asked("regular_high")))
+    assert (answer.attr("type"), answer.attr("id")) == ("result", "7")
+    for collection in answer.child("sync").children():
+        assert collection.attr("type") == "result"
+        assert collection.attr("version") == "0"
+        assert collection.children() == []
+
+
+async def test_what_one_companion_writes_another_reads(
+    state: AppState, announced: Announced
+) -> None:
+    replica = await upload(state, "regular_low", Replica(), pin("1@s.whatsapp.net"))
+    await upload(state, "regular_low", replica, pin("1@s.whatsapp.net", pinned=False))
+    collection = one(await state.answer(2, iq(asked("regular_low", 0))))
+    reader = Replica()
+    seen = []
+    for patch in collection.child("patches").children():
+        reader, mutations = apply_patch(
+            "regular_low", reader, pb.SyncdPatch.FromString(patch.data), KEYS
+        )
+        seen += [mutation.value.pinAction.pinned for mutation in mutations]
+    assert seen == [True, False]
+    assert announced == [("regular_low", 1, 1), ("regular_low", 2, 1)]
+
+
+async def test_many_patches_come_in_pages(state: AppState) -> None:
+    replica = Replica()
+    for number in range(5):
+        replica = await upload(state, "regular_low", replica, pin(f"{number}@s.whatsapp.net"))
+    version, pages = 0, []
+    while version < 5:
+        collection = one(await state.answer(2, iq(asked("regular_low", version))))
+        pages.append(len(collection.child("patches").children()))
+        version = collection.int_attr("version")
+        assert (collection.get("has_more_patches") == "true") == (version < 5)
+    assert pages == [2, 2, 1]
+    assert one(await state.answer(2, iq(asked("regular_low", 5)))).children() == []
+
+
+async def test_an_upload_on_an_old_version_is_a_conflict(
+    state: AppState, announced: Announced
+) -> None:
+    await upload(state, "regular_low", Replica(), pin("1@s.whatsapp.net"))
+    late, _ = build_patch("regular_low", Replica(), [pin("2@s.whatsapp.net")], KEY)
+    collection = one(await state.answer(2, iq(asked("regular_low", 0, late.SerializeToString()))))
+    assert collection.attr("type") == "error"
+    assert collection.child("error").attr("code") == "409"
+    assert len(collection.child("patches").children()) == 1
+    assert state.version("regular_low") == 1
+    assert announced == [("regular_low", 1, 1)]
+
+
+async def test_each_collection_is_answered_by_itself(state: AppState) -> None:
+    answer = await state.answer(
+        1,
+        iq(
+            asked("nonsense", 0), asked("regular", 9), asked("regular", -1), asked("regular_low", 0)
+        ),
+    )
+    collections = answer.child("sync").children()
+    assert [c.attr("type") for c in collections] == ["error", "error", "error", "result"]
+    assert [c.child("error").attr("code") for c in collections[:3]] == ["404", "400", "400"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Node("iq", {"id": "1", "type": "set"}),
+        iq(*(asked("regular", 0) for _ in range(21))),
+    ],
+    ids=["no sync", "too many collections"],
+)
+async def test_a_malformed_question_is_refused(state: AppState, bad: Node) -> None:
+    answer = await state.answer(1, bad)
+    assert answer.attr("type") == "error"
+    assert answer.child("error").attr("code") == "400"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff", None], ids=["no protobuf", "no bytes"])
+async def test_an_unreadable_patch_is_refused(state: AppState, content: bytes | None) -> None:
+    node = asked("regular", 0, b"")
+    node.children()[0].content = content
+    collection = one(await state.answer(1, iq(node)))
+    assert collection.child("error").attr("code") == "400"
+    assert state.version("regular") == 0
+
+
+async def test_the_phone_reads_and_writes_after_its_companions(state: AppState) -> None:
+    await upload(state, "regular_low", Replica(), pin("1@s.whatsapp.net"))
+    await state.write("regular_low", [pin("2@s.whatsapp.net")])
+    assert set(state.read("regular_low")) == {
+        ("pin_v1", "1@s.whatsapp.net"),
+        ("pin_v1", "2@s.whatsapp.net"),
+    }
+    removal = Mutation("REMOVE", ("pin_v1", "1@s.whatsapp.net"), pb.SyncActionValue(), 5)
+    await state.write("regular_low", [removal])
+    assert set(state.read("regular_low")) == {("pin_v1", "2@s.whatsapp.net")}
+
+
+async def test_the_phone_does_not_build_on_a_forged_patch(state: AppState) -> None:
+    patch, _ = build_patch("regular_low", Replica(), [pin("1@s.whatsapp.net")], KEY)
+    patch.patchMac = os.urandom(32)
+    await state.answer(1, iq(asked("regular_low", 0, patch.SerializeToString())))
+    with pytest.raises(CryptoError):
+        await state.write("regular_low", [pin("2@s.whatsapp.net")])
+    assert state.version("regular_low") == 1
+
+
+async def test_collections_survive_a_restart(state: AppState, announced: Announced) -> None:
+    await upload(state, "regular_low", Replica(), pin("1@s.whatsapp.net"))
+    saved = json.loads(json.dumps(state.dump()))
+    again = AppState.load(Saved(saved, "app state"), announced)
+    await again.write("regular_low", [pin("2@s.whatsapp.net")])
+    assert again.version("regular_low") == 2
+    assert len(again.read("regular_low")) == 2
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [{}, {"keys": [], "patches": {}}, {"keys": [{}], "patches": {}}, {"keys": 1, "patches": 2}],
+)
+def test_a_damaged_state_is_an_error(saved: dict[str, Any], announced: Announced) -> None:
+    with pytest.raises(CorruptRecord):
+        AppState.load(Saved(saved, "app state"), announced)
