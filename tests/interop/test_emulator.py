@@ -128,9 +128,9 @@ async def test_two_accounts_exchange_texts_and_receipts(
 ) -> None:
     alice = await baileys(f"{unique_name} Alice")
     bob = await baileys(f"{unique_name} Bob")
-    for sender, receiver in ((alice, bob), (bob, alice)):
+    for name, sender, receiver in (("Alice", alice, bob), ("Bob", bob, alice)):
         to = _bare((await receiver.me())[kind])
-        texts = [f"text {number}" for number in range(5)]
+        texts = [f"{number} of {name}" for number in range(5)]
         ids = [await sender.send_text(to, text) for text in texts]
         for text, message_id in zip(texts, ids, strict=True):
             assert (await receiver.wait_text(text)).id == message_id
@@ -210,7 +210,7 @@ async def test_a_restarted_client_goes_on_where_it_was(
 ) -> None:
     alice = await baileys(f"{unique_name} Alice")
     bob = await baileys(f"{unique_name} Bob")
-    to_alice, to_bob = (_bare((await client.me())["lid"]) for client in (alice, bob))
+    to_alice, to_bob = [_bare((await client.me())["lid"]) for client in (alice, bob)]
     await alice.send_text(to_bob, "one")
     await bob.wait_text("one")
     await bob.send_text(to_alice, "two")

@@ -141,6 +141,7 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.messages.bump_retry(ANN, "3EB0", "15550001111.0")
         work.chats.touch(ANN, 1)
         work.contacts.set_push_name(ANN, "Ann")
+        work.app_state.put_key(b"key", bytes(32), 1)
         work.event_log.append("message", "lane", "{}", deliver=True)
         work.send_queue.add("id", ANN, b"stanza", 1)
 

@@ -167,7 +167,7 @@ class DeviceSession:
 @dataclass(frozen=True, slots=True)
 class _Fleeting:
     node: Node
-    expires: float  # unix seconds
+    expires: float | None  # unix seconds
 
 
 class Deliveries:
@@ -210,27 +210,45 @@ class Deliveries:
             if device is not skip:
                 self.post(account, device, node)
 
-    def show(self, account: Account, device: Device, key: str, node: Node) -> None:
+    def show(
+        self,
+        account: Account,
+        device: Device,
+        key: str,
+        node: Node,
+        *,
+        life_s: float | None = None,
+    ) -> None:
         """Send a stanza that nobody acknowledges: a presence or chatstate.
 
-        While the device is not live only the newest of one key is kept, and not for long.
+        Args:
+            account: of the device.
+            device: that is to see it.
+            key: while the device is not live, only the newest stanza of one key is kept.
+            node: the stanza.
+            life_s: seconds for which it is of interest; None: as long as the connection lasts.
         """
         if device.session is not None and device.session.is_live:
             device.session.send(node)
             return
         waiting = self._fleeting.setdefault((account.number, device.id), {})
         waiting.pop(key, None)
-        waiting[key] = _Fleeting(node, self.now() + self.policy.chatstate_ttl_s)
+        waiting[key] = _Fleeting(node, None if life_s is None else self.now() + life_s)
 
     def open_session(
         self, account: Account, device: Device, outlet: Outlet, *, pull: bool
     ) -> DeviceSession:
         """Attach a connection to a device that has none."""
 
+        place = (account.number, device.id)
+        # What was meant for a connection that is gone is not for this one.
+        kept = {k: v for k, v in self._fleeting.pop(place, {}).items() if v.expires is not None}
+        if kept:
+            self._fleeting[place] = kept
+
         def flush() -> None:
-            waiting = self._fleeting.pop((account.number, device.id), {})
-            for fleeting in waiting.values():
-                if fleeting.expires >= self.now():
+            for fleeting in self._fleeting.pop(place, {}).values():
+                if fleeting.expires is None or fleeting.expires >= self.now():
                     outlet.send(fleeting.node)
 
         wanted = pull if self.policy.pull is None else self.policy.pull

@@ -53,7 +53,13 @@ class Presences:
         source = account.address(lid=to.is_lid)
         shown = Node("chatstate", {"from": source}, node.content)
         for receiver in list(peer.devices.values()):
-            self._deliveries.show(peer, receiver, f"chatstate {account.number}", shown)
+            self._deliveries.show(
+                peer,
+                receiver,
+                f"chatstate {account.number}",
+                shown,
+                life_s=self._deliveries.policy.chatstate_ttl_s,
+            )
 
     def _subscribe(self, account: Account, device: Device, node: Node, *, wanted: bool) -> None:
         to = node.get_jid("to")

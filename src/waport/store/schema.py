@@ -215,6 +215,16 @@ contacts = Table(
     sqlite_with_rowid=False,
 )
 
+app_state_keys = Table(
+    "app_state_keys",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("key_data", LargeBinary, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 event_log = Table(
     "event_log",
     metadata,

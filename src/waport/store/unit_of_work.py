@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .addresses import Addresses
+from .app_state import AppState
 from .chats import Chats
 from .contacts import Contacts
 from .devices import Devices
@@ -23,6 +24,7 @@ class UnitOfWork:
         devices: the credentials of the linked device.
         signal: ratchets, identities and pre-keys.
         addresses: LID mappings and device lists.
+        app_state: keys of the account's app state.
         messages: the messages of all chats.
         chats: the list of chats.
         contacts: people's names.
@@ -32,6 +34,7 @@ class UnitOfWork:
 
     __slots__ = (
         "addresses",
+        "app_state",
         "chats",
         "contacts",
         "devices",
@@ -47,6 +50,7 @@ class UnitOfWork:
         self.devices = Devices(db, session_id)
         self.signal = Signal(db, session_id, now_ms)
         self.addresses = Addresses(db, session_id)
+        self.app_state = AppState(db, session_id)
         self.messages = Messages(db, session_id, now_ms)
         self.chats = Chats(db, session_id)
         self.contacts = Contacts(db, session_id)

@@ -4,12 +4,13 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { peerIdentityFault, useRootKey } from './signatures.mjs'
 import { fault, messageOf, plain } from './plain.mjs'
+import { Store } from './store.mjs'
 
 const baileys = await import('baileys')
 const pino = createRequire(import.meta.resolve('baileys'))('pino')
 
 const STANZA_EVENT = /^CB:(?<tag>[^,]+)$/
-const QUEUED_STANZAS = new Set(['message', 'receipt', 'notification', 'call'])
+const STANZAS_IN_TURN = new Set(['message', 'receipt', 'notification', 'call'])
 const PAIRED_RESTART = baileys.DisconnectReason.restartRequired
 const FINAL_CODES = new Set([
   baileys.DisconnectReason.loggedOut,
@@ -33,12 +34,11 @@ export class Client {
   #emit
   #options
   #logger
-  #state
-  #saveCreds
+  #store
   #socket = null
   #faults = { ...NO_FAULTS }
-  #activity = 0 // rises with every step of work, so that a drain can see that all is still
-  #pending = new Set() // writes of the store that are not on disk yet
+  #turn = Promise.resolve() // the end of the stanza that is being worked on
+  #queued = new Set() // ids of the messages that the server had kept for us
   #stopping = false
   #reconnectTimer = null
   #ready = Promise.withResolvers() // the first QR: from then on a pairing code can be asked for
@@ -57,13 +57,11 @@ export class Client {
     if (this.#socket) throw new Error('already started')
     this.#options = options
     useRootKey(baileys, options.root_key)
-    this.#logger = pino({ level: options.log_level ?? 'info' }, pino.destination({ dest: 2, sync: true }))
+    this.#logger = pino({ level: options.log_level ?? process.env.DRIVER_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
     await mkdir(join(options.auth_dir, 'sent'), { recursive: true })
-    const { state, saveCreds } = await baileys.useMultiFileAuthState(options.auth_dir)
-    this.#state = { creds: state.creds, keys: this.#counted(state.keys) }
-    this.#saveCreds = saveCreds
+    this.#store = await Store.open(baileys, options.auth_dir)
     this.#connect()
-    return { wa_version: this.#config().version, node: process.version, registered: !!state.creds.me }
+    return { wa_version: this.#config().version, registered: Boolean(this.#store.creds.me) }
   }
 
   #config() {
@@ -73,7 +71,7 @@ export class Client {
       version: options.version ?? version,
       browser: options.browser ?? browser,
       waWebSocketUrl: options.url,
-      auth: this.#state,
+      auth: this.#store.auth,
       logger: this.#logger,
       pushName: options.push_name,
       syncFullHistory: options.sync_full_history ?? true,
@@ -94,21 +92,19 @@ export class Client {
   }
 
   #onEvent(socket, name, data) {
-    this.#activity += 1
     switch (name) {
       case 'creds.update':
-        this.#track(this.#saveCreds())
-        this.#emit({ event: name, me: plain(this.#state.creds.me), changed: Object.keys(data) })
+        this.#store.saveCreds()
+        this.#emit({ event: name, me: this.me, changed: Object.keys(data) })
         break
       case 'connection.update':
         this.#onConnection(socket, data)
         break
       case 'messages.upsert':
-        this.#emit({
-          event: name,
-          type: data.type,
-          messages: data.messages.map(message => messageOf(baileys, message)),
-        })
+        for (const message of data.messages) {
+          const type = this.#queued.has(message.key.id) ? 'append' : data.type
+          this.#emit({ event: name, type, messages: [messageOf(baileys, message)] })
+        }
         break
       default:
         this.#emit({ event: name, data: plain(data) })
@@ -150,21 +146,30 @@ export class Client {
     return Boolean(this.#options.reconnect) && !FINAL_CODES.has(code)
   }
 
-  /** Let a test lose, delay or damage stanzas on their way in. */
+  /**
+   * Stand between Baileys and its socket: for the faults that a test asks for, and to have one
+   * stanza finished before the next begins. By itself Baileys starts on all that has arrived,
+   * which turns the order of messages around, and lets a decryption and an encryption overwrite
+   * each other's ratchet; both would be laid at the door of whoever talks to it.
+   */
   #intercept(socket) {
     const emit = socket.ws.emit.bind(socket.ws)
     socket.ws.emit = (name, ...args) => {
-      this.#activity += 1
       if (name === 'message' && this.#faults.delay_ms > 0) {
         setTimeout(() => emit(name, ...args), this.#faults.delay_ms)
         return true
       }
       const tag = STANZA_EVENT.exec(name)?.groups.tag
       if (tag && this.#faults.ignore.includes(tag)) return true
-      if (this.#stopping && QUEUED_STANZAS.has(tag)) return true
-      if (tag === 'message') this.#onMessageStanza(args[0])
-      return emit(name, ...args)
+      if (!STANZAS_IN_TURN.has(tag)) return emit(name, ...args)
+      if (!this.#stopping) this.#takeInTurn(socket, tag, args[0])
+      return true
     }
+
+    const { keys } = socket.authState
+    const transaction = keys.transaction
+    keys.transaction = work => transaction(work, 'one at a time')
+
     const encrypt = socket.signalRepository.encryptMessage
     socket.signalRepository.encryptMessage = async request => {
       const result = await encrypt(request)
@@ -172,6 +177,19 @@ export class Client {
       this.#faults.corrupt_out -= 1
       return { ...result, ciphertext: damaged(result.ciphertext) }
     }
+  }
+
+  #takeInTurn(socket, tag, node) {
+    if (tag === 'message') this.#onMessageStanza(node)
+    if (node.attrs.offline !== undefined) {
+      // Baileys works through queued stanzas beside the live ones that come after them.
+      delete node.attrs.offline
+      this.#queued.add(node.attrs.id)
+    }
+    const work = () => Promise.all(socket.ws.listeners(`CB:${tag}`).map(listen => listen(node)))
+    this.#turn = this.#turn.then(work).catch(error => {
+      this.#emit({ event: 'unhandled', error: fault(error) })
+    })
   }
 
   #onMessageStanza(node) {
@@ -189,34 +207,13 @@ export class Client {
     return this.#faults
   }
 
-  #counted(keys) {
-    return {
-      get: (type, ids) => this.#track(keys.get(type, ids)),
-      set: data => this.#track(keys.set(data)),
-    }
-  }
-
-  #track(promise) {
-    this.#activity += 1
-    this.#pending.add(promise)
-    const done = () => {
-      this.#activity += 1
-      this.#pending.delete(promise)
-    }
-    promise.then(done, error => {
-      done()
-      this.#emit({ event: 'unhandled', error: fault(error) })
-    })
-    return promise
-  }
-
   get socket() {
     if (!this.#socket) throw new Error('not started')
     return this.#socket
   }
 
   get me() {
-    return plain(this.#state?.creds.me ?? null)
+    return plain(this.#store?.creds.me)
   }
 
   async requestPairingCode(phone, code) {
@@ -250,33 +247,28 @@ export class Client {
     clearTimeout(this.#reconnectTimer)
     const socket = this.#socket
     if (socket && !socket.ws.isClosed) {
-      await this.#drain(socket)
+      await this.#drain()
       socket.ev.flush()
       await socket.end(undefined)
     }
-    await this.#written()
+    await this.#store?.written()
   }
 
   async logout() {
     this.#stopping = true
     await this.socket.logout()
-    await this.#written()
+    await this.#store?.written()
   }
 
-  /** Return when no stanza is being worked on any more: nothing moved in several turns. */
-  async #drain(socket) {
-    const mutexes = [socket.messageMutex, socket.receiptMutex, socket.notificationMutex]
+  /** Return when nothing is being worked on any more: the store was not asked in several turns. */
+  async #drain() {
     let quiet = 0
     while (quiet < 3) {
-      const before = this.#activity
-      await Promise.all(mutexes.map(mutex => mutex.mutex(async () => {})))
+      const before = this.#store.calls
+      await this.#turn
       await new Promise(resolve => setTimeout(resolve, 20))
-      quiet = this.#activity === before && this.#pending.size === 0 ? quiet + 1 : 0
+      quiet = this.#store.calls === before ? quiet + 1 : 0
     }
-  }
-
-  async #written() {
-    while (this.#pending.size) await Promise.allSettled([...this.#pending])
   }
 }
 

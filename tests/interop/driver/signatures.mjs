@@ -27,10 +27,11 @@ export const counts = Object.fromEntries(
   ]),
 )
 
+/** The innermost caller decides: a frame that arrives runs everything inside the Noise handler. */
 function callingCheck() {
-  const stack = new Error().stack ?? ''
-  const file = Object.keys(CHECKS).find(name => stack.includes(`${name}.js`))
-  return file ? CHECKS[file] : 'other'
+  const files = (new Error().stack ?? '').matchAll(/([\w-]+)\.js:\d+/g)
+  for (const [, file] of files) if (Object.hasOwn(CHECKS, file)) return CHECKS[file]
+  return 'other'
 }
 
 function enforce(check, publicKey, message, signature) {

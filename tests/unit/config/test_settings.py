@@ -259,3 +259,12 @@ def test_secrets_do_not_show_in_the_settings_text() -> None:
 
 def test_unknown_names_are_no_error() -> None:
     assert load(NO_SUCH_SETTING="x", api_key="lower").api_key == ""
+
+
+def test_the_example_file_names_every_setting_and_holds_the_defaults(tmp_path: Path) -> None:
+    example = Path(__file__).parents[3] / ".env.example"
+    text = example.read_text()
+    for field in Settings.model_fields.values():
+        assert field.alias is None or field.alias in text, field.alias
+    given = Settings.load(example, {})
+    assert given.model_copy(update={"enable_swagger": None}) == load()

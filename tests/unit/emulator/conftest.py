@@ -53,7 +53,7 @@ class RawClient:
         self._reader: asyncio.Task[None] | None = None
         self._count = 0
 
-    # --- connection --------------------------------------------------------------------------------
+    # --- connection ---------------------------------------------------------------------------
 
     async def open(
         self,
@@ -112,7 +112,7 @@ class RawClient:
             while await self.inbox.get() is not None:
                 pass
 
-    # --- stanzas -----------------------------------------------------------------------------------
+    # --- stanzas ------------------------------------------------------------------------------
 
     async def send(self, node: Node) -> None:
         """Send one stanza."""
@@ -153,7 +153,7 @@ class RawClient:
         await self.send(Node("iq", {"id": name, **node.attrs}, node.content))
         return await self.expect("iq", lambda answer: answer.get("id") == name)
 
-    # --- life of a companion -----------------------------------------------------------------------
+    # --- life of a companion ------------------------------------------------------------------
 
     def registration(self, **changes: Any) -> bytes:
         """The ClientPayload of a new companion."""

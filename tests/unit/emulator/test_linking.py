@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from waport.crypto import KeyPair, aes_ctr, aes_gcm_encrypt, agree, hkdf, pbkdf2_sha256
 from waport.emulator import Emulator, EmulatorOptions
 from waport.errors import InvalidInput, NotFound, QueryError
 from waport.proto import pb
@@ -246,3 +248,60 @@ async def test_a_taken_number_is_not_given_out_again(emulator: Emulator) -> None
         await emulator.create_account("+1 555 000 1111")
     account = await emulator.create_account("+49 1511 2345678")
     assert account.number == "4915112345678"
+
+
+# --- by code -----------------------------------------------------------------------------------
+
+
+def code_key(code: str, salt: bytes) -> bytes:
+    return pbkdf2_sha256(code.encode(), salt, 131_072, 32)
+
+
+async def test_a_companion_is_linked_by_code(
+    emulator: Emulator, client_of: Any, make_iq: Any
+) -> None:
+    account = await emulator.create_account("15550001111", "Alice")
+    client, code, ephemeral = client_of(emulator), "ABCD1234", KeyPair.generate()
+    await client.refs()
+    salt, iv = os.urandom(32), os.urandom(16)
+    wrapped = salt + iv + aes_ctr(code_key(code, salt), iv, ephemeral.public)
+    children = [
+        Node("link_code_pairing_wrapped_companion_ephemeral_pub", {}, wrapped),
+        Node("companion_server_auth_key_pub", {}, client.noise.public),
+        Node("companion_platform_id", {}, b"1"),
+        Node("companion_platform_display", {}, b"Chrome (Linux)"),
+        Node("link_code_pairing_nonce", {}, b"0"),
+    ]
+    hello = {"jid": account.jid, "stage": "companion_hello"}
+    answer = await client.query(
+        make_iq("set", "md", Node("link_code_companion_reg", hello, children))
+    )
+    ref = answer.child("link_code_companion_reg").child("link_code_pairing_ref")
+    typing = asyncio.create_task(emulator.phone_of(account).enter_code("abcd-1234"))
+
+    told = (await client.expect("notification")).child("link_code_companion_reg")
+    primary = told.child("link_code_pairing_wrapped_primary_ephemeral_pub").data
+    phone_ephemeral = aes_ctr(code_key(code, primary[:32]), primary[32:48], primary[48:])
+    phone_identity = told.child("primary_identity_pub").data
+    shared, secret = agree(ephemeral.private, phone_ephemeral), os.urandom(32)
+    salt, iv = os.urandom(32), os.urandom(12)
+    key = hkdf(shared, salt, b"link_code_pairing_key_bundle_encryption_key", 32)
+    plain = client.identity.public + phone_identity + secret
+    ids = agree(client.identity.private, phone_identity)
+    client.adv_secret = hkdf(shared + ids + secret, b"", b"adv_secret", 32)
+    children = [
+        Node(
+            "link_code_pairing_wrapped_key_bundle", {}, salt + iv + aes_gcm_encrypt(key, iv, plain)
+        ),
+        Node("companion_identity_public", {}, client.identity.public),
+        ref,
+    ]
+    finish = {"jid": account.jid, "stage": "companion_finish"}
+    answer = await client.query(
+        make_iq("set", "md", Node("link_code_companion_reg", finish, children))
+    )
+    assert answer.get("type") == "result"
+    await client.answer_pair_success()
+    assert await typing == client.jid == account.jid.with_device(1)
+    assert (await client.expect("stream:error")).get("code") == "515"
+    assert (await client.log_in()).jid("lid") == client.lid

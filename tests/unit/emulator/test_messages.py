@@ -369,7 +369,7 @@ async def test_queues_and_accounts_survive_a_restart(
         # Known already: acked as before, not delivered again.
         await alice.send(text("A1", bob.lid.bare, to_node(bob.lid)))
         await alice.expect("ack", message_ack)
-        assert list(emulator.arrivals("A1"))[0]["duplicate"] is True
+        assert next(iter(emulator.arrivals("A1")))["duplicate"] is True
         again = await linked(emulator, "Alice")
         assert again.jid.user == alice.jid.user
         for client in (alice, bob, again):

@@ -287,6 +287,10 @@ async def test_a_new_companion_is_announced_to_contacts_and_own_devices(
         device = added.child("device")
         assert (device.jid("jid"), device.jid("lid")) == (second.jid, second.lid)
         assert device.get("key-index") == "2"
+        by_lid = await listener.expect("notification", lambda node: node.get("type") == "devices")
+        assert by_lid.jid("from") == alice.lid.bare
+        assert by_lid.child("add").child("device").jid("jid") == second.lid
+        assert by_lid.child("add").get("device_hash") == added.get("device_lid_hash")
         assert added.child("key-index-list").data
         assert added.get("device_hash") == phash([alice.jid.bare, alice.jid, second.jid])
         assert added.get("device_lid_hash") == phash([alice.lid.bare, alice.lid, second.lid])
@@ -306,6 +310,7 @@ async def test_a_notification_comes_again_until_it_is_acked(
     again = await alice.expect("notification", lambda node: node.get("type") == "devices")
     assert again.get("id") == first.get("id")
     assert again.get("offline") is not None
+    await alice.ack_all()
     await alice.ack(again)
     await alice.settled()
     await alice.close()

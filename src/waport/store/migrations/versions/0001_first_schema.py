@@ -16,6 +16,15 @@ _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
+        "app_state_keys",
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(), nullable=False),
+        sa.Column("key_data", sa.LargeBinary(), nullable=False),
+        sa.Column("timestamp", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", "key_id", name="pk_app_state_keys"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "chats",
         sa.Column("session_id", sa.Text(), nullable=False),
         sa.Column("jid", sa.Text(), nullable=False),

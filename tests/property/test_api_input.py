@@ -1,0 +1,108 @@
+"""Whatever comes from outside, the readers of the HTTP layer only refuse in their own way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waport.api.addresses import is_reachable, parse_address
+from waport.api.errors import HttpError
+from waport.api.fields import read_fields
+from waport.api.forms import parse_form
+from waport.api.head import decode_segment
+from waport.api.json_body import parse_json
+from waport.api.schemas.chat import FetchMessagesRequest
+from waport.api.schemas.client import SendMessageRequest
+from waport.errors import InvalidInput
+from waport.events.ids import stanza_id
+from waport.events.links import find_links
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(JSON)
+def test_what_is_json_reads_as_it_was_written(value: Any) -> None:
+    text = json.dumps(value)
+    if isinstance(value, dict | list):
+        assert parse_json(text) == value
+    else:
+        try:
+            parse_json(text)
+        except HttpError as exc:
+            assert exc.problem.code == "invalid_json"
+        else:
+            raise AssertionError("a scalar was accepted")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn\\ud ') | st.text())
+def test_any_text_is_json_or_refused(text: str) -> None:
+    try:
+        value = parse_json(text)
+    except HttpError as exc:
+        assert exc.problem.status == 400
+    else:
+        json.dumps(value).encode("utf-8")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab[]=&%0123456789+") | st.text())
+def test_any_text_is_a_form_or_refused(text: str) -> None:
+    try:
+        parse_form(text)
+    except HttpError as exc:
+        assert exc.problem.status == 400
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.text(alphabet="abc", min_size=1), st.text(), max_size=5))
+def test_flat_forms_read_as_they_were_written(fields: dict[str, str]) -> None:
+    assert parse_form(urlencode(fields, errors="replace")) == {
+        key: value.encode("utf-8", "replace").decode() for key, value in fields.items()
+    }
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([SendMessageRequest, FetchMessagesRequest]), st.data())
+def test_any_fields_are_a_body_or_refused(cls: Any, data: st.DataObject) -> None:
+    names = ["chatId", "contentType", "content", "options", "limit", "before", "searchOptions"]
+    source = data.draw(st.dictionaries(st.sampled_from(names), JSON))
+    try:
+        read = read_fields(cls, source)
+        if isinstance(read, SendMessageRequest):
+            assert isinstance(read.text, str)
+            assert read.options is not None
+    except InvalidInput as exc:
+        assert " must be " in str(exc) or " required" in str(exc)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.from_regex(r"[0-9+ -]{1,20}(@(c\.us|g\.us|lid|s\.whatsapp\.net))?"))
+def test_any_text_is_an_address_and_only_digits_are_reachable(text: str) -> None:
+    jid = parse_address(text)
+    if is_reachable(jid):
+        assert jid.user == "status" or jid.user.replace("-", "").isdigit()
+        assert str(jid).isascii()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text())
+def test_a_segment_decodes_to_what_was_encoded(text: str) -> None:
+    clean = text.encode("utf-8", "replace").decode()
+    assert decode_segment(quote(clean, safe="")) == clean
+    decode_segment(text)
+    stanza_id(text)
+    find_links(text)
