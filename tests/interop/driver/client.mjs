@@ -218,7 +218,18 @@ export class Client {
 
   async requestPairingCode(phone, code) {
     await this.#ready.promise // the server takes a code request only after its pair-device
-    return { code: await this.socket.requestPairingCode(phone, code) }
+    const { socket } = this
+    const answered = new Promise((resolve, reject) => {
+      // Baileys itself tells its user the code before it knows that the server took it.
+      socket.ws.once('CB:iq,type:result,link_code_companion_reg', resolve)
+      socket.ws.once('CB:iq,type:error', node => {
+        reject(new Error(`the server refused: ${JSON.stringify(node)}`))
+      })
+      socket.ws.once('close', () => reject(new Error('closed before the code was taken')))
+    })
+    const result = { code: await socket.requestPairingCode(phone, code) }
+    await answered
+    return result
   }
 
   /** Send content in Baileys' own form; what was sent can be sent again after a restart. */
