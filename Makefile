@@ -70,7 +70,7 @@ e2e: $(STAMP)
 	$(BIN)/pytest -q tests/e2e
 
 fuzz: $(STAMP)  ## coverage-blind fuzzing of every decoder, for SECONDS (60)
-	$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60)
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
 
 test-all-pythons: $(STAMP)
 	@own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

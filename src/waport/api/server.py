@@ -105,7 +105,8 @@ async def _serve(
         ),
         SessionFolders(settings.sessions_path),
     )
-    server = Server(settings, create_app(settings, manager, hub), hub)
+    app = create_app(settings, manager, hub, is_ready=lambda: not server.should_exit)
+    server = Server(settings, app, hub)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_exit, server)

@@ -124,7 +124,7 @@ class MessageRouter:
         return None
 
     def _copies(self, node: Node, to: Jid) -> Iterator[tuple[Jid, list[Node]]]:
-        """The addressed devices, each with what is encrypted for it."""
+        """The addressed devices, each once, with what is encrypted for it."""
         bare = node.children("enc")
         if bare:
             yield to, bare
@@ -133,7 +133,8 @@ class MessageRouter:
             for entry in participants.children("to"):
                 target = entry.get_jid("jid")
                 encs = entry.children("enc")
-                if target is not None and encs:
+                # Baileys 7 writes a resend both ways in one stanza; two copies would be a double.
+                if target is not None and encs and not (bare and target == to):
                     yield target, encs
 
     def _peer_copy(self, account: Account, device: Device, node: Node, encs: list[Node]) -> Node:

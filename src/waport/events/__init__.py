@@ -6,6 +6,7 @@ from .rawdata import JsonObject, compact_json
 from .recorder import EventRecorder
 from .render import Frame, render
 from .shapes import MessageJson, message_json
+from .webhook_sender import WebhookSender
 from .webhooks import WebhookWorker
 from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, iso_ms
 
@@ -22,6 +23,7 @@ __all__ = [
     "MessageIdJson",
     "MessageJson",
     "Subscriber",
+    "WebhookSender",
     "WebhookWorker",
     "compact_json",
     "id_json",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
+from google.protobuf.message import DecodeError as ProtobufError
+
 from ..proto import pb
 from ..wire import Jid
 
@@ -72,7 +74,10 @@ class Message:
     def proto(self) -> pb.Message:
         """The content as a protobuf; bytes that don't parse give an empty one."""
         message = pb.Message()
-        message.MergeFromString(self.content)
+        try:
+            message.ParseFromString(self.content)
+        except ProtobufError:
+            return pb.Message()
         return message
 
     @property

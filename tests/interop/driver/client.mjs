@@ -51,13 +51,15 @@ export class Client {
    * Load the stored state and connect.
    *
    * @param options auth_dir, url, root_key (hex); and push_name, browser, version, reconnect,
-   *   sync_full_history, mark_online, query_timeout_ms, log_level where the defaults do not fit
+   *   sync_full_history, mark_online, query_timeout_ms, log_level (or DRIVER_LOG in the
+   *   environment; `trace` shows every stanza) where the defaults do not fit
    */
   async start(options) {
     if (this.#socket) throw new Error('already started')
     this.#options = options
     useRootKey(baileys, options.root_key)
-    this.#logger = pino({ level: options.log_level ?? process.env.DRIVER_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
+    const level = options.log_level ?? process.env.DRIVER_LOG ?? 'info'
+    this.#logger = pino({ level }, pino.destination({ dest: 2, sync: true }))
     await mkdir(join(options.auth_dir, 'sent'), { recursive: true })
     this.#store = await Store.open(baileys, options.auth_dir)
     this.#connect()

@@ -103,8 +103,8 @@ function account(baileys, forge) {
     { tag: 'device-identity', attrs: {}, content: container },
     { tag: 'device', attrs: { jid: '15550001111:1@s.whatsapp.net', lid: '100:1@lid' } },
   ]
-  const stanza = { tag: 'iq', attrs: { id: '1' }, content: [{ tag: 'pair-success', attrs: {}, content: children }] }
-  baileys.configureSuccessfulPairing(stanza, creds)
+  const success = { tag: 'pair-success', attrs: {}, content: children }
+  baileys.configureSuccessfulPairing({ tag: 'iq', attrs: { id: '1' }, content: [success] }, creds)
 }
 
 async function signedPreKey(baileys, forge) {

@@ -115,6 +115,9 @@ async def test_reading_on_an_own_device_empties_the_unread_count(
     await desk.receive(node)
     chat = await account.read(lambda store: store.chats.get(PEER_PN))
     assert chat.unread == 0
+    event = account.sink.recorded[-1]
+    assert isinstance(event, AckChanged)
+    assert (event.ack, event.message.key.from_me) == (Ack.READ, False)
 
 
 @pytest.mark.parametrize("missing", ["id", "from"])

@@ -148,6 +148,17 @@ async def test_a_resend_under_the_same_id_is_delivered_once_per_ciphertext(
     assert [n for n in await bob.settled() if n.tag == "message"] == []
 
 
+async def test_a_resend_in_both_forms_is_one_message(emulator: Emulator, linked: Linked) -> None:
+    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
+    again = enc(b"\x33second", "pkmsg", count="1")
+    attrs = {"id": "A1", "to": bob.lid, "type": "text", "device_fanout": "false"}
+    both = [Node("participants", {}, [to_node(bob.lid, again)]), again]
+    await alice.send(Node("message", attrs, both))
+    await bob.expect("message")
+    await alice.settled()
+    assert [n for n in await bob.settled() if n.tag == "message"] == []
+
+
 async def test_a_lost_ack_is_made_up_by_the_repetition(emulator: Emulator, linked: Linked) -> None:
     alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
     emulator.faults.lose_acks(alice.jid)

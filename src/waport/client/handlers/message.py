@@ -102,7 +102,7 @@ def _take_in(work: Work, incoming: IncomingMessage, key: MessageKey, enc: Enc) -
             content=opened.message.SerializeToString(),
             kind=kind,
             push_name=incoming.push_name,
-            ack=Ack.SERVER if incoming.from_me else Ack.DELIVERED,
+            ack=Ack.SERVER,
         )
         _keep(work, message)
         _confirm(work, incoming)
@@ -171,7 +171,7 @@ def _store_placeholder(work: Work, incoming: IncomingMessage, key: MessageKey) -
         content=b"",
         kind=MessageKind.CIPHERTEXT,
         push_name=incoming.push_name,
-        ack=Ack.DELIVERED,
+        ack=Ack.SERVER,
     )
     if work.store.messages.get(key.chat, key.id) is None:
         stored = work.store.messages.add(placeholder)

@@ -34,17 +34,19 @@ def _apply(work: Work, receipt: Receipt) -> None:
     level = receipt.level
     if level is None:
         return
-    if work.own.is_own(receipt.source):
-        if receipt.recipient is not None and level >= Ack.READ:
-            work.store.chats.mark_read(canonical(work.store, receipt.recipient))
+    is_own = work.own.is_own(receipt.source)
+    if is_own and (receipt.recipient is None or level < Ack.READ):
         return
-    chat = canonical(work.store, receipt.source)
+    chat = canonical(work.store, receipt.recipient or receipt.source)
+    if is_own:
+        work.store.chats.mark_read(chat)
     participant = None
     if receipt.participant is not None:
         participant = canonical(work.store, receipt.participant)
     for message_id in receipt.ids:
         message = work.store.messages.get(chat, message_id)
-        if message is None or not message.key.from_me:
+        # Others read what we wrote; our own devices read what others wrote.
+        if message is None or message.key.from_me is is_own:
             continue
         changed = work.store.messages.set_ack(chat, message_id, level)
         if changed is not None:
