@@ -52,7 +52,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 imports: $(STAMP)
-	$(BIN)/lint-imports --no-cache | grep -v '^ *[╔╚║╩═┐└▲┘◀▶╗╝│┌─ ]*$$'
+	$(BIN)/lint-imports --no-cache
 
 test: $(STAMP) $(NODE_STAMP) test-all-pythons  ## everything: all tests here, and the fast ones on every other Python present
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q

@@ -99,7 +99,7 @@ def test_a_sound_bundle_verifies_with_and_without_one_time_key() -> None:
         {"registration_id": -1},
         {"registration_id": 2**32},
     ],
-    ids=str,
+    ids=lambda change: "-".join(change),
 )
 def test_a_bundle_with_anything_wrong_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(CryptoError):
