@@ -15,5 +15,5 @@ WORKDIR /data
 ENV PATH=/opt/waport/bin:$PATH SESSIONS_PATH=/data HOST=0.0.0.0 PORT=3000
 EXPOSE 3000
 VOLUME /data
-HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '3000') + '/livez', timeout=2)"]
+HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '3000') + os.environ.get('BASE_PATH', '').rstrip('/') + '/livez', timeout=2)"]
 CMD ["waport", "serve"]

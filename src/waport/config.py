@@ -138,7 +138,8 @@ def _signing_secret(value: object) -> object:
         return value
     text = value.strip()
     try:
-        key = base64.b64decode(text.removeprefix("whsec_").rstrip("=") + "==", validate=True)
+        digits = text.removeprefix("whsec_").rstrip("=")
+        key = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < 16:
