@@ -9,7 +9,7 @@ from ..model import DomainEvent
 from ..store import UnitOfWork
 from ..wire import Jid
 from .bus import EventBus
-from .render import Frame, render
+from .render import KINDS, Frame, render
 
 
 class EventRecorder:
@@ -36,12 +36,11 @@ class EventRecorder:
         Returns:
             the frames to pass to `publish` once the unit of work is committed.
         """
+        disabled = self._settings.disabled_callbacks
+        if disabled.issuperset(KINDS[type(event)]):
+            return []
         has_webhook = self._settings.webhook_url(work.session_id) is not None
-        frames = [
-            frame
-            for frame in render(event, own)
-            if frame.kind not in self._settings.disabled_callbacks
-        ]
+        frames = [frame for frame in render(event, own) if frame.kind not in disabled]
         for frame in frames:
             work.event_log.append(frame.kind, frame.lane, frame.text, deliver=has_webhook)
         return frames

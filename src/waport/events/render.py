@@ -53,6 +53,22 @@ class Frame:
         return cls(kind, lane, data, compact_json(data))
 
 
+KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
+    QrReady: ("qr",),
+    PairingCodeReady: ("code",),
+    Authenticated: ("authenticated",),
+    Ready: ("ready",),
+    AuthFailure: ("auth_failure",),
+    StateChanged: ("change_state",),
+    Disconnected: ("disconnected",),
+    CredentialsSaved: ("remote_session_saved",),
+    MessageAdded: ("message_create", "message"),
+    MessageUndecryptable: ("message_ciphertext",),
+    AckChanged: ("message_ack",),
+}
+"""The kinds of frame that an event may become; making them is not cheap."""
+
+
 def render(event: DomainEvent, own: Jid | None = None) -> list[Frame]:
     """The frames of an event, in the order in which they leave.
 

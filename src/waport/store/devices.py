@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
@@ -55,12 +56,7 @@ class Devices(Repository):
             CorruptRecord: the row cannot be read or fails its checksum. It stays as it is.
         """
         row = self._db.one(_GET, session_id=self._session_id)
-        if row is None:
-            return None
-        *values, checksum = row
-        if bytes(checksum) != _checksum(self._session_id, tuple(values)):
-            raise CorruptRecord(f"the credentials of session {self._session_id} are damaged")
-        return _credentials(self._session_id, dict(zip(_NAMES, values, strict=True)))
+        return None if row is None else _verified(self._session_id, tuple(row))
 
     def create(self, credentials: Credentials) -> None:
         """Store the credentials of a session that has none.
@@ -125,6 +121,15 @@ class Devices(Repository):
 def session_ids(db: Connection) -> list[str]:
     """Every session that has credentials, in the order in which they were created."""
     return [session_id for (session_id,) in db.all(_SESSION_IDS)]
+
+
+@lru_cache(maxsize=128)
+def _verified(session_id: str, row: Row) -> Credentials:
+    """Check and parse a row; every stanza asks for the same one, so the last few are kept."""
+    *values, checksum = row
+    if bytes(checksum) != _checksum(session_id, tuple(values)):
+        raise CorruptRecord(f"the credentials of session {session_id} are damaged")
+    return _credentials(session_id, dict(zip(_NAMES, values, strict=True)))
 
 
 def _checksum(session_id: str, values: Row) -> bytes:

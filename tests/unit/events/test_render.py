@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from waport.config import Settings
 from waport.errors import InvalidInput
 from waport.events import EventBus, EventRecorder, Frame, render
+from waport.events.render import KINDS
 from waport.model import (
     Ack,
     AckChanged,
@@ -181,3 +182,7 @@ def test_the_bus_passes_frames_on_in_order(make_recorder: Any) -> None:
     recorder.publish("a", render(Authenticated()))
     recorder.publish("a", [])
     assert heard == [("first", "a", 1), ("second", "a", 1)]
+
+
+def test_every_event_says_which_kinds_it_may_become() -> None:
+    assert set(KINDS) == set(get_args(DomainEvent))
