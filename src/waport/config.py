@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InvalidInput
+from .store import sqlite_url
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -36,6 +37,17 @@ BROWSER_ONLY: Final = (
     "RELEASE_BROWSER_LOCK",
 )
 """Names that another server used for its browser; they are ignored with a notice."""
+
+_FIXED: Final[Mapping[str, object]] = {
+    "enable_legacy_router": False,
+    "legacy_strict": False,
+    "enable_web_ui": False,
+    "enable_local_callback_example": False,
+    "max_attachment_size": None,
+    "event_payloads": "flat",
+    "recover_sessions": True,
+}
+"""Settings without effect so far, and what they would have to be to say what happens."""
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "fatal", "silent"]
 
@@ -302,7 +314,7 @@ class Settings(BaseModel):
     @property
     def store_url(self) -> str:
         """The database to use: `DATABASE_URL`, else `waport.db` in the sessions folder."""
-        return self.database_url or f"sqlite:///{self.sessions_path.absolute() / 'waport.db'}"
+        return self.database_url or sqlite_url(self.sessions_path.absolute() / "waport.db")
 
     def webhook_url(self, session_id: str) -> str | None:
         """Where this session's events are posted; None when nowhere."""
@@ -310,9 +322,18 @@ class Settings(BaseModel):
             return None
         return self.session_webhook_urls.get(session_id.upper(), self.base_webhook_url)
 
+    def _without_effect(self) -> list[str]:
+        """Settings that were set to something else than what happens whatever they say."""
+        return [
+            str(type(self).model_fields[name].alias)
+            for name, truth in _FIXED.items()
+            if name in self.model_fields_set and getattr(self, name) != truth
+        ]
+
     def notices(self) -> list[str]:
         """What the operator should be told at the start about these settings."""
-        notices = [f"{name} is set and has no effect here" for name in self.ignored]
+        idle = [*self.ignored, *self._without_effect()]
+        notices = [f"{name} is set and has no effect here" for name in idle]
         if self.web_version_text and self.web_version is None:
             notices.append("WEB_VERSION is not of the form 2.3000.x and is ignored")
         if not self.api_key:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from .errors import WhatsAppError
 
 ROUND_TRIP_S = 60.0
 SESSION = "demo"
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SYSTEMROOT")
 BOT_PHONE = "15550001111"
 ALICE_PHONE = "15550002222"
 
@@ -105,7 +107,7 @@ async def _server_process(environment: dict[str, str]) -> AsyncIterator[str]:
         "-m",
         "waport",
         "serve",
-        env={**os.environ, **environment},
+        env=environment,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
@@ -169,7 +171,9 @@ async def run_demo(*, once: bool, port: int = 0) -> int:
                 say(f"emulator    {emulator.ws_url}")
                 say(f"webhook     {webhook}")
                 say()
-                await _round_trip(url, key, emulator, inbox)
+                if not await _unless(stopped, _round_trip(url, key, emulator, inbox)):
+                    say("stopped")
+                    return 130
         except TimeoutError:
             say(f"the demo did not finish within {ROUND_TRIP_S:.0f} s")
             return 1
@@ -184,13 +188,31 @@ async def run_demo(*, once: bool, port: int = 0) -> int:
     return 0
 
 
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do something, but give up when the user says stop; whether it was done."""
+    doing = asyncio.create_task(work)
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            return False
+        await doing
+        return True
+    finally:
+        for task in (doing, stopping):
+            task.cancel()
+        await asyncio.gather(doing, stopping, return_exceptions=True)
+
+
 def _environment(
     emulator: Emulator, folder: str, webhook: str, key: str, port: int
 ) -> dict[str, str]:
     # A .env file where the demo is started must not change it.
     no_settings = Path(folder) / "empty.env"
     no_settings.touch()
-    environment = {
+    # Only what a process needs to run: a DATABASE_URL of the shell, say, must not reach the demo.
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = inherited | {
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "API_KEY": key,
@@ -209,7 +231,8 @@ def _environment(
 async def _round_trip(url: str, key: str, emulator: Emulator, inbox: Inbox) -> None:
     bot = await emulator.create_account(BOT_PHONE, "Bot")
     alice = await emulator.create_account(ALICE_PHONE, "Alice")
-    async with httpx.AsyncClient(base_url=url, headers={"x-api-key": key}, timeout=30) as api:
+    headers = {"x-api-key": key}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as api:
         say(f"GET /session/start/{SESSION}")
         (await api.get(f"/session/start/{SESSION}")).raise_for_status()
         qr = await inbox.until(lambda event: event["dataType"] == "qr")

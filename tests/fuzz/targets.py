@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from waport.crypto import KeyPair
-from waport.errors import InvalidInput, PairingError, StanzaError, WhatsAppError
+from waport.crypto import KeyPair, sign
+from waport.errors import DecryptError, InvalidInput, PairingError, StanzaError, WhatsAppError
 from waport.noise import (
     ClientHandshake,
     FrameReader,
@@ -22,13 +22,20 @@ from waport.pairing import parse_key_index_list, parse_pair_success, parse_qr, v
 from waport.signal import (
     LocalIdentity,
     PreKeyBundle,
+    SenderKeyRecord,
     SessionRecord,
     SignedPreKey,
+    accept_distribution,
+    create_sender_key,
+    decrypt_group,
     decrypt_message,
     decrypt_pre_key_message,
+    distribution_message,
     encrypt,
+    encrypt_group,
     generate_pre_keys,
     pad,
+    parse_distribution,
     start_session,
     unpad,
 )
@@ -85,6 +92,10 @@ def _sessions() -> tuple[SessionRecord, SessionRecord, bytes, bytes]:
 
 
 _ALICE_RECORD, _BOB_RECORD, _FIRST, _REPLY = _sessions()
+_SENDER_KEY = create_sender_key()
+_DISTRIBUTION = distribution_message(_SENDER_KEY)
+_, _GROUP_MESSAGE = encrypt_group(_SENDER_KEY, pad(b"\x0a\x02hi"))
+_GROUP_MEMBER = accept_distribution(None, parse_distribution(_DISTRIBUTION))
 _OWN = OwnAddresses(Jid("15550001111", "s.whatsapp.net", 1), Jid("1001", "lid", 1))
 _PEER = Jid("1002", "lid", 3)
 
@@ -106,6 +117,16 @@ def _stanza(data: bytes) -> None:
             reader()
         except (StanzaError, PairingError):
             continue
+
+
+def _group_message(data: bytes) -> None:
+    """As it comes, and as if its sender had signed it: most mutations end at the signature."""
+    try:
+        decrypt_group(_GROUP_MEMBER, data)
+    except DecryptError:
+        signed = data[:-64]
+        private = _SENDER_KEY.states[0].signing_private
+        decrypt_group(_GROUP_MEMBER, signed + sign(private, signed))
 
 
 def _content(data: bytes) -> None:
@@ -184,6 +205,17 @@ TARGETS: Sequence[Target] = (
     ),
     Target("message", lambda data: decrypt_message(_ALICE_RECORD, data), (_REPLY,)),
     Target("session record", SessionRecord.load, (_ALICE_RECORD.dump(), _BOB_RECORD.dump())),
+    Target("sender-key message", _group_message, (_GROUP_MESSAGE,)),
+    Target(
+        "sender-key distribution",
+        lambda data: accept_distribution(_GROUP_MEMBER, parse_distribution(data)),
+        (_DISTRIBUTION, _DISTRIBUTION[1:]),
+    ),
+    Target(
+        "sender-key record",
+        SenderKeyRecord.load,
+        (_SENDER_KEY.dump(), decrypt_group(_GROUP_MEMBER, _GROUP_MESSAGE)[0].dump()),
+    ),
     Target("padding", unpad, (pad(b"hello"),)),
     Target("message content", _content, (b"\x0a\x02hi", b"\xa2\x02\x06\x0a\x04\x0a\x02hi")),
     Target("inline history", parse_inline_history, (b"x\x9c\x03\x00\x00\x00\x00\x01",)),

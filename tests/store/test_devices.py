@@ -20,6 +20,7 @@ from .conftest import MakeMessage
 
 ANN = Jid.parse("15550001111@s.whatsapp.net")
 ANN_LID = Jid.parse("100000000000001@lid")
+GROUP = Jid.parse("120363000000000001@g.us")
 
 
 async def test_credentials_come_back_as_they_were(
@@ -135,6 +136,8 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.signal.put_identity("15550001111.0", bytes(32))
         work.signal.add_pre_keys([PreKey(1, KeyPair.generate())])
         work.signal.put_signed_pre_key(SignedPreKey.create(credentials.identity, 1))
+        work.sender_keys.put(GROUP, "15550001111.0", b"record")
+        work.sender_keys.mark_warm(GROUP, ["15550001111.0"])
         work.addresses.learn(ANN, ANN_LID)
         work.addresses.put_devices(DeviceList(ANN, (0, 1), 1, 2, 3))
         work.messages.add(make_message())

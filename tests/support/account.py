@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from waport.client.work import Work, own_addresses
 from waport.crypto import KeyPair
@@ -28,6 +29,8 @@ from waport.signal import (
 from waport.store import Database, UnitOfWork
 from waport.wire import Jid, Node
 
+from .clock import TIMEOUT_S
+
 OWN_PN = Jid("15550001111", "s.whatsapp.net", 1)
 OWN_LID = Jid("100000000000001", "lid", 1)
 PEER_PN = Jid("15550002222", "s.whatsapp.net")
@@ -36,12 +39,16 @@ SESSION = "main"
 NOW = 1_700_000_000
 
 
+E = TypeVar("E")
+
+
 @dataclass
 class RecordingSink:
     """Keeps what was recorded and what was published."""
 
     recorded: list[DomainEvent] = field(default_factory=list)
     published: list[Any] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def record(self, work: UnitOfWork, event: DomainEvent, own: Jid | None) -> Sequence[Any]:
         self.recorded.append(event)
@@ -49,6 +56,19 @@ class RecordingSink:
 
     def publish(self, session_id: str, frames: Sequence[Any]) -> None:
         self.published.extend(frames)
+        self._news.set()
+
+    def of(self, kind: type[E]) -> list[E]:
+        """Published events of a kind."""
+        return [event for event in self.published if isinstance(event, kind)]
+
+    async def until(self, kind: type[E], count: int = 1) -> E:
+        """Wait until so many events of a kind were published; the last of them."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(self.of(kind)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.of(kind)[count - 1]
 
 
 class Peer:

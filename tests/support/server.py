@@ -39,6 +39,11 @@ class FakeServer:
         self.without_bundle: set[tuple[Jid, int]] = set()
         queries.attach(self)  # type: ignore[arg-type]
 
+    @property
+    def messages(self) -> list[Node]:
+        """The messages among the stanzas that came."""
+        return [node for node in self.sent if node.tag == "message"]
+
     def send(self, node: Node) -> None:
         if not self.is_open:
             raise ConnectionClosed("closed")

@@ -13,8 +13,9 @@ from typing import Final
 from ..errors import InvalidInput
 from ..wire import Jid
 
-NOWHERE: Final = "invalid"
-"""The server of addresses that nobody has; it is never sent anywhere."""
+NOBODY: Final = Jid("nobody", "invalid")
+NO_GROUP: Final = Jid("nobody", "g.us")
+"""Addresses that nobody has; they are never sent anywhere."""
 
 _PHONE_SERVER: Final = "s.whatsapp.net"
 _PUNCTUATION: Final = re.compile(r"[ ()+-]")
@@ -27,7 +28,7 @@ _MAX_LENGTH: Final = 256
 def parse_address(text: str) -> Jid:
     """The address that a caller means; bare, and by phone number for `c.us`."""
     if len(text) > _MAX_LENGTH:
-        return Jid(text[:_MAX_LENGTH], NOWHERE)
+        return NOBODY
     return _parse(text)
 
 
@@ -35,14 +36,23 @@ def parse_address(text: str) -> Jid:
 def _parse(text: str) -> Jid:
     if "@" not in text:
         digits = _PUNCTUATION.sub("", text)
-        return Jid(digits, _PHONE_SERVER) if _DIGITS.fullmatch(digits) else Jid(text, NOWHERE)
+        return Jid(digits, _PHONE_SERVER) if _DIGITS.fullmatch(digits) else NOBODY
+    nothing = NO_GROUP if text.endswith("@g.us") else NOBODY
     try:
         jid = Jid.parse(text.strip()).bare
     except InvalidInput:
-        return Jid(text, NOWHERE)
+        return nothing
     if jid.is_pn:
-        return Jid(_PUNCTUATION.sub("", jid.user), jid.server)
-    return jid
+        jid = Jid(_PUNCTUATION.sub("", jid.user), jid.server)
+    return jid if _names_itself(jid) else nothing
+
+
+def _names_itself(jid: Jid) -> bool:
+    """Whether the text of an address is read as the same one again; chats are kept by it."""
+    try:
+        return Jid.parse(str(jid)) == jid
+    except InvalidInput:
+        return False
 
 
 def is_reachable(jid: Jid) -> bool:

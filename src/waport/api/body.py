@@ -1,7 +1,8 @@
 """Reading a request's body: size, encoding, charset, then JSON or a form.
 
 Only `application/json` and `application/x-www-form-urlencoded` are read; with any other media
-type, or none, the body is left alone and counts as an empty object.
+type, or none, the body is left alone and counts as an empty object. Small bodies are parsed at
+once, others on threads, so that one of them holds nobody else up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 import codecs
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Receive
@@ -17,10 +20,13 @@ from starlette.types import Receive
 from .errors import HttpError
 from .forms import parse_form
 from .head import RequestHead
+from .inflate import TooMuchInflated, inflate
 from .json_body import JsonTop, invalid_json, parse_json
 
 MAX_BODY: Final = 52_428_800
 """Bytes that a body may have, after inflating."""
+MAX_INLINE: Final = 65_536
+"""Bytes of an uncompressed body that is parsed at once: a few milliseconds at most."""
 READ_TIMEOUT_S: Final = 300.0
 """A body that has not arrived by then is given up."""
 DISCARD_TIMEOUT_S: Final = 2.0
@@ -40,7 +46,9 @@ _JSON_CHARSETS: Final = {
     "utf-32be": "utf-32-be",
 }
 _FORM_CHARSETS: Final = {"utf-8": "utf-8", "utf8": "utf-8"}
-_ZLIB, _RAW_DEFLATE, _GZIP = zlib.MAX_WBITS, -zlib.MAX_WBITS, zlib.MAX_WBITS | 16
+
+# Threads of its own: large bodies wait for each other, and nothing else waits for them.
+_PARSERS: Final = ThreadPoolExecutor(2, thread_name_prefix="waport-body")
 
 
 class Disconnected(Exception):
@@ -79,18 +87,37 @@ async def read_body(head: RequestHead, receive: Receive, limit: int = MAX_BODY) 
     encoding = head.text(b"content-encoding").lower() or "identity"
     if encoding not in ("identity", "gzip", "deflate"):
         raise HttpError(415, "unsupported_media_type", f'unsupported content encoding "{encoding}"')
+    reader = _Reader(kind == JSON_TYPE, codec, encoding, limit)
     data = await _collect(receive, limit)
-    malformed = invalid_json if kind == JSON_TYPE else _malformed_form
-    if encoding != "identity":
+    if encoding == "identity" and len(data) <= MAX_INLINE:
+        return reader.read(data)
+    return await asyncio.get_running_loop().run_in_executor(_PARSERS, reader.read, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How the bytes of one body are read, once they are all there."""
+
+    is_json: bool
+    codec: str
+    encoding: str
+    limit: int
+
+    def read(self, data: bytes | bytearray) -> JsonTop:
+        """Inflate, decode and parse.
+
+        Raises:
+            HttpError: 413 or 400.
+        """
         try:
-            data = inflate(data, encoding, limit)
-        except zlib.error:
-            raise malformed() from None
-    try:
-        text = data.decode(codec).removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        raise malformed() from None
-    return parse_json(text) if kind == JSON_TYPE else parse_form(text)
+            if self.encoding != "identity":
+                data = inflate(data, self.encoding, self.limit)
+            text = data.decode(self.codec).removeprefix("\ufeff")
+        except (zlib.error, UnicodeDecodeError):
+            raise (invalid_json() if self.is_json else _malformed_form()) from None
+        except TooMuchInflated:
+            raise BodyTooLarge(has_rest=False) from None
+        return parse_json(text) if self.is_json else parse_form(text)
 
 
 def fields_of(body: JsonTop) -> Mapping[str, object]:
@@ -120,9 +147,8 @@ def _malformed_form() -> HttpError:
     return HttpError(400, "bad_request", "Invalid form body")
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
+async def _collect(receive: Receive, limit: int) -> bytes | bytearray:
+    data = bytearray()
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             while True:
@@ -131,12 +157,13 @@ async def _collect(receive: Receive, limit: int) -> bytes:
                     raise Disconnected
                 chunk = message.get("body", b"")
                 has_more = message.get("more_body", False)
-                size += len(chunk)
-                if size > limit:
+                if len(data) + len(chunk) > limit:
                     raise BodyTooLarge(has_rest=has_more)
-                chunks.append(chunk)
+                if not has_more and not data:
+                    return bytes(chunk)
+                data += chunk
                 if not has_more:
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                    return data
     except TimeoutError:
         raise HttpError(408, "request_timeout", "The request body did not arrive in time") from None
 
@@ -151,39 +178,6 @@ async def discard_rest(receive: Receive) -> None:
                     return
     except TimeoutError:
         return
-
-
-def inflate(data: bytes, encoding: str, limit: int) -> bytes:
-    """Undo gzip or deflate; never makes more than `limit` bytes and a little.
-
-    Raises:
-        BodyTooLarge: the inflated body is over the limit.
-        zlib.error: the data is damaged or cut short.
-    """
-    out: list[bytes] = []
-    size = 0
-    while data:
-        inflater = zlib.decompressobj(_window(data, encoding))
-        piece = inflater.decompress(data, limit - size + 1)
-        size += len(piece)
-        if size > limit:
-            raise BodyTooLarge(has_rest=False)
-        out.append(piece)
-        if not inflater.eof:
-            raise zlib.error("cut short")
-        # A gzip file may be several, one after the other; what else follows is ignored.
-        data = inflater.unused_data if encoding == "gzip" else b""
-        if not data.startswith(b"\x1f\x8b"):
-            break
-    return b"".join(out)
-
-
-def _window(data: bytes, encoding: str) -> int:
-    """The wbits of zlib. Some senders of "deflate" leave the zlib header out."""
-    if encoding == "gzip":
-        return _GZIP
-    has_header = data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
-    return _ZLIB if has_header else _RAW_DEFLATE
 
 
 for _name in {*_JSON_CHARSETS.values(), *_FORM_CHARSETS.values()}:

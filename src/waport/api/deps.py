@@ -55,8 +55,8 @@ ConnectedClient = Annotated[ClientPort, Depends(_connected_client)]
 comes before the fields."""
 
 
-def body_of(cls: type[BodyT]) -> Any:
-    """The dependency that reads a body class: `Annotated[ReactIn, body_of(ReactIn)]`."""
+def request_body(cls: type[BodyT]) -> Any:
+    """The dependency that reads a body class: `Annotated[ReactIn, request_body(ReactIn)]`."""
 
     async def read(request: Request) -> BodyT:
         return read_fields(cls, request.scope[BODY_KEY])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path as FilePath
+from functools import partial
+from importlib import resources
 from typing import Annotated, Final
 
-import swagger_ui_bundle
 from fastapi import Path
 from starlette.responses import Response
 
-from .envelope import JsonAnswer
+from .envelope import JSON_CONTENT_TYPE, json_bytes
 from .errors import route_not_found
 from .openapi import Document
 from .routes import Routes
@@ -33,7 +33,6 @@ _ASSET_HEADERS: Final = {
 _ASSETS: Final = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-32x32.png": "image/png",
 }
 _SCRIPT_TYPE: Final = "text/javascript; charset=utf-8"
 
@@ -43,7 +42,7 @@ _PAGE: Final = """<!DOCTYPE html>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>Baileys API Docs</title>
-  <link rel="icon" type="image/png" href="{base}/docs/assets/favicon-32x32.png">
+  <link rel="icon" href="data:,">
   <link rel="stylesheet" href="{base}/docs/assets/swagger-ui.css">
 </head>
 <body>
@@ -54,20 +53,12 @@ _PAGE: Final = """<!DOCTYPE html>
 </html>
 """
 
-# The bundled page reads OpenAPI 3.0 only; what the document uses of 3.1 means the same to it.
-_START: Final = """const url = {url};
-const ui = SwaggerUIBundle({{
-  spec: {{}},
+_START: Final = """SwaggerUIBundle({{
+  url: {url},
   dom_id: "#swagger-ui",
   deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis],
 }});
-fetch(url)
-  .then((answer) => answer.json())
-  .then((document) => {{
-    ui.specActions.updateUrl(url);
-    ui.specActions.updateSpec(JSON.stringify({{ ...document, openapi: "3.0.3" }}));
-  }});
 """
 
 
@@ -81,11 +72,12 @@ def docs_routes(document: Callable[[], Document], base_path: str) -> Routes:
     routes = Routes("System")
     page = _PAGE.format(base=base_path).encode()
     start = _START.format(url=json.dumps(f"{base_path}/openapi.json")).encode()
-    made = lru_cache(maxsize=1)(document)
+    made = _Once(lambda: json_bytes(document()))
+    assets = {name: _Once(partial(_read_asset, name)) for name in _ASSETS}
 
     @routes.get("/openapi.json", is_open=True, in_document=False)
     async def get_document() -> Response:
-        return JsonAnswer(made())
+        return Response(await made.get(), media_type=JSON_CONTENT_TYPE)
 
     @routes.get("/docs", is_open=True, in_document=False)
     @routes.get("/api-docs", is_open=True, in_document=False)
@@ -96,15 +88,29 @@ def docs_routes(document: Callable[[], Document], base_path: str) -> Routes:
     async def get_asset(name: Annotated[str, Path()]) -> Response:
         if name == "start.js":
             return Response(start, media_type=_SCRIPT_TYPE, headers=_ASSET_HEADERS)
-        kind = _ASSETS.get(name)
-        if kind is None:
+        asset = assets.get(name)
+        if asset is None:
             raise route_not_found("GET", f"{base_path}/docs/assets/{name}")
-        return Response(_asset(name), media_type=kind, headers=_ASSET_HEADERS)
+        return Response(await asset.get(), media_type=_ASSETS[name], headers=_ASSET_HEADERS)
 
     return routes
 
 
-@lru_cache(maxsize=len(_ASSETS))
-def _asset(name: str) -> bytes:
-    (folder,) = (FilePath(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*")
-    return (folder / name).read_bytes()
+class _Once:
+    """Bytes that are made at the first request for them, beside the event loop."""
+
+    def __init__(self, make: Callable[[], bytes]) -> None:
+        self._make = make
+        self._made: bytes | None = None
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> bytes:
+        """The bytes."""
+        async with self._lock:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+            return self._made
+
+
+def _read_asset(name: str) -> bytes:
+    return (resources.files("fastapi_offline") / "static" / name).read_bytes()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.responses import Response
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from ..events import compact_json
 from .errors import Problem
@@ -31,36 +32,32 @@ class JsonAnswer(Response):
         super().__init__(json_bytes(value), status, headers)
 
 
-async def send_answer(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: str = JSON_CONTENT_TYPE,
-    headers: RawHeaders | None = None,
-) -> None:
-    """Send a whole answer, past the framework."""
-    await send_start(send, status, body, content_type, headers)
-    await send({"type": "http.response.body", "body": body})
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, to be sent past the framework."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_CONTENT_TYPE
+    headers: RawHeaders = field(default_factory=list)
+
+    @property
+    def start(self) -> Message:
+        """The message with the status and the headers; the body follows it."""
+        headers: RawHeaders = [
+            (b"content-type", self.content_type.encode("latin-1")),
+            (b"content-length", str(len(self.body)).encode("ascii")),
+            *self.headers,
+        ]
+        return {"type": "http.response.start", "status": self.status, "headers": headers}
+
+    async def send(self, send: Send) -> None:
+        """Send all of it."""
+        await send(self.start)
+        await send({"type": "http.response.body", "body": self.body})
 
 
-async def send_start(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: str = JSON_CONTENT_TYPE,
-    headers: RawHeaders | None = None,
-) -> None:
-    """Send the status and headers of an answer whose body follows."""
-    start: RawHeaders = [
-        (b"content-type", content_type.encode("latin-1")),
-        (b"content-length", str(len(body)).encode("ascii")),
-    ]
-    start += headers or []
-    await send({"type": "http.response.start", "status": status, "headers": start})
-
-
-async def send_problem(send: Send, problem: Problem, headers: RawHeaders | None = None) -> None:
-    """Send an error answer."""
-    body = json_bytes(problem.envelope())
+def problem_answer(problem: Problem, headers: RawHeaders | None = None) -> Answer:
+    """An error answer."""
     own = [(name.encode("ascii"), value.encode("ascii")) for name, value in problem.headers]
-    await send_answer(send, problem.status, body, headers=own + (headers or []))
+    return Answer(problem.status, json_bytes(problem.envelope()), headers=own + (headers or []))

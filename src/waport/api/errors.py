@@ -58,7 +58,13 @@ class HttpError(Exception):
         self.problem = Problem(status, code, text, headers)
 
 
+class InvalidRequest(InvalidInput):
+    """A field of the request is unusable. The text is the contract's, and the caller reads it."""
+
+
 INTERNAL: Final = Problem(500, "internal_error", "Internal server error")
+INVALID: Final = Problem(400, "validation_error", "Invalid input")
+"""For what the rooms below refuse: their own words are for the log."""
 
 
 def _refused_by_whatsapp(exc: QueryError) -> Problem:
@@ -66,7 +72,8 @@ def _refused_by_whatsapp(exc: QueryError) -> Problem:
 
 
 PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
-    InvalidInput: lambda exc: Problem(400, "validation_error", str(exc)),
+    InvalidRequest: lambda exc: Problem(400, "validation_error", str(exc)),
+    InvalidInput: lambda _: INVALID,
     SessionNotFound: lambda exc: Problem(
         404, "session_not_found", f"Session not found: {exc.session_id}"
     ),
@@ -97,6 +104,11 @@ def describe(exc: WhatsAppError | HttpError) -> Problem:
 def route_not_found(method: str, raw_path: str) -> HttpError:
     """No route of that path and method. `raw_path` is as it was sent, without the query."""
     return HttpError(404, "not_found", f"Route not found: {method} {raw_path}")
+
+
+def forbidden() -> HttpError:
+    """Without a key: the request comes from elsewhere, or was made by a page from elsewhere."""
+    return HttpError(403, "forbidden", "Forbidden host or origin")
 
 
 def contact_not_found() -> HttpError:

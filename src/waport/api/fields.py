@@ -20,7 +20,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast, dataclass_transform
 
-from ..errors import InvalidInput
+from .errors import InvalidRequest
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -32,7 +32,7 @@ class Kind(Generic[T]):
     """A type of field.
 
     Attributes:
-        read: value and field name -> typed value; raises InvalidInput with the contract's text.
+        read: value and field name -> typed value; raises InvalidRequest with the contract's text.
         schema: the type in the API document.
         is_array: only an array counts as given.
     """
@@ -183,12 +183,12 @@ def read_fields(cls: type[BodyT], source: Mapping[str, object], prefix: str = ""
         source: the fields that were sent; unknown ones are ignored.
         prefix: of field names in error texts, for objects inside objects ("options.").
     Raises:
-        InvalidInput: a field is missing or of a wrong type; the text is the contract's.
+        InvalidRequest: a field is missing or of a wrong type; the text is the contract's.
     """
     specs = specs_of(cls)
     given = [(name, spec, _given(spec, source)) for name, spec in specs]
     if any(_is_missing(spec, value) for _, spec, value in given):
-        raise InvalidInput(missing_text(cls))
+        raise InvalidRequest(missing_text(cls))
     values: dict[str, object] = {}
     for name, spec, value in given:
         if spec.presence is Presence.OPTIONAL and (value is _ABSENT or value is None):

@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import WhatsAppError
 from .deps import Services
-from .envelope import send_problem
-from .errors import INTERNAL, HttpError, describe
+from .envelope import problem_answer
+from .errors import INTERNAL, INVALID, HttpError, describe
 from .gateway import ROUTE_KEY
 from .routes import Operation
 
@@ -54,6 +54,8 @@ class _ChosenRoute(BaseRoute):
             problem = describe(exc)
             if problem is INTERNAL:
                 log.error("%s %s failed", operation.method, operation.path, exc_info=exc)
+            elif problem is INVALID:
+                log.info("%s %s was refused: %s", operation.method, operation.path, exc)
         except Exception:
             # The last place that can answer: the caller gets the envelope, the log the reason.
             log.exception("%s %s failed", operation.method, operation.path)
@@ -62,7 +64,7 @@ class _ChosenRoute(BaseRoute):
             return
         if has_started:
             raise ConnectionError("the answer broke off")
-        await send_problem(send, problem)
+        await problem_answer(problem).send(send)
 
 
 _CHOSEN: Final = _ChosenRoute()

@@ -1,8 +1,9 @@
 """The door in front of the framework: every request passes its checks in one fixed order.
 
-Key (401), rate (429), route and method (404), path parameters (400, 422), body (413, 415, 400);
-only then the route runs, with its own guard and fields. The key is judged from the headers alone:
-a caller without it makes the server read nothing. The framework's own answers are out of reach.
+Key (401) or, where none is set, origin (403), rate (429), route and method (404), path parameters
+(400, 422), body (413, 415, 400); only then the route runs, with its own guard and fields. The key
+is judged from the headers alone: a caller without it makes the server read nothing. The framework's
+own answers are out of reach.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from ..config import Settings
 from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, read_body
 from .cors import CrossOrigin
 from .deps import BODY_KEY
-from .envelope import RawHeaders, json_bytes, send_answer, send_problem, send_start
-from .errors import HttpError, Problem, route_not_found
+from .envelope import Answer, RawHeaders, problem_answer
+from .errors import HttpError, Problem, forbidden, route_not_found
 from .head import RequestHead, keys_match
 from .limits import RateLimit
+from .local import local_callers
 from .paths import PathTable, read_parameters
 from .routes import Operation
 
@@ -54,6 +56,7 @@ class Gateway:
         socket: SocketEndpoint,
     ) -> None:
         self._api_key = settings.api_key
+        self._local = local_callers(settings)
         self._base_path = settings.base_path
         self._trust_proxy = settings.trust_proxy
         self._cors = CrossOrigin(settings.allowed_origins)
@@ -86,7 +89,7 @@ class Gateway:
         if self._cors.is_on:
             preflight = self._cors.preflight(method, head)
             if preflight is not None:
-                await send_answer(send, 204, b"", "text/plain", preflight)
+                await Answer(204, b"", "text/plain", preflight).send(send)
                 return
             send = _with_headers(send, self._cors.headers(head))
         try:
@@ -110,9 +113,10 @@ class Gateway:
         found = None if path is None else self._paths.find(path)
         operation = None if found is None else found[0].routes.get(method)
         has_key = self._has_key(head)
+        may_call = has_key and self._is_local(head, operation)
         # OPTIONS never is an operation, so that it needs the key on open paths, too.
-        if not has_key and not (operation is not None and operation.is_open):
-            raise _unauthorized(head)
+        if not may_call and not (operation is not None and operation.is_open):
+            raise forbidden() if has_key else _unauthorized(head)
         if self._rate_limit is not None and not (operation is not None and operation.is_probe):
             self._check_rate(self._rate_limit, scope, has_key)
         if found is None or (operation is None and method != "OPTIONS"):
@@ -122,10 +126,10 @@ class Gateway:
         if operation is None:
             await _list_methods(send, entry.allow)
             return
-        if has_key:
+        if may_call:
             body = await read_body(head, receive)
         else:
-            # A caller without a key makes the server read nothing, on open routes neither.
+            # Who may not call makes the server read nothing, on open routes neither.
             body = {}
             if _has_much_ahead(head):
                 send = _with_headers(send, [_CLOSE])
@@ -147,6 +151,15 @@ class Gateway:
         if not self._api_key:
             return True
         return len(head.keys) == 1 and keys_match(head.keys[0], self._api_key)
+
+    def _is_local(self, head: RequestHead, operation: Operation | None) -> bool:
+        """Whether the request comes from this machine, where that has to stand in for a key."""
+        if self._local is None:
+            return True
+        changes_state = operation is not None and (
+            operation.changes_state or operation.method != "GET"
+        )
+        return self._local.admits(head, changes_state=changes_state)
 
     def _check_rate(self, limit: RateLimit, scope: Scope, has_key: bool) -> None:
         client = scope.get("client")
@@ -180,17 +193,17 @@ def _has_much_ahead(head: RequestHead) -> bool:
 
 
 async def _refuse(problem: Problem, head: RequestHead, send: Send) -> None:
-    is_unwanted = problem.status in (401, 429) and _has_much_ahead(head)
-    await send_problem(send, problem, [_CLOSE] if is_unwanted else None)
+    is_unwanted = problem.status in (401, 403, 429) and _has_much_ahead(head)
+    await problem_answer(problem, [_CLOSE] if is_unwanted else None).send(send)
 
 
 async def _refuse_body(
     refusal: BodyTooLarge, head: RequestHead, receive: Receive, send: Send
 ) -> None:
     """Answer at once, drop what still comes for a while so that the answer is seen, then close."""
-    body = json_bytes(refusal.problem.envelope())
-    await send_start(send, refusal.problem.status, body, headers=[_CLOSE])
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+    answer = problem_answer(refusal.problem, [_CLOSE])
+    await send(answer.start)
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
     # Who expects to be told to continue sends nothing after a refusal.
     if refusal.has_rest and b"expect" not in head.values:
         await discard_rest(receive)
@@ -200,7 +213,7 @@ async def _refuse_body(
 async def _list_methods(send: Send, allow: str) -> None:
     """The answer to OPTIONS."""
     body = allow.encode("ascii")
-    await send_answer(send, 200, body, "text/html; charset=utf-8", [(b"allow", body)])
+    await Answer(200, body, "text/html; charset=utf-8", [(b"allow", body)]).send(send)
 
 
 def _without_body(send: Send) -> Send:

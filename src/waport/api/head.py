@@ -10,12 +10,14 @@ from urllib.parse import unquote_to_bytes
 
 _SINGLE: Final = frozenset(
     {
+        b"host",
         b"content-type",
         b"content-length",
         b"content-encoding",
         b"transfer-encoding",
         b"expect",
         b"origin",
+        b"sec-fetch-site",
         b"access-control-request-method",
         b"access-control-request-headers",
         b"x-forwarded-for",

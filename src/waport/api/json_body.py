@@ -11,7 +11,12 @@ from .errors import HttpError
 
 MAX_DEPTH: Final = 64
 MAX_INTEGER_DIGITS: Final = 400
-_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+MAX_VALUES: Final = 200_000
+"""Values of a body. Counted by the marks before them, be they inside of texts: no text that can
+be sent holds so many, nor does base64."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_STEP: Final = 65_536  # of a text, so that no single call holds up the other threads
 
 JsonTop = dict[str, object] | list[object]
 
@@ -29,6 +34,8 @@ def parse_json(text: str) -> JsonTop:
     """
     if not text:
         return {}
+    if len(text) > MAX_VALUES and sum(map(text.count, "[{,")) > MAX_VALUES:
+        raise invalid_json()
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -38,7 +45,7 @@ def parse_json(text: str) -> JsonTop:
     # Few brackets can't nest deeply; most bodies are spared the walk.
     if text.count("{") + text.count("[") > MAX_DEPTH and _is_too_deep(value):
         raise invalid_json()
-    if _SURROGATE_ESCAPE.search(text):
+    if "\\ud" in text or "\\uD" in text:
         return _without_surrogates(value)
     return value
 
@@ -88,9 +95,17 @@ def _without_surrogates(value: JsonTop) -> JsonTop:
 
 def _clean(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _clean_text(value)
     if isinstance(value, dict):
         return {_clean(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
     return value
+
+
+def _clean_text(text: str) -> str:
+    if text.isascii():
+        return text
+    # The parser joined the halves that belong together: what is left is alone.
+    steps = range(0, len(text), _STEP)
+    return "".join(_SURROGATE.sub("\ufffd", text[at : at + _STEP]) for at in steps)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from ..errors import InvalidInput
 from ..wire import Jid
 from .addresses import parse_address
+from .errors import InvalidRequest
 from .fields import BodyT, Kind, Schema, body_schema, read_fields
 
 T = TypeVar("T")
@@ -22,11 +22,13 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]
 _MAX_NUMBER_TEXT: Final = 400
 _PHONE_NUMBERS: Final = range(10**6, 10**15)
 """Integers of 7 to 15 digits."""
+MAX_ITEMS: Final = 10_000
+"""Items of a list; no group has so many people."""
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{name} must be a string")
+        raise InvalidRequest(f"{name} must be a string")
     return value
 
 
@@ -39,7 +41,7 @@ def _number(value: object, name: str) -> float:
     else:
         number = math.nan
     if not math.isfinite(number):
-        raise InvalidInput(f"{name} must be a number")
+        raise InvalidRequest(f"{name} must be a number")
     return number
 
 
@@ -63,12 +65,12 @@ def _boolean(value: object, name: str) -> bool:
         return True
     if word == "false":
         return False
-    raise InvalidInput(f"{name} must be a boolean")
+    raise InvalidRequest(f"{name} must be a boolean")
 
 
 def _object(value: object, name: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise InvalidInput(f"{name} must be an object")
+        raise InvalidRequest(f"{name} must be an object")
     return value
 
 
@@ -90,7 +92,9 @@ def _address(value: object, name: str) -> Jid:
 def _list_of(read: Callable[[object, str], T]) -> Callable[[object, str], tuple[T, ...]]:
     def read_list(value: object, name: str) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise InvalidInput(f"{name} must be an array")
+            raise InvalidRequest(f"{name} must be an array")
+        if len(value) > MAX_ITEMS:
+            raise InvalidRequest(f"{name} must be an array of at most {MAX_ITEMS} items")
         return tuple(read(item, f"{name}.{place}") for place, item in enumerate(value))
 
     return read_list
@@ -110,7 +114,6 @@ _STRING: Final[Schema] = {"type": "string"}
 _IDS: Final[Schema] = {"type": "array", "items": _STRING}
 
 TEXT: Final = Kind(_text, _STRING)
-NUMBER: Final = Kind(_number, {"type": "number"})
 INTEGER: Final = Kind(_integer, {"type": "integer"})
 BOOLEAN: Final = Kind(_boolean, {"type": "boolean"})
 OBJECT: Final = Kind(_object, {"type": "object"})
@@ -118,7 +121,6 @@ ANYTHING: Final[Kind[object]] = Kind(_anything, {})
 PHONE_NUMBER: Final = Kind(_id_text, _STRING)
 ADDRESS: Final = Kind(_address, _STRING)
 ADDRESSES: Final = Kind(_one_or_many(_address), _IDS)
-ID_LIST: Final = Kind(_one_or_many(_id_text), _IDS)
 OBJECTS: Final = Kind(_list_of(_object), {"type": "array", "items": {"type": "object"}})
 
 

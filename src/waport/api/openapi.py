@@ -156,6 +156,7 @@ def _errors(operation: Operation) -> Document:
         add(status, code)
     if not operation.is_open:
         add(401, "unauthorized")
+        add(403, "forbidden")
     if operation.is_guarded:
         add(404, "session_not_found")
         add(400, "session_not_connected")

@@ -6,17 +6,15 @@ never adds a segment, since parameters are decoded only after the split.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from ..sessions import SESSION_ID
 from .errors import HttpError
 from .head import decode_segment
 
 SESSION_PARAMETER: Final = "sessionId"
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,247}")
-"""Matched whole. The folder's name `session-<id>` must fit in 255 bytes."""
 
 _READ_METHODS: Final = frozenset({"GET"})
 

@@ -1,7 +1,8 @@
 """Declaring routes: one decorator says what a route is, for the server and for its document.
 
 A route returns the typed dictionary of its answer; the decorator turns it into the response, and
-the API document takes the answer's shape from the same annotation.
+the API document takes the answer's shape from the same annotation. A route that makes its response
+itself names that shape as `answer`.
 """
 
 from __future__ import annotations
@@ -93,14 +94,15 @@ class Routes:
         is_open: bool = False,
         is_probe: bool = False,
         errors: tuple[tuple[int, str], ...] = (),
+        answer: Any = None,
         media_type: str | None = None,
         headers: dict[str, str] | None = None,
         in_document: bool = True,
     ) -> Callable[[Endpoint], Endpoint]:
         def register(endpoint: Endpoint) -> Endpoint:
             hints = get_type_hints(endpoint, include_extras=True)
-            answer = hints.pop("return", None)
-            is_json = answer is not None and not _is_response(answer)
+            returned = hints.pop("return", None)
+            is_json = returned is not None and not _is_response(returned)
             self.operations.append(
                 Operation(
                     method=method,
@@ -114,7 +116,7 @@ class Routes:
                     tag=self._tag,
                     name=_camel_case(endpoint.__name__),
                     summary=(inspect.getdoc(endpoint) or "").partition("\n")[0],
-                    answer=answer if is_json else None,
+                    answer=returned if is_json else answer,
                     body=next(filter(None, map(_body_class, hints.values())), None),
                     changes_state=changes_state,
                     is_open=is_open,

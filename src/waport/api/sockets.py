@@ -14,6 +14,7 @@ from ..events import UNAUTHORIZED, Closing, EventHub, Subscriber
 from .envelope import JSON_CONTENT_TYPE, json_bytes
 from .errors import Problem, route_not_found
 from .head import RequestHead, decode_segment, keys_match
+from .local import FORBIDDEN, local_callers
 
 CLOSE_TIMEOUT_S: Final = 10.0
 """A client that does not read gets no longer than this to see why it is closed."""
@@ -29,6 +30,7 @@ class EventSocket:
 
     def __init__(self, settings: Settings, hub: EventHub) -> None:
         self._api_key = settings.api_key
+        self._local = local_callers(settings)
         self._is_enabled = settings.enable_websocket
         self._hub = hub
 
@@ -50,8 +52,9 @@ class EventSocket:
             await _reject(send, Problem(400, "bad_request", "No event socket at this path"))
             return
         await send({"type": "websocket.accept"})
-        if not self._may_listen(head, query.get("apiKey", [])):
-            await _close(send, UNAUTHORIZED)
+        refusal = self._refusal(head, query.get("apiKey", []))
+        if refusal is not None:
+            await _close(send, refusal)
             return
         subscriber = self._hub.connect(session_id)
         try:
@@ -59,11 +62,14 @@ class EventSocket:
         finally:
             self._hub.disconnect(subscriber)
 
-    def _may_listen(self, head: RequestHead, query_keys: list[str]) -> bool:
+    def _refusal(self, head: RequestHead, query_keys: list[str]) -> Closing | None:
+        """Why the caller may not listen; None when it may."""
         if not self._api_key:
-            return True
+            is_local = self._local is None or self._local.admits(head, changes_state=False)
+            return None if is_local else FORBIDDEN
         given = head.keys or [key.encode("utf-8", "replace") for key in query_keys]
-        return len(given) == 1 and keys_match(given[0], self._api_key)
+        has_key = len(given) == 1 and keys_match(given[0], self._api_key)
+        return None if has_key else UNAUTHORIZED
 
     async def _serve(
         self, subscriber: Subscriber, session_id: str | None, receive: Receive, send: Send

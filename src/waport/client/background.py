@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 from ..errors import WhatsAppError
 
@@ -20,19 +21,30 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Awaitable[None], name: str) -> None:
-        """Begin something; what it raises is logged and harms nothing else."""
-        if len(self._tasks) >= MAX_TASKS:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, *, essential: bool = False
+    ) -> asyncio.Task[None] | None:
+        """Begin something; what it raises is logged and harms nothing else.
+
+        Args:
+            essential: the connection can't do without it, so it is begun however much runs.
+
+        Returns:
+            the task, for whoever wants to cancel it early; None when there is too much to do.
+        """
+        if not essential and len(self._tasks) >= MAX_TASKS:
             log.warning("too much background work; left out: %s", name)
-            if asyncio.iscoroutine(work):
-                work.close()
-            return
+            work.close()
+            return None
         task = asyncio.create_task(self._guard(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step would else count as forgotten.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     @staticmethod
-    async def _guard(work: Awaitable[None], name: str) -> None:
+    async def _guard(work: Coroutine[Any, Any, None], name: str) -> None:
         try:
             await work
         except WhatsAppError as exc:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from ..errors import ConnectionClosed, WhatsAppError
+from ..errors import ConnectionClosed
 from ..model import SessionState
 from ..stanza.login import RemoveCompanion
 from ..store import Database
 from ..wire import Jid, Node
 from .background import Background
+from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
 from .dispatch import Dispatcher
@@ -20,7 +21,7 @@ from .handlers.message import handle_message
 from .handlers.notification import notification_handler
 from .handlers.receipt import receipt_handler
 from .handlers.stream import StreamHandlers
-from .link import Link
+from .link import Link, OpenCarrier
 from .linking import Linking
 from .login import Login
 from .offline import OfflineQueue
@@ -30,6 +31,8 @@ from .queries import Queries
 from .reporter import Reporter
 from .retries import Retries
 from .runner import Runner
+from .states import States
+from .transport import Transport
 from .version import VersionSource
 from .work import EventSink
 
@@ -46,6 +49,8 @@ class Client:
         sink: gets the domain events.
         versions: names the client version to claim.
         on_state: called on the event loop after every change of state.
+        clock: the time.
+        open_carrier: opens what carries the bytes to WhatsApp.
     """
 
     def __init__(
@@ -57,14 +62,18 @@ class Client:
         versions: VersionSource,
         *,
         on_state: Callable[[SessionState], None] = lambda _: None,
+        clock: Clock = SYSTEM_CLOCK,
+        open_carrier: OpenCarrier = Transport.open,
     ) -> None:
         self._database = database
         self._session_id = session_id
-        self._queries = Queries(config.query_timeout_s)
+        self._queries = Queries(config.query_timeout_s, clock=clock)
         background = Background()
         self._reporter = Reporter(database, session_id, sink)
+        self._states = States(self._reporter, on_state)
         devices = Devices(database, session_id, self._queries)
-        pre_keys = PreKeys(database, session_id, self._queries)
+        pre_keys = PreKeys(database, session_id, self._queries, clock)
+        retries = Retries(database, session_id, self._queries, devices, clock)
         self.messages = Messages(database, session_id, config, self._queries, devices, sink)
         self.linking = Linking(
             database,
@@ -74,9 +83,10 @@ class Client:
             background,
             sink,
             report=self._reporter.report,
-            changed=lambda: self._runner.on_linking_changed(),
+            changed=lambda: self._states.show(self.linking.qr, self.linking.code),
+            clock=clock,
         )
-        offline = OfflineQueue()
+        offline = OfflineQueue(background, clock)
         stream = StreamHandlers(
             database,
             session_id,
@@ -85,6 +95,7 @@ class Client:
             offline,
             background,
             on_success=lambda link, node: self._runner.on_success(link, node),
+            then=lambda action: self._dispatcher.then(action),
         )
         self._dispatcher = Dispatcher(
             database,
@@ -94,7 +105,7 @@ class Client:
             background,
             work_handlers={
                 "message": handle_message,
-                "receipt": receipt_handler(Retries(database, session_id, self._queries, devices)),
+                "receipt": receipt_handler(retries),
                 "notification": notification_handler(pre_keys),
             },
             loop_handlers={
@@ -107,10 +118,11 @@ class Client:
                 "error": stream.error,
                 "notification": partial(_notification, self.linking, self._submit),
             },
+            hold=offline.hold,
             mark_seen=config.mark_seen,
         )
         login = Login(
-            database, session_id, self._queries, self._dispatcher, pre_keys, self.messages
+            database, session_id, self._queries, self._dispatcher, pre_keys, self.messages, clock
         )
         self._dispatcher.announce = login.announce
         self._runner = Runner(
@@ -126,8 +138,10 @@ class Client:
             offline=offline,
             background=background,
             reporter=self._reporter,
-            on_state=on_state,
+            states=self._states,
             on_link_down=self.messages.pause,
+            clock=clock,
+            open_carrier=open_carrier,
         )
 
     async def _submit(self, link: Link, node: Node) -> None:
@@ -136,7 +150,7 @@ class Client:
     @property
     def state(self) -> SessionState:
         """Where this client stands now."""
-        return self._runner.state
+        return self._states.now
 
     @property
     def own_jid(self) -> Jid:
@@ -165,7 +179,8 @@ class Client:
         """Unlink this device from the account; `run` returns after it.
 
         Args:
-            silent: no `disconnected` event is told; the caller tells it, or not.
+            silent: from now on no event tells the end of this link; that is left to the caller,
+                even if this fails.
 
         Raises:
             QueryError, QueryTimeout, ConnectionClosed: the server did not confirm; the link and
@@ -175,11 +190,7 @@ class Client:
         if credentials is None or credentials.pn is None:
             raise ConnectionClosed("not linked")
         self._runner.silent = silent
-        try:
-            await self._queries.run(RemoveCompanion(credentials.pn))
-        except WhatsAppError:
-            self._runner.silent = False
-            raise
+        await self._queries.run(RemoveCompanion(credentials.pn))
         # The server may say so too; the first reason counts, so it is told once.
         self._runner.close(Close(Cause.LOGGED_OUT, "logged out"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ..errors import NotFound
+from ..errors import NotFound, query_error
 from ..model import DeviceList
 from ..stanza.prekeys import BundleAnswer, FetchBundles
 from ..stanza.usync import FetchDevices, UserDevices
@@ -34,20 +35,24 @@ class Devices:
 
         Raises:
             NotFound: one of them has no account.
-            QueryError, QueryTimeout, ConnectionClosed: the question failed.
+            QueryError: refused, or a list is unusable and there was none before.
+            QueryTimeout, ConnectionClosed: the question failed.
         """
         answers: list[UserDevices] = []
         for start in range(0, len(users), USERS_PER_QUERY):
             page = users[start : start + USERS_PER_QUERY]
-            answers += await self._queries.run(FetchDevices(page, self._queries.next_id()))
+            query = FetchDevices(page, self._queries.next_id())
+            answers += await self._queries.run(query, again=True)
         now = int(time.time())
-        await self._database.write(
+        known = await self._database.write(
             self._session_id, lambda work: _store_answers(work, answers, now)
         )
         found = {answer.user for answer in answers if answer.exists}
         for user in users:
             if user.bare not in found:
                 raise NotFound(404, "no such account")
+            if user.bare not in known:
+                raise query_error(0, "no usable device list")
 
     async def bundles(
         self, devices: Sequence[Jid], *, identity_changed: bool = False
@@ -56,29 +61,43 @@ class Devices:
         answers: dict[Jid, BundleAnswer] = {}
         for start in range(0, len(devices), BUNDLES_PER_QUERY):
             page = devices[start : start + BUNDLES_PER_QUERY]
-            answers |= await self._queries.run(FetchBundles(page, identity_changed))
+            query = FetchBundles(page, identity_changed)
+            answers |= await self._queries.run(query, again=True)
         return answers
 
 
-def _store_answers(work: UnitOfWork, answers: Sequence[UserDevices], now: int) -> None:
+def _store_answers(work: UnitOfWork, answers: Sequence[UserDevices], now: int) -> set[Jid]:
+    """Store device lists; returns the users who have one now.
+
+    Where an answer is unusable the list before goes on, as if it had just been told: it is the best
+    that is known, and asking again at once would bring the same.
+    """
+    known = set()
     for answer in answers:
         pn = answer.user if answer.user.is_pn else None
         if pn is not None and answer.lid is not None:
             learn_mapping(work, pn, answer.lid)
-        if answer.devices is None:
-            if answer.exists:
-                log.warning("a device list was unusable; the one before is kept")
-            continue
         old = work.addresses.devices(answer.user)
-        if old is not None and _is_replay(old, answer):
+        devices = _accepted(old, answer, now)
+        if devices is None:
             continue
-        if old is not None and _re_registered(old, answer):
+        if old is not None and _re_registered(old, devices):
             for number in old.devices:
                 if number:
                     forget_session(work, answer.user.with_device(number))
-        work.addresses.put_devices(
-            DeviceList(answer.user, answer.devices, answer.raw_id, answer.timestamp, now)
-        )
+        work.addresses.put_devices(devices)
+        known.add(answer.user)
+    return known
+
+
+def _accepted(old: DeviceList | None, answer: UserDevices, now: int) -> DeviceList | None:
+    """The list to go on with, None when there is none."""
+    if not answer.exists:
+        return None
+    if answer.devices is None or (old is not None and _is_replay(old, answer)):
+        log.warning("a device list was unusable; the one before is kept")
+        return None if old is None else replace(old, fetched_at=now)
+    return DeviceList(answer.user, answer.devices, answer.raw_id, answer.timestamp, now)
 
 
 def _is_replay(old: DeviceList, answer: UserDevices) -> bool:
@@ -90,8 +109,8 @@ def _is_replay(old: DeviceList, answer: UserDevices) -> bool:
     )
 
 
-def _re_registered(old: DeviceList, answer: UserDevices) -> bool:
-    return old.raw_id is not None and answer.raw_id is not None and old.raw_id != answer.raw_id
+def _re_registered(old: DeviceList, new: DeviceList) -> bool:
+    return old.raw_id is not None and new.raw_id is not None and old.raw_id != new.raw_id
 
 
 def forget_session(work: UnitOfWork, device: Jid) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ..errors import ConnectionClosed, StanzaError, StoreError, WhatsAppError
+from ..errors import ConnectionClosed, InvalidInput, StanzaError, StoreError, WhatsAppError
 from ..stanza.message import parse_message_ack
 from ..stanza.receipt import ack
 from ..store import Database, UnitOfWork
@@ -46,13 +46,25 @@ NACK_UNHANDLED = 500
 
 @dataclass(slots=True)
 class _InFlight:
+    """A stanza whose transaction is on its way."""
+
     link: Link
     node: Node
     done: asyncio.Future[Work]
 
 
+Action = Callable[[], None]
+"""Something to do in its turn behind the stanzas that came before."""
+
+
 class Dispatcher:
-    """Routes the nodes of one client. `work_handlers` and `loop_handlers` are tables by tag."""
+    """Routes the nodes of one client.
+
+    Args:
+        work_handlers, loop_handlers: tables by tag.
+        hold: takes a reply that may wait, and says whether it did.
+        mark_seen: incoming messages are answered by a read receipt.
+    """
 
     def __init__(
         self,
@@ -64,6 +76,7 @@ class Dispatcher:
         *,
         work_handlers: Mapping[str, WorkHandler],
         loop_handlers: Mapping[str, LoopHandler],
+        hold: Callable[[Node], bool] = lambda _: False,
         mark_seen: bool = False,
     ) -> None:
         self._database = database
@@ -73,45 +86,58 @@ class Dispatcher:
         self._background = background
         self._work_handlers = work_handlers
         self._loop_handlers = loop_handlers
+        self._hold = hold
         self._mark_seen = mark_seen
-        self._in_flight: asyncio.Queue[_InFlight] = asyncio.Queue(MAX_IN_FLIGHT)
+        self._room = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._in_flight: asyncio.Queue[_InFlight | Action] = asyncio.Queue()
         self.linked = False
         self.available = False
         self.announce: FollowUp = _nothing
 
     async def on_node(self, link: Link, node: Node) -> None:
-        """Take in one node; called in the order of arrival."""
+        """Take in one node; called in the order of arrival.
+
+        Raises:
+            ConnectionClosed: this connection ended meanwhile.
+            StoreError: the store takes nothing more. What was not acked comes again.
+        """
         tag = node.tag
-        if tag == "iq" and node.get("type") in ("result", "error"):
+        if tag == "iq" and node.get("type") not in ("get", "set"):
             self._queries.resolve(node)
         elif tag == "ack":
             await self._on_ack(link, node)
         elif (loop_handler := self._loop_handlers.get(tag)) is not None:
             await self._run_loop_handler(loop_handler, link, node)
-        elif (handler := self._work_handlers.get(tag)) is not None and self.linked:
-            await self._submit(link, node, handler)
-        elif tag in _ACKED_TAGS:
-            _send(link, ack(node))
-        elif tag not in _QUIET_TAGS:
-            log.warning("unexpected stanza <%s>", tag)
+        else:
+            await self.submit(link, node)
 
     async def submit(self, link: Link, node: Node) -> None:
-        """Hand a stanza to its work handler; for loop handlers that only took a look."""
+        """Hand a stanza to its work handler; without one it is acked if it has to be."""
         handler = self._work_handlers.get(node.tag)
         if handler is not None and self.linked:
             await self._submit(link, node, handler)
         elif node.tag in _ACKED_TAGS:
-            _send(link, ack(node))
+            _answer(link, node)
+        elif node.tag not in _QUIET_TAGS:
+            log.warning("unexpected stanza <%s>", node.tag)
 
     async def _run_loop_handler(self, handler: LoopHandler, link: Link, node: Node) -> None:
         try:
             await handler(link, node)
         except StanzaError as exc:
             log.warning("ignored a stanza: %s", exc)
-            if node.tag in _ACKED_TAGS and "id" in node.attrs:
-                _send(link, ack(node))
+            if node.tag in _ACKED_TAGS:
+                _answer(link, node)
+        except (ConnectionClosed, StoreError):
+            raise
+        except Exception:  # one bad stanza must not end the connection
+            log.exception("could not handle a <%s>", node.tag)
+            if node.tag in _ACKED_TAGS:
+                _answer(link, node, NACK_UNHANDLED)
 
     async def _on_ack(self, link: Link, node: Node) -> None:
+        if self._queries.resolve(node):
+            return
         if node.get("class") != "message" or "id" not in node.attrs:
             return
         answer = parse_message_ack(node)
@@ -120,9 +146,19 @@ class Dispatcher:
             await self._submit(link, node, lambda work, _: apply_message_ack(work, answer))
 
     async def _submit(self, link: Link, node: Node, handler: WorkHandler) -> None:
-        job = partial(self._work, handler, node)
-        future = self._database.submit(self._session_id, job)
-        await self._in_flight.put(_InFlight(link, node, future))
+        # Room first: between the two lines after it nothing may get lost.
+        await self._room.acquire()
+        try:
+            done = self._database.submit(self._session_id, partial(self._work, handler, node))
+        except BaseException:
+            self._room.release()
+            raise
+        self._in_flight.put_nowait(_InFlight(link, node, done))
+
+    async def then(self, action: Action) -> None:
+        """Do something once all that came before is committed and answered."""
+        await self._room.acquire()
+        self._in_flight.put_nowait(action)
 
     def _work(self, handler: WorkHandler, node: Node, store: UnitOfWork) -> Work:
         credentials = store.devices.get()
@@ -146,9 +182,15 @@ class Dispatcher:
         while True:
             entry = await self._in_flight.get()
             try:
-                await self._follow_up(entry)
+                if isinstance(entry, _InFlight):
+                    await self._follow_up(entry)
+                else:
+                    entry()
+            except Exception:  # the stanzas behind this one must not wait for ever
+                log.exception("a follow-up failed")
             finally:
                 self._in_flight.task_done()
+                self._room.release()
 
     async def drain(self) -> None:
         """Wait until everything that was handed in is committed and followed up."""
@@ -160,38 +202,42 @@ class Dispatcher:
             work = await entry.done
         except StanzaError as exc:
             log.warning("refused a stanza: %s", exc)
-            _refuse(entry, NACK_UNPARSABLE)
+            _answer(entry.link, node, NACK_UNPARSABLE)
         except StoreError as exc:
             # Not acked, so the server sends it again after the reconnect.
             log.error("could not store a <%s>: %s", node.tag, exc)
             entry.link.close(Close(Cause.LOST, "store failed"))
         except WhatsAppError as exc:
             log.warning("could not handle a <%s>: %s", node.tag, exc)
-            _refuse(entry, NACK_UNHANDLED)
+            _answer(entry.link, node, NACK_UNHANDLED)
         except Exception:  # one bad stanza must not end the session
             log.exception("could not handle a <%s>", node.tag)
-            _refuse(entry, NACK_UNHANDLED)
+            _answer(entry.link, node, NACK_UNHANDLED)
         else:
             for reply in work.replies:
-                _send(entry.link, reply)
-            if work.frames:
-                self._sink.publish(self._session_id, work.frames)
+                if not self._hold(reply):
+                    _send(entry.link, reply)
             for follow_up in work.follow_ups:
                 self._background.spawn(follow_up(), f"follow-up of <{node.tag}>")
+            if work.frames:
+                self._sink.publish(self._session_id, work.frames)
 
 
 async def _nothing() -> None:
     """Until a client says how it announces itself."""
 
 
-def _refuse(entry: _InFlight, error: int) -> None:
-    node = entry.node
+def _answer(link: Link, node: Node, error: int | None = None) -> None:
+    """Ack a stanza, or refuse it; one that does not say who it is and whence can't be answered."""
     if node.tag == "ack" or "id" not in node.attrs:
+        return
+    if node.tag == "message" and "from" not in node.attrs:
         return
     # A status that is refused blocks the whole queue: it gets a plain ack.
     source = node.get_jid("from")
-    is_status = source is not None and source.is_status
-    _send(entry.link, ack(node, error=None if is_status else error))
+    if source is not None and source.is_status:
+        error = None
+    _send(link, ack(node, error=error))
 
 
 def _send(link: Link, node: Node) -> None:
@@ -199,3 +245,5 @@ def _send(link: Link, node: Node) -> None:
         link.send(node)
     except ConnectionClosed:
         log.debug("the connection closed before a <%s> left", node.tag)
+    except InvalidInput as exc:
+        log.warning("a <%s> can't be sent: %s", node.tag, exc)

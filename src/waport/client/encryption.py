@@ -25,7 +25,6 @@ from ..signal import (
     pad,
     pre_key_message_identity,
     start_session,
-    unpad,
 )
 from ..stanza.message import Enc
 from ..stanza.prekeys import BundleAnswer, fingerprint
@@ -174,7 +173,7 @@ def decrypt_enc(
     device_identity: bytes | None,
     from_own: bool,
 ) -> bytes:
-    """Decrypt a pairwise `<enc>` and keep the advanced record.
+    """Decrypt a pairwise `<enc>`, keep the advanced record, and return the padded content.
 
     Args:
         sender: the author's device.
@@ -182,22 +181,34 @@ def decrypt_enc(
         from_own: the author is this account.
 
     Raises:
-        DecryptError: with the reason; the records are unchanged, but for `CORRUPT_PLAINTEXT`,
-            where the message was read and the ratchet has moved.
+        DecryptError: with the reason; the records are unchanged.
     """
     device = signal_device(store, sender)
     decrypt = partial(
         _decrypt, store, credentials, enc, device_identity=device_identity, from_own=from_own
     )
     try:
-        padded = decrypt(device)
+        return decrypt(device)
     except DecryptError as exc:
         # The peer may still use the session of the number.
         is_moved = device != sender and store.signal.session(sender.signal_address) is not None
         if not is_moved or exc.reason not in _TRY_PN:
             raise
-        padded = decrypt(sender)
-    return unpad(padded)
+    padded = decrypt(sender)
+    _move_session(store, sender, device)
+    return padded
+
+
+def _move_session(store: UnitOfWork, source: Jid, target: Jid) -> None:
+    """The session of the number has proved to be the one in use: it goes on under the hidden id."""
+    old, new = source.signal_address, target.signal_address
+    record, identity = store.signal.session(old), store.signal.identity(old)
+    if record is not None:
+        store.signal.put_session(new, record)
+    if identity is not None:
+        store.signal.put_identity(new, identity)
+    store.signal.delete_session(old)
+    store.signal.delete_identity(old)
 
 
 def _decrypt(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import DeviceList
+from ..stanza.ids import participant_hash
 from ..stanza.message import OwnAddresses
 from ..store import UnitOfWork
 from ..wire import Jid
@@ -76,6 +77,22 @@ def plan(store: UnitOfWork, own: OwnAddresses, chat: Jid, now: int) -> Fanout | 
         return Fanout(to, chat, (), own_devices)
     peers = tuple(to.with_device(number) for number in known[chat].devices)
     return Fanout(to, chat, peers, own_devices)
+
+
+def device_hashes(store: UnitOfWork, own: OwnAddresses, chat: Jid, now: int) -> frozenset[str]:
+    """What the server's hash of a private message's devices may be, if it knows the same ones.
+
+    Clients differ in whether they count the sending device. Empty when a list is missing.
+
+    Source: docs/protocol/messages.md, "phash".
+    """
+    fanout = plan(store, own, chat, now)
+    if isinstance(fanout, NeedDevices):
+        return frozenset()
+    sender = own.lid if fanout.to.is_lid and own.lid is not None else own.pn
+    return frozenset(
+        (participant_hash(fanout.devices), participant_hash((*fanout.devices, sender)))
+    )
 
 
 def without_session(store: UnitOfWork, devices: Sequence[Jid]) -> tuple[Jid, ...]:

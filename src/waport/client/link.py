@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
 
 from ..connection import (
     Connection,
@@ -19,6 +20,7 @@ from ..connection import (
 )
 from ..errors import CertificateError, ConnectionClosed, WhatsAppError
 from ..wire import Node
+from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .policy import Cause, Close
 from .transport import Transport
@@ -27,6 +29,28 @@ log = logging.getLogger(__name__)
 
 TIMER_CHECK_S = 5.0
 """Longest pause between looks at the deadlines; sending and receiving may bring them closer."""
+
+GOODBYE_TIMEOUT_S = 2.0
+
+
+class Carrier(Protocol):
+    """What a link needs of its transport; `Transport` is the real one."""
+
+    async def send(self, data: bytes) -> None:
+        """Send one binary message; raises ConnectionClosed."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The binary messages that come in, until the other side closes."""
+        ...
+
+    async def close(self) -> None:
+        """Close; waits a moment at most."""
+        ...
+
+
+OpenCarrier = Callable[[ClientConfig], Awaitable[Carrier]]
+"""Connects; raises ConnectionClosed."""
 
 
 class Link:
@@ -38,6 +62,9 @@ class Link:
         on_node: gets each node in order; the reader waits for it, which is the backpressure.
         on_open: called once the handshake is done.
         on_keep_alive: called when the server should be pinged.
+        on_dropped: called when a frame was genuine but held no stanza.
+        open_carrier: opens what carries the bytes.
+        clock: the time, for keep-alive and death.
     """
 
     def __init__(
@@ -48,12 +75,19 @@ class Link:
         on_node: Callable[[Link, Node], Awaitable[None]],
         on_open: Callable[[Link], None],
         on_keep_alive: Callable[[], None],
+        on_dropped: Callable[[FrameDropped], None] = lambda _: None,
+        open_carrier: OpenCarrier = Transport.open,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._config = config
         self._connection = connection
         self._on_node = on_node
         self._on_open = on_open
         self._on_keep_alive = on_keep_alive
+        self._on_dropped = on_dropped
+        self._open_carrier = open_carrier
+        self._clock = clock
+        self._unsent: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self.was_open = False
         self._closed: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
@@ -92,17 +126,19 @@ class Link:
     async def run(self) -> Close:
         """Connect, pump until something ends it, and say what did."""
         try:
-            transport = await Transport.open(self._config)
+            carrier = await self._connect()
         except ConnectionClosed as exc:
-            cause = Cause.LOST if exc.will_retry else Cause.REFUSED
-            return Close(cause, exc.reason)
+            self.close(Close(Cause.LOST if exc.will_retry else Cause.REFUSED, exc.reason))
+            carrier = None
+        if carrier is None:
+            return self._closed.result()
         try:
             self._connection.start(self._now())
             self._wake.set()
             async with asyncio.TaskGroup() as tasks:
                 pumps = [
-                    tasks.create_task(self._read(transport)),
-                    tasks.create_task(self._write(transport)),
+                    tasks.create_task(self._read(carrier)),
+                    tasks.create_task(self._write(carrier)),
                     tasks.create_task(self._watch_timers()),
                 ]
                 # Shielded: cancelling the runner must not mark the future as cancelled.
@@ -110,31 +146,50 @@ class Link:
                 for pump in pumps:
                     pump.cancel()
         finally:
-            await self._say_goodbye(transport)
+            await self._say_goodbye(carrier)
         return self._closed.result()
 
-    async def _say_goodbye(self, transport: Transport) -> None:
+    async def _connect(self) -> Carrier | None:
+        """Open the carrier; None when this link was closed while it was being opened."""
+        opening = asyncio.ensure_future(self._open_carrier(self._config))
+        try:
+            await asyncio.wait((opening, self._closed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            is_open = opening.done()
+            if not is_open:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+        return opening.result() if is_open else None
+
+    async def _say_goodbye(self, carrier: Carrier) -> None:
         """Send what is queued (an ack, perhaps), then close the socket."""
         self.close(Close(Cause.STOPPED, "stopped"))
         try:
-            async with asyncio.timeout(2):
-                for frame in self._connection.data_to_send():
-                    await transport.send(frame)
-                await transport.close()
+            async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                await self._flush(carrier)
+                await carrier.close()
         except (ConnectionClosed, TimeoutError):
             log.debug("the socket was gone before the goodbye")
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+    async def _flush(self, carrier: Carrier) -> None:
+        """Send what waits. Each frame is taken out first: none may leave twice, or out of turn,
+        since the server counts them."""
+        self._unsent.extend(self._connection.data_to_send())
+        while self._unsent:
+            await carrier.send(self._unsent.popleft())
 
-    async def _read(self, transport: Transport) -> None:
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    async def _read(self, carrier: Carrier) -> None:
         try:
-            async for data in transport:
+            async for data in carrier:
                 events = self._connection.receive_data(
-                    data, now=self._now(), unix_now=int(time.time())
+                    data, now=self._now(), unix_now=int(self._clock.unix())
                 )
                 for event in events:
+                    if self._closed.done():
+                        return
                     await self._handle(event)
                 self._wake.set()
         except CertificateError as exc:
@@ -152,6 +207,8 @@ class Link:
                 self._on_open(self)
             case FrameDropped(reason):
                 log.warning("dropped a frame: %s", reason)
+                log.debug("it has %d bytes and begins with %s", event.size, event.prefix)
+                self._on_dropped(event)
             case KeepAliveDue():
                 self._on_keep_alive()
             case Dead(reason):
@@ -159,13 +216,12 @@ class Link:
             case StreamEnded():
                 self.close(Close(Cause.LOST, "stream ended"))
 
-    async def _write(self, transport: Transport) -> None:
+    async def _write(self, carrier: Carrier) -> None:
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                for frame in self._connection.data_to_send():
-                    await transport.send(frame)
+                await self._flush(carrier)
         except ConnectionClosed as exc:
             self.close(Close(Cause.LOST, exc.reason))
 
@@ -173,7 +229,7 @@ class Link:
         while True:
             deadline = self._connection.next_deadline()
             until = TIMER_CHECK_S if deadline is None else deadline - self._now()
-            await asyncio.sleep(min(max(until, 0.01), TIMER_CHECK_S))
+            await self._clock.sleep(min(max(until, 0.01), TIMER_CHECK_S))
             for event in self._connection.check_timers(self._now()):
                 await self._handle(event)
             self._wake.set()

@@ -5,72 +5,52 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import (
-    ConnectionClosed,
-    CryptoError,
-    PairingError,
-    StanzaError,
-    WhatsAppError,
-)
+from ..errors import ConnectionClosed, PairingError, StanzaError, StoreError, WhatsAppError
 from ..model import (
     AuthFailure,
     Credentials,
     CredentialsSaved,
     DomainEvent,
     LinkState,
-    PairingCodeReady,
     QrReady,
 )
 from ..pairing import (
-    CODE_LIFE_S,
-    FINISH_TIMEOUT_S,
     FIRST_QR_LIFE_S,
     NEXT_QR_LIFE_S,
-    PAIR_SUCCESS_TIMEOUT_S,
     PairedIdentity,
     PairSuccess,
-    PendingCode,
-    PrimaryHello,
-    RefreshCode,
-    accept_primary_hello,
-    answer_primary_hello,
-    companion_finish,
-    companion_hello,
-    create_code,
     pair_success_refusal,
     pair_success_reply,
-    parse_companion_hello_reply,
-    parse_link_code_notification,
     parse_pair_success,
     parse_refs,
     qr_text,
     verify_pair_success,
     wants_new_secret,
-    wrap_ephemeral,
 )
-from ..stanza.query import Query, iq_result
+from ..stanza.query import iq_result
 from ..stanza.receipt import ack
 from ..store import Database, UnitOfWork
-from ..wire import Node
+from ..wire import SERVER, Node
 from .background import Background
+from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .encryption import learn_mapping
 from .link import Link
+from .pairing_codes import PairingCodes
 from .policy import Cause, Close
 from .queries import Queries
 from .work import EventSink
 
 log = logging.getLogger(__name__)
 
-READY_TIMEOUT_S = 20.0
-"""How long a request for a code waits until the server is ready to register this device."""
-
 RESTART_TIMEOUT_S = 10.0
 """How long the server may take to send 515 after it got our signature."""
+
+_NOTIFICATIONS = frozenset(("companion_reg_refresh", "link_code_companion_reg"))
+_PASSKEY = frozenset(("passkey_prologue_request", "crsc_continuation"))
 
 
 class Linking:
@@ -79,6 +59,10 @@ class Linking:
     Args:
         report: records and publishes an event of its own.
         changed: called with no argument whenever `qr` or `code` changes.
+
+    Attributes:
+        qr: the QR text to show now.
+        paired: the phone has linked us over the present connection.
     """
 
     def __init__(
@@ -92,39 +76,70 @@ class Linking:
         *,
         report: Callable[[DomainEvent], None],
         changed: Callable[[], None],
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._config = config
-        self._queries = queries
         self._background = background
         self._sink = sink
         self._report = report
         self._changed = changed
-        self._ready = asyncio.Event()
-        self._pending: PendingCode | None = None
-        self._finishing = False
-        self._verifying = False
-        self._ref = ""
+        self._clock = clock
+        self._codes = PairingCodes(
+            session_id,
+            config.profile,
+            queries,
+            background,
+            known=lambda: self._known,
+            store_secret=self._store_secret,
+            report=report,
+            changed=changed,
+            clock=clock,
+        )
         self._credentials: Credentials | None = None
+        self._is_verifying = False
+        self._ref = ""
+        self._showing: asyncio.Task[None] | None = None
         self.qr: str | None = None
-        self.code: str | None = None
         self.paired = False
 
-    def begin(self, credentials: Credentials) -> None:
-        """A new connection: old QR codes and codes are dead."""
-        self._credentials = credentials
-        self._ready.clear()
-        self._pending = None
-        self._finishing = self._verifying = False
-        self.qr = self.code = None
-        self.paired = False
+    @property
+    def code(self) -> str | None:
+        """The code to type on the phone now."""
+        return self._codes.code
 
     @property
     def _known(self) -> Credentials:
         if self._credentials is None:
             raise ConnectionClosed("not connected")
         return self._credentials
+
+    # --- the connection ----------------------------------------------------------------------
+
+    def begin(self, credentials: Credentials) -> None:
+        """A new connection."""
+        self._credentials = credentials
+        self.pause()
+        self._is_verifying = self.paired = False
+        if credentials.state is LinkState.LINKED:
+            self._codes.settle()
+
+    def pause(self) -> None:
+        """The connection is gone: its QR codes and codes are dead."""
+        self._stop_showing()
+        self._codes.begin()
+
+    def end(self) -> None:
+        """There won't be another connection."""
+        self._stop_showing()
+        self._codes.end()
+
+    def _stop_showing(self) -> None:
+        self.qr = None
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
 
     # --- what the server sends ---------------------------------------------------------------
 
@@ -147,15 +162,20 @@ class Linking:
         if not refs:
             link.close(Close(Cause.LOST, "the server sent no refs"))
             return
-        self._ready.set()
-        self._background.spawn(self._show_qr_codes(link, refs), "QR codes")
+        self._stop_showing()
+        self._showing = self._background.spawn(
+            self._show_qr_codes(link, refs), "QR codes", essential=True
+        )
+        self._codes.settle()
 
     async def _show_qr_codes(self, link: Link, refs: list[str]) -> None:
         for index, ref in enumerate(refs):
             self._ref = ref
             self._show_qr()
-            await asyncio.sleep(NEXT_QR_LIFE_S if index else FIRST_QR_LIFE_S)
+            await self._clock.sleep(NEXT_QR_LIFE_S if index else FIRST_QR_LIFE_S)
         self.qr = None
+        # A code lives longer than the QR codes do.
+        await self._codes.gone()
         link.close(Close(Cause.QR_EXPIRED, "nobody scanned the QR code"))
 
     def _show_qr(self) -> None:
@@ -172,58 +192,81 @@ class Linking:
         self._report(QrReady(self.qr))
 
     async def on_notification(self, link: Link, node: Node) -> bool:
-        """Take in a notification; False when it is not about linking."""
+        """Take in a notification; False when it is not about linking.
+
+        Raises:
+            StanzaError: it is malformed; nothing has changed, and it is to be acked.
+        """
         kind = node.get("type")
-        if kind == "companion_reg_refresh":
-            await self._on_refresh(node)
-        elif kind == "link_code_companion_reg":
-            await self._on_link_code(node)
-        else:
+        if kind in _PASSKEY and self._known.state is not LinkState.LINKED:
+            log.warning("this account wants a passkey to link a device; that is not supported")
+        if kind not in _NOTIFICATIONS:
             return False
+        if node.get_jid("from") != SERVER:
+            log.warning("ignored a step of linking that is not the server's")
+        elif kind == "companion_reg_refresh":
+            await self._on_refresh(node)
+        else:
+            self._codes.on_notification(node)
         link.send(ack(node))
         return True
 
     async def _on_refresh(self, node: Node) -> None:
-        if not wants_new_secret(node) or self._known.state is LinkState.LINKED or self._finishing:
-            return
-        await self._store_secret(os.urandom(32))
-        if self.qr is not None:
-            self._show_qr()
+        # While companion_finish is on its way the phone has the secret already.
+        if wants_new_secret(node) and not self._codes.is_finishing:
+            await self._store_secret(os.urandom(32))
 
     async def _store_secret(self, secret: bytes) -> None:
-        credentials = replace(self._known, adv_secret=secret)
-        await self._database.write(self._session_id, lambda store: store.devices.save(credentials))
+        """Keep another shared secret, unless the account is linked meanwhile; renew the QR code."""
+
+        def job(store: UnitOfWork) -> Credentials | None:
+            credentials = store.devices.get()
+            if credentials is None or credentials.state is LinkState.LINKED:
+                return None
+            credentials = replace(credentials, adv_secret=secret)
+            store.devices.save(credentials)
+            return credentials
+
+        credentials = await self._database.write(self._session_id, job)
+        if credentials is None:
+            return
         self._credentials = credentials
+        if self.qr is not None:
+            self._show_qr()
 
     # --- pair-success ------------------------------------------------------------------------
 
     async def _on_pair_success(self, link: Link, node: Node) -> None:
-        if self._verifying:
+        if self._is_verifying:
             log.warning("ignored a second pair-success")
             return
-        self._verifying = True
-        request_id = node.get("id") or ""
+        self._is_verifying = True
         try:
             success = parse_pair_success(node)
+        except StanzaError as exc:
+            # Without an id it can't even be refused.
+            self._report(AuthFailure(str(exc)))
+            link.close(Close(Cause.LOST, str(exc)))
+            return
+        except PairingError as exc:
+            self._fail(link, node.attr("id"), exc)
+            return
+        try:
             paired = verify_pair_success(
                 success.identity, self._known.adv_secret, self._known.identity
             )
             await self._store_link(success, paired)
         except PairingError as exc:
-            self._fail(link, request_id, exc)
-            return
-        except StanzaError as exc:
-            # Without an id it cannot even be refused.
-            link.close(Close(Cause.LOST, str(exc)))
+            self._fail(link, success.request_id, exc)
             return
         except WhatsAppError as exc:
-            self._fail(link, request_id, PairingError(500, "internal-error", str(exc)))
+            self._fail(link, success.request_id, PairingError(500, "internal-error", str(exc)))
             return
-        self.qr = self.code = None
-        self._pending = None
+        self._stop_showing()
+        self._codes.stop()
         self.paired = True
         link.send(pair_success_reply(success.request_id, paired))
-        self._background.spawn(self._restart(link), "restart after pairing")
+        self._background.spawn(self._restart(link), "restart after pairing", essential=True)
 
     def _fail(self, link: Link, request_id: str, error: PairingError) -> None:
         log.warning("%s", error)
@@ -232,141 +275,40 @@ class Linking:
         link.close(Close(Cause.LOST, "pairing failed"))
 
     async def _store_link(self, success: PairSuccess, paired: PairedIdentity) -> None:
-        linked = replace(
-            self._known,
-            state=LinkState.LINKED,
-            pn=success.pn,
-            lid=success.lid,
-            account=paired.account,
-            platform=success.platform,
-            login_counter=0,
-        )
+        if success.lid is None:
+            log.warning("the server told no LID; it comes with the login")
 
-        def job(store: UnitOfWork) -> list[object]:
+        def job(store: UnitOfWork) -> tuple[Credentials, list[object]]:
+            credentials = store.devices.get()
+            if credentials is None:
+                raise StoreError("the credentials are gone")
+            linked = replace(
+                credentials,
+                state=LinkState.LINKED,
+                pn=success.pn,
+                lid=success.lid,
+                account=paired.account,
+                platform=success.platform,
+                login_counter=0,
+            )
             store.devices.save(linked)
             if success.lid is not None:
                 learn_mapping(store, success.pn.bare, success.lid.bare)
             phone = (success.lid or success.pn).with_device(0)
             store.signal.put_identity(phone.signal_address, paired.account_key)
-            return list(self._sink.record(store, CredentialsSaved(), success.pn.bare))
+            return linked, list(self._sink.record(store, CredentialsSaved(), success.pn.bare))
 
-        frames = await self._database.write(self._session_id, job)
+        linked, frames = await self._database.write(self._session_id, job)
         self._credentials = linked
         self._sink.publish(self._session_id, frames)
 
-    @staticmethod
-    async def _restart(link: Link) -> None:
+    async def _restart(self, link: Link) -> None:
         """The server closes with 515; if it doesn't, we log in all the same."""
-        await asyncio.sleep(RESTART_TIMEOUT_S)
+        await self._clock.sleep(RESTART_TIMEOUT_S)
         link.close(Close(Cause.RESTART, "paired"))
 
     # --- linking with a code -----------------------------------------------------------------
 
     async def request_code(self, phone: str, custom: str | None = None) -> str:
-        """Ask for a code that the user types on the phone; it replaces the one before.
-
-        Returns:
-            8 characters, without the dash.
-
-        Raises:
-            InvalidInput: the number or the chosen code is unusable.
-            QueryError: the server refuses.
-            ConnectionClosed: not ready to register in time.
-        """
-        # Checked before anything waits.
-        pending = create_code(phone, time.monotonic(), code=custom)
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                await self._ready.wait()
-        except TimeoutError as exc:
-            raise ConnectionClosed("not ready to link in time") from exc
-        wrapped = await asyncio.to_thread(wrap_ephemeral, pending.ephemeral.public, pending.code)
-        profile = self._config.profile
-        hello = companion_hello(
-            pending, wrapped, self._known.noise.public, profile.client_type, profile.display_name
-        )
-        ref = await self._queries.run(_LinkCodeQuery(hello))
-        self._pending = pending.with_ref(ref)
-        self.code = pending.code
-        self._changed()
-        self._report(PairingCodeReady(pending.code))
-        self._background.spawn(self._expire(self._pending), "pairing code")
-        return pending.code
-
-    async def _expire(self, pending: PendingCode) -> None:
-        await asyncio.sleep(CODE_LIFE_S)
-        self._drop_code(pending)
-
-    def _drop_code(self, pending: PendingCode) -> None:
-        if self._pending is not None and self._pending.code == pending.code:
-            self._pending = None
-            self._finishing = False
-            self.code = None
-            self._changed()
-
-    async def _on_link_code(self, node: Node) -> None:
-        if self._known.state is LinkState.LINKED:
-            return
-        step = parse_link_code_notification(node)
-        if isinstance(step, PrimaryHello):
-            self._pending = accept_primary_hello(self._pending, step, time.monotonic())
-            self._background.spawn(self._finish_code(self._pending, step), "pairing code")
-        elif isinstance(step, RefreshCode):
-            pending = self._pending
-            if pending is not None and pending.ref == step.ref:
-                self._drop_code(pending)
-                if not step.by_hand:
-                    self._background.spawn(self._renew_code(pending.phone), "new pairing code")
-        else:
-            log.info("ignored a pairing step: %s", step.stage)
-
-    async def _renew_code(self, phone: str) -> None:
-        await self.request_code(phone)
-
-    async def _finish_code(self, pending: PendingCode, hello: PrimaryHello) -> None:
-        try:
-            answer = await asyncio.to_thread(
-                answer_primary_hello, pending, hello, self._known.identity
-            )
-        except CryptoError as exc:
-            log.warning("the phone's key is unusable: %s", exc)
-            self._drop_code(pending)
-            return
-        self._finishing = True
-        # Before the phone can use it: pair-success is checked with the stored secret.
-        await self._store_secret(answer.adv_secret)
-        finish = companion_finish(pending, answer, self._known.identity.public)
-        try:
-            await self._queries.run(_Plain(finish), FINISH_TIMEOUT_S)
-            await asyncio.sleep(PAIR_SUCCESS_TIMEOUT_S)
-        except WhatsAppError as exc:
-            self._report(AuthFailure(str(exc)))
-        # Nothing came of it: the code and its secret are dead.
-        self._drop_code(pending)
-        await self._store_secret(os.urandom(32))
-
-
-class _LinkCodeQuery(Query[bytes]):
-    """companion_hello; the answer is the server's name for the code."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def request(self) -> Node:
-        return self._node
-
-    def parse(self, reply: Node) -> bytes:
-        return parse_companion_hello_reply(reply)
-
-
-class _Plain(Query[None]):
-    """A ready request whose result is empty."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def request(self) -> Node:
-        return self._node
-
-    def parse(self, reply: Node) -> None:
-        return None
+        """Ask for a code that the user types on the phone; see `PairingCodes.request`."""
+        return await self._codes.request(phone, custom)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 
-from ..errors import QueryError
+from ..errors import QueryError, StanzaError, StoreError
 from ..model import Credentials
 from ..stanza.ids import unified_session_id
 from ..stanza.login import SetActive, Success, presence_available, unified_session
 from ..store import Database, UnitOfWork
+from .clock import SYSTEM_CLOCK, Clock
 from .dispatch import Dispatcher
 from .encryption import learn_mapping
 from .features.messages import Messages
@@ -32,6 +32,7 @@ class Login:
         dispatcher: Dispatcher,
         pre_keys: PreKeys,
         messages: Messages,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._session_id = session_id
@@ -39,6 +40,7 @@ class Login:
         self._dispatcher = dispatcher
         self._pre_keys = pre_keys
         self._messages = messages
+        self._clock = clock
         self._offset_ms = 0
 
     async def complete(self, link: Link, success: Success) -> Credentials:
@@ -49,27 +51,30 @@ class Login:
 
         Raises:
             ConnectionClosed, QueryTimeout: the connection is of no use any more.
+            StoreError: what the login told could not be kept.
         """
         if success.server_time is not None:
-            self._offset_ms = int((success.server_time - time.time()) * 1000)
+            self._offset_ms = int((success.server_time - self._clock.unix()) * 1000)
         credentials = await self._database.write(
             self._session_id, lambda store: _logged_in(store, success)
         )
         try:
             await self._pre_keys.ensure()
-        except QueryError as exc:
+        except (QueryError, StanzaError) as exc:
             log.warning("pre-keys not checked: %s", exc)
         try:
             await self._queries.run(SetActive())
-        except QueryError as exc:
-            log.warning("the server refused to make us active: %s", exc)
+        except (QueryError, StanzaError) as exc:
+            log.warning("the server did not make us active: %s", exc)
         self._send_session_id(link)
+        self._queries.log_in()
         await self.announce()
         await self._messages.resume(link)
         return credentials
 
     def _send_session_id(self, link: Link) -> None:
-        link.send(unified_session(unified_session_id(int(time.time() * 1000), self._offset_ms)))
+        now_ms = int(self._clock.unix() * 1000)
+        link.send(unified_session(unified_session_id(now_ms, self._offset_ms)))
 
     async def announce(self) -> None:
         """Come online, once the account's name is known: the server wants it in the stanza."""
@@ -85,7 +90,7 @@ class Login:
 def _logged_in(store: UnitOfWork, success: Success) -> Credentials:
     credentials = store.devices.get()
     if credentials is None or credentials.pn is None:
-        raise QueryError(0, "not linked")
+        raise StoreError("the credentials are gone")
     changed = replace(credentials, login_counter=credentials.login_counter + 1)
     if success.lid is not None:
         if credentials.lid is not None and credentials.lid != success.lid:

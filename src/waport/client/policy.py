@@ -60,13 +60,11 @@ class Action:
         retry: when to connect again.
         forget: delete the credentials; only on a confirmed logout.
         reason: the word that a `disconnected` event tells at once, None for none.
-        refresh_version: read the client version anew first.
     """
 
     retry: Retry
     forget: bool = False
     reason: str | None = None
-    refresh_version: bool = False
 
 
 ACTIONS: Mapping[Cause, Action] = {
@@ -78,7 +76,7 @@ ACTIONS: Mapping[Cause, Action] = {
     Cause.LOGGED_OUT: Action(Retry.NEVER, forget=True, reason="logged_out"),
     Cause.REPLACED: Action(Retry.NEVER, reason="connection_replaced"),
     Cause.BANNED: Action(Retry.AFTER_WAIT, reason="banned"),
-    Cause.OUTDATED: Action(Retry.BACKOFF, reason="client_outdated", refresh_version=True),
+    Cause.OUTDATED: Action(Retry.BACKOFF, reason="client_outdated"),
     Cause.REFUSED: Action(Retry.NEVER, reason="connection_lost"),
     Cause.UNTRUSTED: Action(Retry.LONG_BACKOFF),
     Cause.QR_EXPIRED: Action(Retry.NOW),
@@ -118,12 +116,15 @@ class Close:
         detail: for logs and error texts; never key material.
         code: the server's number, 0 when it gave none.
         wait_s: how long a ban lasts.
+        raw: the server's own words, for the event; some of them are sent once only, and are not
+            for logs.
     """
 
     cause: Cause
     detail: str = ""
     code: int = 0
     wait_s: int | None = None
+    raw: str = ""
 
     @property
     def action(self) -> Action:
@@ -132,20 +133,21 @@ class Close:
 
 
 def close_for_failure(failure: Failure) -> Close:
-    """The end that a `<failure>` means. A ban without its length is an unknown failure."""
+    """The end that a `<failure>` means. A ban without cause or length is an unknown failure."""
     cause = _FAILURES.get(failure.reason, Cause.REFUSED)
-    if cause is Cause.BANNED and (failure.ban_seconds is None or failure.ban_seconds <= 0):
+    seconds = failure.ban_seconds
+    if cause is Cause.BANNED and (failure.ban_code is None or seconds is None or seconds <= 0):
         cause = Cause.REFUSED
-    return Close(cause, f"failure {failure.reason}", failure.reason, failure.ban_seconds)
+    return Close(cause, f"failure {failure.reason}", failure.reason, seconds, failure.raw)
 
 
 def close_for_stream_error(error: StreamError) -> Close:
     """The end that a `<stream:error>` means. The conflict's type outweighs the code."""
     if error.conflict is not None:
         cause = _CONFLICTS.get(error.conflict, Cause.REFUSED)
-        return Close(cause, f"conflict {error.conflict}", error.code)
+        return Close(cause, f"conflict {error.conflict}", error.code, raw=error.raw)
     cause = _STREAM_ERRORS.get(error.code, Cause.LOST)
-    return Close(cause, f"stream error {error.code}", error.code)
+    return Close(cause, f"stream error {error.code}", error.code, raw=error.raw)
 
 
 class Backoff:

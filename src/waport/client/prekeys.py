@@ -6,11 +6,12 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from ..errors import QueryError, WhatsAppError
+from ..errors import QueryError, QueryTimeout, StoreError
 from ..model import Credentials
 from ..signal import PreKey, generate_pre_keys
 from ..stanza.prekeys import CountPreKeys, UploadPreKeys
 from ..store import Database, UnitOfWork
+from .clock import SYSTEM_CLOCK, Clock
 from .policy import Backoff
 from .queries import Queries
 
@@ -23,6 +24,8 @@ LOW = 5
 
 MAX_KEY_ID = 0xFFFFFF
 ATTEMPTS = 4
+MAX_UPLOADS = 3
+"""Uploads in a row, if the server says each time that it wants still more."""
 
 
 def take_pre_keys(
@@ -44,10 +47,17 @@ def take_pre_keys(
 class PreKeys:
     """Uploads one-time keys; one upload at a time."""
 
-    def __init__(self, database: Database, session_id: str, queries: Queries) -> None:
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        queries: Queries,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._database = database
         self._session_id = session_id
         self._queries = queries
+        self._clock = clock
         self._lock = asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -58,39 +68,45 @@ class PreKeys:
         """
         async with self._lock:
             count = await self._queries.run(CountPreKeys())
-            if count < LOW:
-                await self._upload(FIRST_UPLOAD if count == 0 else REFILL)
+            if count >= LOW:
+                return
+            amount = FIRST_UPLOAD if count == 0 else REFILL
+            for _ in range(MAX_UPLOADS):
+                if not await self._upload(amount):
+                    return
+                amount = REFILL
 
     async def refill(self) -> None:
         """The same in the background: retried with growing delays, then left to the next login."""
         backoff = Backoff(1, 60)
-        for _ in range(ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self.ensure()
-            except QueryError as exc:
-                log.warning("pre-keys not uploaded: %s", exc)
-                await asyncio.sleep(backoff.next_delay())
-            except WhatsAppError as exc:
-                log.info("pre-keys not uploaded: %s", exc)
-                return
-            else:
-                return
+                return await self.ensure()
+            except (QueryError, QueryTimeout) as exc:
+                log.warning("pre-keys not uploaded (%d of %d tries): %s", attempt, ATTEMPTS, exc)
+            if attempt < ATTEMPTS:
+                await self._clock.sleep(backoff.next_delay())
+        return None
 
-    async def _upload(self, count: int) -> None:
-        # The same keys again if an earlier upload's answer was lost; they are on disk before
-        # the request leaves.
+    async def _upload(self, count: int) -> bool:
+        """Upload keys; whether the server wants still more.
+
+        They are on disk before the request leaves, and they are the same ones again if the answer
+        to an earlier upload was lost.
+        """
         upload, ids = await self._database.write(
             self._session_id, lambda store: _prepare_upload(store, count)
         )
-        await self._queries.run(upload)
+        wants_more = await self._queries.run(upload)
         await self._database.write(self._session_id, lambda store: _mark_uploaded(store, ids))
         log.info("uploaded %d pre-keys", len(ids))
+        return wants_more
 
 
 def _prepare_upload(store: UnitOfWork, count: int) -> tuple[UploadPreKeys, list[int]]:
     credentials = store.devices.get()
     if credentials is None:
-        raise WhatsAppError("no credentials")
+        raise StoreError("the credentials are gone")
     keys = store.signal.unuploaded_pre_keys(count)
     if len(keys) < count:
         credentials, more = take_pre_keys(store, credentials, count - len(keys))

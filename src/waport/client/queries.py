@@ -12,9 +12,13 @@ from ..stanza.ids import tag_prefix
 from ..stanza.message import MessageAck
 from ..stanza.query import Query, check_reply
 from ..wire import Node
+from .clock import SYSTEM_CLOCK, Clock
 from .link import Link
 
 T = TypeVar("T")
+
+RELOGIN_TIMEOUT_S = 5.0
+"""How long a question that may be asked again waits for the next login."""
 
 
 class Queries:
@@ -23,11 +27,19 @@ class Queries:
     The prefix and the counter outlive a connection, so a late answer never meets a new question.
     """
 
-    def __init__(self, timeout_s: float, random_bytes: RandomBytes = os.urandom) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        random_bytes: RandomBytes = os.urandom,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._timeout_s = timeout_s
+        self._clock = clock
         self._prefix = tag_prefix(random_bytes)
         self._count = 0
         self._link: Link | None = None
+        self._logged_in = asyncio.Event()
+        self._will_retry = True
         self._waiters: dict[str, asyncio.Future[Node]] = {}
         self._acks: dict[str, asyncio.Future[MessageAck]] = {}
 
@@ -35,13 +47,23 @@ class Queries:
         """From now on, ask over this connection."""
         self._link = link
 
-    def detach(self, reason: str) -> None:
-        """The connection is gone: every question that waits fails."""
+    def log_in(self) -> None:
+        """The account may be used over the present connection."""
+        self._logged_in.set()
+
+    def detach(self, reason: str, *, will_retry: bool = True) -> None:
+        """The connection is gone: every question that waits fails.
+
+        Args:
+            will_retry: another connection is to come.
+        """
         self._link = None
+        self._logged_in.clear()
+        self._will_retry = will_retry
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters.values():
             if not waiter.done():
-                waiter.set_exception(ConnectionClosed(reason))
+                waiter.set_exception(ConnectionClosed(reason, will_retry=will_retry))
 
     @property
     def link(self) -> Link:
@@ -51,7 +73,7 @@ class Queries:
             ConnectionClosed: there is none.
         """
         if self._link is None:
-            raise ConnectionClosed("not connected")
+            raise ConnectionClosed("not connected", will_retry=self._will_retry)
         return self._link
 
     def next_id(self) -> str:
@@ -59,33 +81,52 @@ class Queries:
         self._count += 1
         return f"{self._prefix}{self._count}"
 
-    async def run(self, query: Query[T], timeout_s: float | None = None) -> T:
+    async def run(
+        self, query: Query[T], timeout_s: float | None = None, *, again: bool = False
+    ) -> T:
         """Ask and wait.
+
+        Args:
+            timeout_s: for the answer, instead of the usual time.
+            again: if the connection goes down meanwhile, or is down, wait a little for the next
+                login and ask once more, under the same id.
 
         Raises:
             QueryError: the server refused.
             QueryTimeout: no answer in time.
             ConnectionClosed: the connection is down, or went down meanwhile.
             StanzaError: the answer is malformed.
+
+        Source: docs/protocol/transport.md, "IQ" and "Reconnect policy".
         """
         node = query.request()
-        query_id = self.next_id()
-        node.attrs = {"id": query_id, **node.attrs}
+        node.attrs = {"id": self.next_id(), **node.attrs}
+        try:
+            reply = await self._ask(node, timeout_s or self._timeout_s)
+        except ConnectionClosed as exc:
+            if not (again and exc.will_retry):
+                raise
+            if not await self._clock.wait(self._logged_in, RELOGIN_TIMEOUT_S):
+                raise
+            reply = await self._ask(node, timeout_s or self._timeout_s)
+        if reply.tag != "iq":
+            raise StanzaError(reply.tag, "answers an iq")
+        check_reply(reply)
+        return query.parse(reply)
+
+    async def _ask(self, node: Node, timeout_s: float) -> Node:
+        query_id = node.attr("id")
         waiter: asyncio.Future[Node] = asyncio.get_running_loop().create_future()
         # Before the send: an answer may come within the same turn of the loop.
         self._waiters[query_id] = waiter
         try:
             self.link.send(node)
-            async with asyncio.timeout(timeout_s or self._timeout_s):
-                reply = await waiter
+            async with asyncio.timeout(timeout_s):
+                return await waiter
         except TimeoutError as exc:
             raise QueryTimeout(f"no answer to {node.get('xmlns')}") from exc
         finally:
             self._waiters.pop(query_id, None)
-        if reply.tag != "iq":
-            raise StanzaError(reply.tag, "answers an iq")
-        check_reply(reply)
-        return query.parse(reply)
 
     def resolve(self, node: Node) -> bool:
         """Hand an answer to whoever waits for its id; False when nobody does."""

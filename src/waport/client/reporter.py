@@ -28,9 +28,13 @@ class Reporter:
     def report(self, event: DomainEvent) -> None:
         """Append an event to the log and publish it once that is committed."""
         own = self.own
-        future = self._database.submit(
-            self._session_id, lambda store: self._sink.record(store, event, own)
-        )
+        try:
+            future = self._database.submit(
+                self._session_id, lambda store: self._sink.record(store, event, own)
+            )
+        except StoreError as exc:
+            log.error("an event could not be recorded: %s", exc)
+            return
         future.add_done_callback(self._publish)
 
     def _publish(self, future: asyncio.Future[Sequence[Any]]) -> None:

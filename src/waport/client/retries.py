@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
-from ..errors import CryptoError, WhatsAppError
+from ..errors import ConnectionClosed, CryptoError, QueryTimeout, StoreError, WhatsAppError
 from ..model import Credentials, Message
 from ..stanza.content import device_sent
 from ..stanza.message import OwnAddresses, build_resend
@@ -17,6 +16,7 @@ from ..stanza.prekeys import BundleAnswer
 from ..stanza.receipt import MAX_RETRIES, Receipt, RetryRequest
 from ..store import Database, UnitOfWork
 from ..wire import Jid, Node
+from .clock import SYSTEM_CLOCK, Clock
 from .devices import Devices
 from .encryption import (
     check_bundle,
@@ -46,28 +46,47 @@ class Retries:
     """Sends messages again, repairing the session with the asking device first."""
 
     def __init__(
-        self, database: Database, session_id: str, queries: Queries, devices: Devices
+        self,
+        database: Database,
+        session_id: str,
+        queries: Queries,
+        devices: Devices,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._queries = queries
         self._devices = devices
+        self._clock = clock
         self._slots = asyncio.Semaphore(PARALLEL_RESENDS)
         self._base_keys: dict[tuple[str, str], bytes] = {}
         self._recreated: dict[str, float] = {}
 
-    async def resend(self, receipt: Receipt) -> None:
-        """Answer a retry receipt; requests that must not be answered are dropped."""
+    async def answer(self, receipt: Receipt, acknowledgement: Node) -> None:
+        """Send again what a retry receipt asks for, then acknowledge it.
+
+        A request that must not or can't be answered is acknowledged alone.
+
+        Raises:
+            ConnectionClosed, QueryTimeout, StoreError: it could not be answered now; the request is
+                not acknowledged, so it comes again with the next login.
+        """
+        try:
+            await self._resend(receipt)
+        except (ConnectionClosed, QueryTimeout, StoreError):
+            raise
+        except WhatsAppError as exc:
+            log.warning("a message was not sent again: %s", exc)
+        self._queries.link.send(acknowledgement)
+
+    async def _resend(self, receipt: Receipt) -> None:
         retry = receipt.retry
         device = receipt.participant or receipt.source
         if retry is None or not 0 < retry.count < MAX_RETRIES or receipt.source.is_group:
             return
         async with self._slots:
-            try:
-                for message_id in receipt.ids:
-                    await self._resend_one(receipt, message_id, device, retry)
-            except WhatsAppError as exc:
-                log.warning("a message was not sent again: %s", exc)
+            for message_id in receipt.ids:
+                await self._resend_one(receipt, message_id, device, retry)
 
     async def _resend_one(
         self, receipt: Receipt, message_id: str, device: Jid, retry: RetryRequest
@@ -141,7 +160,7 @@ class Retries:
                 self._base_keys.clear()
             self._base_keys[key] = base_key
         stuck = count > 2 and self._base_keys.get(key) == base_key
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if count > 1 and not stuck:
             stuck = now - self._recreated.get(address, -RECREATE_INTERVAL_S) >= RECREATE_INTERVAL_S
         if stuck:

@@ -5,40 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..connection import Connection
+from ..connection import Connection, FrameDropped
 from ..crypto import KeyPair
-from ..errors import ConnectionClosed, QueryTimeout, WhatsAppError
+from ..errors import CorruptRecord, StoreError, WhatsAppError
 from ..model import (
-    TRANSITIONS,
-    WA_WORDS,
     Authenticated,
     AuthFailure,
     Credentials,
     Disconnected,
     LinkState,
     Ready,
-    SessionState,
-    StateChanged,
     Step,
 )
-from ..pairing import ClientVersion, login_payload, registration_payload
+from ..pairing import ClientVersion
 from ..signal import SignedPreKey
 from ..stanza.login import Ping, Success, parse_success
 from ..store import Database, UnitOfWork
 from ..wire import Node
 from .background import Background
+from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .dispatch import Dispatcher
-from .link import Link
+from .link import Link, OpenCarrier
 from .linking import Linking
 from .login import Login
 from .offline import OfflineQueue
+from .payload import client_payload
 from .policy import Backoff, Cause, Close, Retry
 from .queries import Queries
 from .reporter import Reporter
+from .states import States
+from .transport import Transport
 from .version import VersionSource
 from .work import EventSink
 
@@ -48,6 +49,14 @@ STABLE_S = 30.0
 """A login that lasts this long resets the count of failures."""
 
 LONG_BACKOFF_STEPS = 5
+
+PING_TIMEOUT_S = 20.0
+
+MAX_TOLD = 2000
+"""Characters of the server's own words in an event."""
+
+REPORT_DROPPED = 3
+"""A frame that can't be read and comes back this often, with each connection, is reported."""
 
 _CAUSE_WORDS = {
     Cause.REPLACED: "CONFLICT",
@@ -86,8 +95,10 @@ class Runner:
         offline: OfflineQueue,
         background: Background,
         reporter: Reporter,
-        on_state: Callable[[SessionState], None],
+        states: States,
         on_link_down: Callable[[], None],
+        clock: Clock = SYSTEM_CLOCK,
+        open_carrier: OpenCarrier = Transport.open,
     ) -> None:
         self._database = database
         self._session_id = session_id
@@ -101,18 +112,21 @@ class Runner:
         self._offline = offline
         self._background = background
         self._reporter = reporter
-        self._on_state = on_state
+        self._states = states
         self._on_link_down = on_link_down
+        self._clock = clock
+        self._open_carrier = open_carrier
         self._backoff = Backoff(config.backoff_base_s, config.backoff_cap_s)
         self._stop = asyncio.Event()
         self._link: Link | None = None
         self._credentials: Credentials | None = None
+        self._claimed: ClientVersion | None = None
         self._logged_in = False
+        self._has_hurried = False
+        self._dropped: Counter[tuple[str, int]] = Counter()
         self._told_lost = False
         self._told_outdated = False
-        self._word = ""
         self.silent = False
-        self.state = SessionState.DISCONNECTED
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -122,8 +136,16 @@ class Runner:
         Raises:
             StoreError: the stored credentials can't be read; they are left as they are.
         """
+        try:
+            return await self._run()
+        finally:
+            self._linking.end()
+            self._queries.detach("stopped", will_retry=False)
+            self._states.rest()
+
+    async def _run(self) -> Close:
         while True:
-            close = await self._connect_once()
+            close = await self._try_to_connect()
             if self._stop.is_set() and not close.action.forget:
                 return Close(Cause.STOPPED, "stopped")
             log.info("connection ended: %s", close.detail or close.cause.name)
@@ -131,8 +153,19 @@ class Runner:
                 await self._end(close)
                 return close
             delay = await self._prepare_retry(close)
-            if await self._sleep(delay):
+            if await self._clock.wait(self._stop, delay):
                 return Close(Cause.STOPPED, "stopped")
+
+    async def _try_to_connect(self) -> Close:
+        try:
+            return await self._connect_once()
+        except CorruptRecord:
+            raise
+        except StoreError as exc:
+            return Close(Cause.LOST, f"store: {exc}")
+        except Exception:  # a fault in one connection must not end the session
+            log.exception("a connection failed")
+            return Close(Cause.LOST, "internal error")
 
     def stop(self) -> None:
         """Close the connection and end the loop."""
@@ -144,15 +177,6 @@ class Runner:
         if self._link is not None:
             self._link.close(close)
 
-    async def _sleep(self, delay_s: float) -> bool:
-        """Wait; True when the client was stopped meanwhile."""
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._stop.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def _connect_once(self) -> Close:
         credentials = await self._database.write(self._session_id, _load_or_create)
         self._credentials = credentials
@@ -161,49 +185,68 @@ class Runner:
         self._dispatcher.available = False
         self._reporter.own = credentials.pn.bare if credentials.pn is not None else None
         self._linking.begin(credentials)
-        self.advance(Step.CONNECT)
-        version = await self._versions.current()
+        self._states.advance(Step.CONNECT)
+        version = self._claimed = await self._versions.current()
         if self._stop.is_set():
             return Close(Cause.STOPPED, "stopped")
-        connection = Connection(
-            static=credentials.noise,
-            payload=_payload(credentials, version, self._config),
-            root_key=self._config.noise_root_key,
-            routing_info=credentials.routing_info,
-        )
-        link = Link(
-            self._config,
-            connection,
-            on_node=self._on_node,
-            on_open=self._queries.attach,
-            on_keep_alive=lambda: self._background.spawn(self._ping(), "keep-alive"),
-        )
+        link = self._new_link(credentials, version)
         self._link = link
         completing = asyncio.create_task(self._dispatcher.complete())
+        will_retry = True
         try:
             close = await link.run()
+            will_retry = close.action.retry is not Retry.NEVER
             await self._dispatcher.drain()
         finally:
             self._link = None
             self._offline.stop()
+            self._linking.pause()
             self._on_link_down()
-            self._queries.detach("disconnected")
+            self._queries.detach("disconnected", will_retry=will_retry)
             await self._background.cancel()
             completing.cancel()
             await asyncio.gather(completing, return_exceptions=True)
-        if not link.was_open and credentials.routing_info:
+        if not link.was_open and credentials.routing_info and close.cause is not Cause.STOPPED:
             await self._database.write(self._session_id, _forget_routing)
         if close.cause is Cause.LOST and self._linking.paired:
             # The server may close without its 515.
             return Close(Cause.RESTART, "paired")
         return close
 
+    def _new_link(self, credentials: Credentials, version: ClientVersion) -> Link:
+        connection = Connection(
+            static=credentials.noise,
+            payload=client_payload(credentials, version, self._config.profile),
+            root_key=self._config.noise_root_key,
+            routing_info=credentials.routing_info,
+        )
+        return Link(
+            self._config,
+            connection,
+            on_node=self._on_node,
+            on_open=self._queries.attach,
+            on_keep_alive=self._keep_alive,
+            on_dropped=self._on_dropped,
+            open_carrier=self._open_carrier,
+        )
+
     async def _on_node(self, link: Link, node: Node) -> None:
         self._offline.on_stanza(link, node)
         await self._dispatcher.on_node(link, node)
 
+    def _on_dropped(self, frame: FrameDropped) -> None:
+        name = (frame.prefix, frame.size)
+        if len(self._dropped) >= 1000:
+            self._dropped.clear()
+        self._dropped[name] += 1
+        if self._dropped[name] == REPORT_DROPPED:
+            log.error("the server keeps sending a frame of %d bytes that can't be read", frame.size)
+
+    def _keep_alive(self) -> None:
+        self._background.spawn(self._ping(), "keep-alive", essential=True)
+
     async def _ping(self) -> None:
-        await self._queries.run(Ping(), 20)
+        await self._queries.run(Ping(), PING_TIMEOUT_S)
 
     # --- logging in --------------------------------------------------------------------------
 
@@ -213,58 +256,42 @@ class Runner:
             log.warning("ignored an unexpected <success>")
             return
         self._logged_in = True
-        self._background.spawn(self._complete_login(link, parse_success(node)), "login")
+        login = self._complete_login(link, parse_success(node))
+        self._background.spawn(login, "login", essential=True)
 
     async def _complete_login(self, link: Link, success: Success) -> None:
+        failure = "login failed"
+        credentials = None
         try:
             credentials = await self._login.complete(link, success)
-        except (ConnectionClosed, QueryTimeout) as exc:
-            link.close(Close(Cause.LOST, str(exc)))
-            return
         except WhatsAppError as exc:
-            link.close(Close(Cause.LOST, f"login: {exc}"))
-            return
-        if not link.is_open or credentials.pn is None:
+            failure = f"login: {exc}"
+        finally:
+            if credentials is None:
+                # Half logged in, a connection is of no use, whatever went wrong.
+                link.close(Close(Cause.LOST, failure))
+        if credentials is None or credentials.pn is None or not link.is_open:
             return
         self._told_lost = self._told_outdated = False
         is_first = credentials.login_counter == 1
         if is_first:
             self._reporter.report(Authenticated())
-        self.advance(Step.LOG_IN)
+        self._states.advance(Step.LOG_IN)
         if not is_first:
             self._reporter.report(Authenticated())
         self._reporter.report(Ready(credentials.pn.bare, credentials.push_name))
-        await asyncio.sleep(STABLE_S)
+        await self._clock.sleep(STABLE_S)
         self._backoff.reset()
-
-    # --- states ------------------------------------------------------------------------------
-
-    def advance(self, step: Step, word: str | None = None) -> None:
-        """Move along the table of states; tells the state's word when it changed."""
-        self.state = TRANSITIONS[self.state, step]
-        new_word = word or WA_WORDS[self.state]
-        if new_word != self._word:
-            self._word = new_word
-            self._reporter.report(StateChanged(new_word))
-        self._on_state(self.state)
-
-    def on_linking_changed(self) -> None:
-        """A QR code or a pairing code is there, or is gone."""
-        if self._linking.code is not None:
-            self.advance(Step.SHOW_CODE)
-        elif self.state is SessionState.PAIRING:
-            self.advance(Step.CODE_EXPIRED)
-        elif self._linking.qr is not None:
-            self.advance(Step.SHOW_QR)
+        self._has_hurried = False
 
     # --- ends --------------------------------------------------------------------------------
 
     async def _prepare_retry(self, close: Close) -> float:
         """Tell what must be told and return the seconds to wait."""
-        action = close.action
-        if close.cause is Cause.RESTART:
+        at_once = self._may_hurry(close)
+        if close.cause is Cause.RESTART and at_once:
             return 0
-        self.advance(Step.LOSE, _CAUSE_WORDS.get(close.cause))
+        self._states.advance(Step.LOSE, _CAUSE_WORDS.get(close.cause))
         if close.cause is Cause.LOGGED_OUT:
             # The server never got our signature: the link was not made.
             self._reporter.report(AuthFailure("pairing was not finished"))
@@ -279,9 +306,24 @@ class Runner:
             return min(float(close.wait_s or 0), self._config.ban_wait_cap_s)
         if close.cause is Cause.UNTRUSTED:
             log.error("the server did not prove to be WhatsApp: %s", close.detail)
-        if action.retry is Retry.NOW and self._backoff.failures == 0:
-            return 0
-        steps = LONG_BACKOFF_STEPS if action.retry is Retry.LONG_BACKOFF else 1
+        return 0 if at_once else self._delay(close)
+
+    def _may_hurry(self, close: Close) -> bool:
+        """Whether to connect at once; only once in a row, so that nothing can spin.
+
+        A round of QR codes lasts minutes, and an account is linked once: these do not count.
+
+        Source: docs/protocol/transport.md, "Reconnect policy".
+        """
+        if close.cause is Cause.QR_EXPIRED or self._linking.paired:
+            return True
+        if close.action.retry is not Retry.NOW or self._has_hurried:
+            return False
+        self._has_hurried = True
+        return True
+
+    def _delay(self, close: Close) -> float:
+        steps = LONG_BACKOFF_STEPS if close.action.retry is Retry.LONG_BACKOFF else 1
         delay = self._backoff.next_delay(steps)
         limit = self._config.retries_before_lost
         if limit and self._backoff.failures >= limit:
@@ -292,10 +334,12 @@ class Runner:
         return delay
 
     async def _outdated(self) -> float:
-        claimed = await self._versions.current()
-        if await self._versions.refresh() != claimed:
+        """Read anew which version is wanted; at once with another one, but only once in a row."""
+        is_new = await self._versions.refresh() != self._claimed
+        if is_new and not self._has_hurried:
+            self._has_hurried = True
             return 0
-        if not self._told_outdated:
+        if not is_new and not self._told_outdated:
             self._told_outdated = True
             self._reporter.report(Disconnected("client_outdated"))
         return self._backoff.next_delay(LONG_BACKOFF_STEPS)
@@ -314,11 +358,11 @@ class Runner:
 
     async def _end(self, close: Close) -> None:
         """The connection is over for good: tell it, and forget what is worth nothing any more."""
-        self.advance(Step.LOSE, _CAUSE_WORDS.get(close.cause))
+        self._states.advance(Step.LOSE, _CAUSE_WORDS.get(close.cause))
         action = close.action
         refused = close.cause is Cause.REFUSED or (action.forget and not self._logged_in)
         if refused and not self.silent:
-            self._reporter.report(AuthFailure(close.detail))
+            self._reporter.report(AuthFailure(f"{close.detail} {close.raw[:MAX_TOLD]}".strip()))
         own = self._reporter.own
 
         def job(store: UnitOfWork) -> list[object]:
@@ -352,23 +396,3 @@ def _forget_routing(store: UnitOfWork) -> None:
     credentials = store.devices.get()
     if credentials is not None:
         store.devices.save(replace(credentials, routing_info=b""))
-
-
-def _payload(credentials: Credentials, version: ClientVersion, config: ClientConfig) -> bytes:
-    if credentials.state is LinkState.LINKED and credentials.pn is not None:
-        return login_payload(
-            user=credentials.pn.user,
-            device=credentials.pn.device,
-            login_counter=credentials.login_counter,
-            version=version,
-        )
-    key = credentials.signed_pre_key
-    return registration_payload(
-        registration_id=credentials.registration_id,
-        identity_public=credentials.identity.public,
-        signed_pre_key_id=key.id,
-        signed_pre_key_public=key.pair.public,
-        signed_pre_key_signature=key.signature,
-        version=version,
-        device_props=config.profile.device_props(),
-    )

@@ -37,14 +37,14 @@ class Transport:
         Source: docs/protocol/transport.md, "WebSocket".
         """
         url = config.websocket_url
-        secure = url.startswith("wss:")
+        secure = url.lower().startswith("wss:")
         try:
             async with asyncio.timeout(config.connect_timeout_s):
                 socket = await connect(
                     url,
                     origin=ORIGIN,  # type: ignore[arg-type]  # NewType of str in the library
                     user_agent_header=USER_AGENT,
-                    ssl=config.tls if secure else None,
+                    ssl=(config.tls or True) if secure else None,
                     proxy=config.proxy,
                     compression=None,
                     max_size=MAX_WEBSOCKET_MESSAGE,

@@ -6,13 +6,13 @@ import asyncio
 import json
 import logging
 import ssl
-import time
 from pathlib import Path
 
 import httpx
 
 from ..errors import InvalidInput
 from ..pairing import DEFAULT_VERSION, ClientVersion, find_client_revision
+from .clock import SYSTEM_CLOCK, Clock
 from .config import USER_AGENT
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ class VersionSource:
         web_url: the site whose `sw.js` is read.
         cache: a file that keeps the last good version over restarts; None keeps it in memory.
         pinned: always this one.
+        tls: how TLS is checked; None means the system's authorities.
+        proxy: outbound proxy URL.
+        clock: the time.
     """
 
     def __init__(
@@ -43,21 +46,24 @@ class VersionSource:
         pinned: ClientVersion | None = None,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._url = web_url.rstrip("/") + "/sw.js"
         self._cache = cache
         self._pinned = pinned
         self._tls = tls
         self._proxy = proxy
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._version, self._read_at = self._load()
         self._failed_at = float("-inf")
+        self._tries = 0
 
     async def current(self) -> ClientVersion:
         """The version to claim now; never raises, and waits 5 seconds at most."""
         if self._pinned is not None:
             return self._pinned
-        if time.time() - self._read_at > MAX_AGE_S:
+        if not self._is_fresh():
             await self._read(force=False)
         return self._version
 
@@ -68,26 +74,33 @@ class VersionSource:
         await self._read(force=True)
         return self._version
 
+    def _is_fresh(self) -> bool:
+        # A time in the future is one that somebody has put back since: worth nothing.
+        return 0 <= self._clock.unix() - self._read_at <= MAX_AGE_S
+
     async def _read(self, *, force: bool) -> None:
+        tries = self._tries
         async with self._lock:
-            if not force and (
-                time.time() - self._read_at <= MAX_AGE_S
-                or time.monotonic() - self._failed_at < RETRY_AFTER_S
-            ):
+            if self._tries != tries:
+                return  # another session has just tried
+            failed_lately = self._clock.monotonic() - self._failed_at < RETRY_AFTER_S
+            if not force and failed_lately:
                 return
             try:
                 page = await self._fetch()
-            except (httpx.HTTPError, TimeoutError, OSError) as exc:
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as exc:
                 log.warning("could not read the client version: %s", type(exc).__name__)
-                self._failed_at = time.monotonic()
-                return
-            revision = find_client_revision(page)
+                revision = None
+            else:
+                revision = find_client_revision(page)
+                if revision is None:
+                    log.warning("the page does not name a client version")
+            self._tries += 1
             if revision is None:
-                log.warning("the page does not name a client version")
-                self._failed_at = time.monotonic()
+                self._failed_at = self._clock.monotonic()
                 return
             self._version = ClientVersion.of_revision(revision)
-            self._read_at = time.time()
+            self._read_at = self._clock.unix()
             self._save()
 
     async def _fetch(self) -> bytes:
@@ -110,11 +123,11 @@ class VersionSource:
             return DEFAULT_VERSION, 0.0
         try:
             saved = json.loads(self._cache.read_text(encoding="utf-8"))
-            version = ClientVersion.parse(saved["version"])
+            version = ClientVersion.parse(str(saved["version"]))
             return max(version, DEFAULT_VERSION), float(saved["read_at"])
         except FileNotFoundError:
             return DEFAULT_VERSION, 0.0
-        except (OSError, ValueError, KeyError, TypeError, InvalidInput):
+        except (OSError, ArithmeticError, ValueError, KeyError, TypeError, InvalidInput):
             log.warning("the cached client version is unreadable; using the default")
             return DEFAULT_VERSION, 0.0
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -129,6 +130,13 @@ def _guarded(handler: _Handler) -> _Handler:
 
 def _error(status: int, text: str) -> Response:
     return JSONResponse({"error": text}, status_code=status)
+
+
+async def refuse_path(request: Request, exc: Exception) -> Response:
+    """Answer a request for a path or method that does not exist, in the API's error shape."""
+    assert isinstance(exc, HTTPException)  # registered for nothing else
+    text = f"there is no {request.method} {request.url.path}"
+    return JSONResponse({"error": text}, exc.status_code, exc.headers)
 
 
 class _Admin:
@@ -268,6 +276,10 @@ def _text(body: Mapping[str, object], name: str, limit: int = 512) -> str:
         raise _Refused(400, f"{name} is missing or no text")
     if len(value) > limit:
         raise _Refused(400, f"{name} is longer than {limit} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:  # JSON can say half a surrogate pair
+        raise _Refused(400, f"{name} is no text") from exc
     return value
 
 

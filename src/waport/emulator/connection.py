@@ -21,6 +21,15 @@ _log = logging.getLogger(__name__)
 _HANDSHAKE_TIMEOUT_S = 20.0
 _MAX_WAITING = 100_000
 """Stanzas that may wait for a slow client; beyond that it is cut off, and gets them next time."""
+_QUICK = 64 * 1024
+"""Bytes that are decoded on the spot; more of them, or deflated ones, would hold up everybody."""
+_MAX_NODES = 65_536
+"""Nodes in one stanza: far more than real clients send, and bearable to pass on."""
+_LINGER_S = 0.1
+"""From the last stanza to the end. whatsmeow forgets what it has read but not yet looked at when
+the connection closes, and would never hear why. Most clients use the time to close it themselves.
+"""
+_DEFLATED = 0x02  # in the first byte (docs/protocol/nodes.md, "Model")
 
 
 class Peer(Protocol):
@@ -148,7 +157,10 @@ class ClientConnection:
     async def _take(self, peer: Peer, body: bytes) -> None:
         plaintext = self._handshake.transport.decrypt(body)
         try:
-            node = decode_stanza(plaintext)
+            if _is_quick(plaintext):
+                node = decode_stanza(plaintext)
+            else:
+                node = await asyncio.to_thread(_decode_large, plaintext)
         except DecodeError as exc:
             # One broken stanza in a good frame: the stream itself is still sound.
             _log.warning("dropped a stanza that does not decode: %s", exc)
@@ -171,12 +183,35 @@ class ClientConnection:
             while True:
                 item = await self._outgoing.get()
                 if isinstance(item, _Close):
+                    await asyncio.sleep(_LINGER_S)
                     await self._websocket.close()
                     return
-                frame = encode_frame(self._handshake.transport.encrypt(encode_stanza(item)))
+                try:
+                    frame = encode_frame(self._handshake.transport.encrypt(encode_stanza(item)))
+                except InvalidInput as exc:
+                    # Somebody else may have written it; that must not lock this client out.
+                    _log.warning("dropped a <%s> that cannot be written: %s", item.tag, exc)
+                    continue
                 await self._websocket.send_bytes(frame)
         except (WebSocketDisconnect, OSError):
             return  # the reader has noticed, or will
-        except (CryptoError, InvalidInput):
-            _log.exception("a stanza could not be sent")
+        except CryptoError:
+            _log.exception("the cipher is used up")
             self.abort()
+
+
+def _is_quick(plaintext: bytes) -> bool:
+    """Whether decoding takes no time worth mentioning, whoever wrote it."""
+    return len(plaintext) <= _QUICK and not (plaintext and plaintext[0] & _DEFLATED)
+
+
+def _decode_large(plaintext: bytes) -> Node:
+    """Decode in a thread of its own; DecodeError also for a stanza of too many nodes."""
+    node = decode_stanza(plaintext)
+    count, rest = 0, [node]
+    while rest:
+        count += 1
+        rest.extend(rest.pop().children())
+    if count > _MAX_NODES:
+        raise DecodeError(f"a stanza of {count} nodes")
+    return node

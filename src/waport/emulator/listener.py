@@ -7,7 +7,6 @@ second one.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -25,6 +24,7 @@ _TLS_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 2.0
 _MAX_MESSAGE = 32 * 2**20  # one frame is below 16 MiB, and a message may hold several
 _BACKLOG = 1024
+_ACCEPT_PAUSE_S = 0.1
 
 
 class Listener:
@@ -102,10 +102,9 @@ class Listener:
             try:
                 accepted, _ = await loop.sock_accept(listening)
             except OSError as exc:
-                if exc.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED, errno.ENOBUFS):
-                    raise
+                # Out of files, or the peer's network failed: neither is the end of the port.
                 _log.warning("cannot accept a connection: %s", exc)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
                 continue
             accepted.setblocking(False)
             task = asyncio.create_task(self._open(accepted))
@@ -117,6 +116,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         handed_over = False
         try:
+            # asyncio does this for sockets of its own only; without it each small frame behind
+            # another waits for the peer's delayed acknowledgement, some 40 ms.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(_FIRST_BYTE_TIMEOUT_S):
                 first = await _peek(loop, accepted)
             if first:

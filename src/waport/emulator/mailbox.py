@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ..wire import Jid, Node
 
-QUEUED_TAGS = ("message", "receipt", "notification", "call")
-"""Stanzas that the server repeats until they are acknowledged."""
+MAX_LETTERS = 50_000
+"""Stanzas that wait for one device; a device that never comes back must not fill the memory."""
 
 _REFUSALS = frozenset({"retry", "enc_rekey_retry", "server-error"})
 """Receipts that ask for something and do not say that the message has arrived."""
@@ -58,11 +58,13 @@ class Mailbox:
         return seq in self._letters
 
     def post(self, node: Node, *, own_copy: bool = False) -> Letter:
-        """Put a stanza behind all others."""
+        """Put a stanza behind all others; the oldest gives way when there are too many."""
         self.last_seq += 1
         letter = Letter(self.last_seq, node, own_copy)
         self._letters[letter.seq] = letter
         self._by_id.setdefault(_name(node), []).append(letter)
+        if len(self._letters) > MAX_LETTERS:
+            self._remove(next(iter(self._letters.values())))
         return letter
 
     def drop(self, wanted: Callable[[Node], bool]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..wire import SERVER, AttrValue, Jid, Node, encode_node, encode_stanza
@@ -18,6 +18,8 @@ from .policy import PendingFaults
 _ARRIVALS_KEPT = 100_000
 _KEPT_ATTRIBUTES = ("id", "type", "edit", "category")
 _USED_UP = frozenset({"participants", "enc", "device-identity", "tctoken", "cstoken"})
+_MAX_ID = 256
+_MAX_ENCS = 8  # for one device
 
 NO_SUCH_CHAT = 404
 NOT_ALLOWED = 405
@@ -64,7 +66,8 @@ class MessageRouter:
         first = device.accepted.get(key)
         digest = hashlib.sha256(raw if raw is not None else encode_stanza(node)).hexdigest()
         sender = account.address(lid=False, device=device.id)
-        self.arrivals.append(Arrival(node.get("id", ""), sender, digest, first is not None))
+        message_id = node.get("id", "")[:_MAX_ID]
+        self.arrivals.append(Arrival(message_id, sender, digest, first is not None))
         if first is not None:
             self._ack(account, device, node, t=first)
             return
@@ -94,7 +97,7 @@ class MessageRouter:
     def _deliver(self, account: Account, device: Device, node: Node) -> int | None:
         """Put the copies into the mailboxes; the error for the ack if nobody can be sent to."""
         to = node.get_jid("to")
-        if to is None or not node.get("id"):
+        if to is None or not 0 < len(node.get("id", "")) <= _MAX_ID:
             return MALFORMED
         if to.is_group:
             return NO_SUCH_CHAT
@@ -103,14 +106,12 @@ class MessageRouter:
         peer = self._directory.by_jid(to)
         if peer is None:
             return NO_SUCH_CHAT
-        copies = list(self._copies(node, to))
-        if not copies:
+        named = _named(node, to)
+        if not named or any(len(encs) > _MAX_ENCS for _, encs in named):
             return MALFORMED
-        for target, encs in copies:
-            found = self._directory.device(target)
-            if found is None or found[1] is device:
+        for owner, receiver, encs in self._copies(named):
+            if receiver is device:
                 continue
-            owner, receiver = found
             if owner is account:
                 own = self._own_copy(account, device, node, to, encs)
                 # Peer messages are machinery of the account: they are acked like anybody's message.
@@ -123,19 +124,19 @@ class MessageRouter:
             peer.contacts.add(account.number)
         return None
 
-    def _copies(self, node: Node, to: Jid) -> Iterator[tuple[Jid, list[Node]]]:
-        """The addressed devices, each once, with what is encrypted for it."""
-        bare = node.children("enc")
-        if bare:
-            yield to, bare
-        participants = node.find("participants")
-        if participants is not None:
-            for entry in participants.children("to"):
-                target = entry.get_jid("jid")
-                encs = entry.children("enc")
+    def _copies(
+        self, named: list[tuple[Jid, list[Node]]]
+    ) -> Iterable[tuple[Account, Device, list[Node]]]:
+        """The named devices that exist, each once, with what is encrypted for it."""
+        copies: dict[Jid, tuple[Account, Device, list[Node]]] = {}
+        for target, encs in named:
+            found = self._directory.device(target)
+            if found is not None:
                 # Baileys 7 writes a resend both ways in one stanza; two copies would be a double.
-                if target is not None and encs and not (bare and target == to):
-                    yield target, encs
+                owner, device = found
+                address = owner.address(lid=False, device=device.id)
+                copies.setdefault(address, (owner, device, encs))
+        return copies.values()
 
     def _peer_copy(self, account: Account, device: Device, node: Node, encs: list[Node]) -> Node:
         lid = node.jid("to").is_lid
@@ -163,6 +164,18 @@ class MessageRouter:
             attrs[name] = person.address(lid=not chat.is_lid)
         attrs["notify"] = account.name
         return Node("message", attrs, _content(node, encs))
+
+
+def _named(node: Node, to: Jid) -> list[tuple[Jid, list[Node]]]:
+    """Every address that something is encrypted for, as the stanza names them."""
+    bare = node.children("enc")
+    named = [(to, bare)] if bare else []
+    participants = node.find("participants")
+    for entry in participants.children("to") if participants is not None else []:
+        target, encs = entry.get_jid("jid"), entry.children("enc")
+        if target is not None and encs:
+            named.append((target, encs))
+    return named
 
 
 def _kept(node: Node) -> dict[str, AttrValue]:

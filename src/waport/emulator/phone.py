@@ -7,10 +7,11 @@ stanzas. Its parts: keys and sessions (`phone_signal`), sending (`phone_outbox`)
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from ..crypto import RandomBytes
 from ..errors import CorruptRecord, CryptoError, WhatsAppError
 from ..proto import pb
 from ..wire import AttrValue, Jid, Node
-from .appstate import Mutation, SyncKey
+from .appstate import SyncKey
 from .appstate_store import Announce, AppState
 from .history import initial_bootstrap, key_share
 from .link import DeviceLink
@@ -28,6 +29,7 @@ from .phone_inbox import Inbox, ReceivedMessage
 from .phone_keys import upload_iq
 from .phone_outbox import Outbox, SentMessage
 from .phone_pairing import Linker
+from .phone_settings import first_settings, push_name
 from .phone_signal import PhoneSignal
 from .saved import Saved
 
@@ -36,7 +38,7 @@ _log = logging.getLogger(__name__)
 _FIRST_UPLOAD = 100
 _REFILL = 50
 _LOW_KEYS = 5
-_LOCALE = "en_US"
+_MAX_DATA_REQUESTS = 64  # messages that a companion may ask for at once
 _DATA_NOT_FOUND = pb.MediaRetryNotification.NOT_FOUND
 
 
@@ -72,6 +74,7 @@ class Phone:
         self._link = link
         self._signal = signal
         self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
         own = owner.own
         signal.learn(own.pn, own.lid)
         self.outbox = Outbox(link, signal, own, clock=clock, random_bytes=random_bytes)
@@ -154,8 +157,9 @@ class Phone:
         elif kind == "devices" and node.jid("from") in self.owner.own:
             removed = node.find("remove")
             if removed is not None:
-                devices = removed.children("device")
-                await self.linker.forget({device.jid("jid").device for device in devices})
+                gone = {device.jid("jid").device for device in removed.children("device")}
+                # Linking another companion may take a minute; the phone goes on meanwhile.
+                self._in_background(self.linker.forget(gone))
 
     async def linked(self, device: Jid) -> None:
         """Give a new companion the app-state keys and the start of its history.
@@ -194,7 +198,7 @@ class Phone:
     ) -> pb.ProtocolMessage:
         result_type = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
         results = []
-        for wanted in request.placeholderMessageResendRequest:
+        for wanted in request.placeholderMessageResendRequest[:_MAX_DATA_REQUESTS]:
             info = self._web_message(wanted.messageKey)
             if info is None:
                 results.append(result_type(mediaUploadResult=_DATA_NOT_FOUND))
@@ -243,27 +247,32 @@ class Phone:
             CryptoError, ProtocolError: a companion has uploaded a patch that does not verify.
         """
         self.owner.name = name
-        await self._write_settings([("setting_pushName", 1)])
+        await self.app_state.write("critical_block", [push_name(name, self._now_ms())])
 
     async def write_first_settings(self) -> None:
         """Write what a new phone has in app state; clients take their own name from it."""
-        await self._write_settings([("setting_pushName", 1), ("setting_locale", 3)])
+        for collection, mutations in first_settings(self.owner.name, self._now_ms()).items():
+            await self.app_state.write(collection, mutations)
 
-    async def _write_settings(self, names: list[tuple[str, int]]) -> None:
-        timestamp = int(self._clock() * 1000)
-        mutations = []
-        for name, version in names:
-            value = pb.SyncActionValue(timestamp=timestamp)
-            if name == "setting_pushName":
-                value.pushNameSetting.name = self.owner.name
-            else:
-                value.localeSetting.locale = _LOCALE
-            mutations.append(Mutation("SET", (name,), value, version))
-        await self.app_state.write("critical_block", mutations)
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
 
     def close(self) -> None:
         """Switch the phone off: whoever waits for an ack is told."""
         self.outbox.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except WhatsAppError as exc:
+                _log.warning("the phone could not finish something: %s", exc)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def dump(self) -> dict[str, object]:
         """The phone's state as JSON values."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message as ProtobufMessage
 
 from ..errors import CorruptRecord, DecodeError, DecryptError, DecryptFailure, InvalidInput
 from ..proto import pb
@@ -161,10 +163,7 @@ class Inbox:
             enc.content if isinstance(enc.content, bytes) else b"",
             None if identity is None else identity.data,
         )
-        try:
-            return pb.Message.FromString(plaintext)
-        except ProtobufDecodeError as exc:
-            raise DecodeError("no Message") from exc
+        return parse_message(plaintext)
 
     def _store(self, stanza: Node, sender: Jid, message: pb.Message) -> None:
         participant = stanza.get_jid("participant")
@@ -343,6 +342,36 @@ class Inbox:
         for name in names.names():
             if (jid := _jid(name)) is not None:
                 self.names[jid] = names.text(name)
+
+
+def parse_message(data: bytes) -> pb.Message:
+    """Read a Message.
+
+    Raises:
+        DecodeError: it is none, or a text in it is not UTF-8.
+    """
+    try:
+        message = pb.Message.FromString(data)
+    except ProtobufDecodeError as exc:
+        raise DecodeError("no Message") from exc
+    if not _is_readable(message):
+        raise DecodeError("a text in the Message is not UTF-8")
+    return message
+
+
+def _is_readable(message: ProtobufMessage) -> bool:
+    """Whether every text is one; protobuf gives bytes for a text that is not UTF-8."""
+    for described, value in message.ListFields():
+        values = value if described.is_repeated else [value]
+        if isinstance(value, Mapping):
+            values = [*value, *value.values()]
+        for item in values:
+            if isinstance(item, ProtobufMessage):
+                if not _is_readable(item):
+                    return False
+            elif isinstance(item, bytes) and described.type != FieldDescriptor.TYPE_BYTES:
+                return False
+    return True
 
 
 def _jid(text: str) -> Jid | None:

@@ -185,18 +185,23 @@ class Linker:
         Raises:
             InvalidInput: it is no code, or not the code of anybody who waits.
             NotFound: nobody waits for this number.
-            QueryTimeout: the companion did not go on.
+            QueryTimeout: a companion did not go on, and the code is nobody else's.
             QueryError: the server refused the new device.
         """
         plain = link_code.normalise(code)
         oldest = self._clock() - _HELLO_LIFE_S
         waiting = [hello for hello in self._hellos.values() if hello.received >= oldest]
         refused = False
+        late: QueryTimeout | None = None
         for hello in reversed(waiting):
             try:
                 opened = await self._try_code(plain, hello)
-            except CryptoError:
+            except (CryptoError, StanzaError):
                 refused = True
+                continue
+            except QueryTimeout as exc:
+                # One that keeps silent must not spoil it for those who wait beside it.
+                late = exc
                 continue
             except NotFound:
                 # The companion is gone, or its code has run out at the server.
@@ -206,6 +211,8 @@ class Linker:
             return await self._pair_device(
                 hello.ref, hello.noise_public, opened.companion_identity, opened.adv_secret
             )
+        if late is not None:
+            raise late
         if refused:
             raise InvalidInput("the code is wrong")
         raise NotFound(404, "no companion waits for a code")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from ..crypto import typed, verify
-from ..wire import AttrValue, Node
+from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Device, Directory, SignedKey
 from .delivery import Deliveries
 from .notifications import Notifier
@@ -17,6 +17,7 @@ from .replies import Asker, Refusal, error, result
 KEY_TYPE = b"\x05"
 _MAX_UPLOAD = 5_000
 _MAX_POOL = 20_000
+_MAX_BUNDLES = 10_000
 
 
 class PreKeys:
@@ -40,8 +41,7 @@ class PreKeys:
             if iq.find("digest") is not None:
                 return result(iq, self._digest(device))
             if (asked := iq.find("key")) is not None:
-                users = [self._bundle(user) for user in asked.children("user")]
-                return result(iq, Node("list", {}, users))
+                return result(iq, Node("list", {}, self._bundles(asked.children("user"))))
             raise Refusal(400)
         if (rotation := iq.find("rotate")) is not None:
             return self._rotate(device, iq, rotation)
@@ -101,8 +101,18 @@ class PreKeys:
             ],
         )
 
-    def _bundle(self, user: Node) -> Node:
-        """One device's keys; takes a one-time key out of its pool."""
+    def _bundles(self, users: list[Node]) -> list[Node]:
+        if len(users) > _MAX_BUNDLES:
+            raise Refusal(400)
+        low: dict[Jid, tuple[Account, Device]] = {}
+        bundles = [self._bundle(user, low) for user in users]
+        for account, device in low.values():
+            self._notifier.low_keys(account, device)
+        self._deliveries.changed()
+        return bundles
+
+    def _bundle(self, user: Node, low: dict[Jid, tuple[Account, Device]]) -> Node:
+        """One device's keys; takes a one-time key out of its pool, and notes if few are left."""
         attrs: dict[str, AttrValue] = {"jid": user.attrs.get("jid", "")}
         jid = user.get_jid("jid")
         found = self._directory.device(jid) if jid is not None else None
@@ -111,24 +121,12 @@ class PreKeys:
         account, device = found
         signed = device.signed_pre_key
         assert signed is not None  # has_keys
-        children = [*_identity_nodes(device), _signed_key_node(signed), *self._pop(account, device)]
+        children = [*_identity_nodes(device), _signed_key_node(signed), *_pop(device)]
+        if len(device.pre_keys) <= self._deliveries.policy.low_keys:
+            low[account.address(lid=False, device=device.id)] = found
         if device.id and device.device_identity:
             children.append(Node("device-identity", {}, device.device_identity))
         return Node("user", attrs, children)
-
-    def _pop(self, account: Account, device: Device) -> list[Node]:
-        if not device.pre_keys:
-            self._notifier.low_keys(account, device)
-            return []
-        key_id = next(iter(device.pre_keys))
-        value = device.pre_keys.pop(key_id)
-        device.spent[key_id] = value
-        if len(device.pre_keys) <= self._deliveries.policy.low_keys:
-            self._notifier.low_keys(account, device)
-        self._deliveries.changed()
-        return [
-            Node("key", {}, [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, value)])
-        ]
 
 
 def read_signed_key(skey: Node, identity: bytes) -> SignedKey:
@@ -142,6 +140,19 @@ def read_signed_key(skey: Node, identity: bytes) -> SignedKey:
     if not verify(identity, typed(key.public), key.signature):
         raise Refusal(406)
     return key
+
+
+def _pop(device: Device) -> list[Node]:
+    """The oldest one-time key, which nobody else will get; nothing when there is none."""
+    if not device.pre_keys:
+        return []
+    key_id = next(iter(device.pre_keys))
+    value = device.pre_keys.pop(key_id)
+    device.spent[key_id] = value
+    if len(device.spent) > _MAX_POOL:
+        del device.spent[next(iter(device.spent))]
+    parts = [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, value)]
+    return [Node("key", {}, parts)]
 
 
 def _identity_nodes(device: Device) -> list[Node]:

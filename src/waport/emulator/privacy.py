@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 
 from ..crypto import RandomBytes
 from ..wire import AttrValue, Node
@@ -14,6 +15,25 @@ from .accounts import Account, Directory
 from .delivery import Deliveries
 from .notifications import Notifier
 from .replies import Asker, Refusal, result
+
+_WHO = frozenset({"all", "contacts", "contact_blacklist", "none"})
+_ALLOWED: Mapping[str, frozenset[str]] = {
+    "last": _WHO,
+    "online": frozenset({"all", "match_last_seen"}),
+    "profile": _WHO,
+    "status": _WHO,
+    "groupadd": _WHO,
+    "readreceipts": frozenset({"all", "none"}),
+    "calladd": frozenset({"all", "known", "contacts"}),
+    "messages": frozenset({"all", "contacts"}),
+    "defense": frozenset({"off", "on_standard"}),
+    "stickers": frozenset({"contacts", "contact_allowlist", "none"}),
+    "linked_profiles": _WHO,
+    "pix": _WHO,
+}
+"""What each setting may be set to (docs/protocol/queries.md, "Privacy settings")."""
+
+_MAX_TOKENS = 256
 
 
 def may_see(viewer: Account, owner: Account, setting: str) -> bool:
@@ -56,7 +76,7 @@ class Privacy:
                 return result(iq, Node("privacy", {}, [Node("list", {"name": name, "dhash": "0"})]))
             return result(iq, _settings_node(asker.account.privacy))
         changed = {node.attr("name"): node.attr("value") for node in wanted.children("category")}
-        if not changed:
+        if not changed or any(v not in _ALLOWED.get(name, ()) for name, v in changed.items()):
             raise Refusal(400)
         asker.account.privacy.update(changed)
         self._notifier.own_devices(asker.account, _settings_node(changed), skip=asker.device)
@@ -75,15 +95,17 @@ class Privacy:
         if not items:
             raise Refusal(400)
         matched = all(item.get("dhash") in (None, before) for item in items)
+        blocked = set(account.blocked)
         for item in items:
             other = self._directory.by_jid(item.jid("jid").bare)
             action = item.attr("action")
             if other is None or action not in ("block", "unblock"):
                 raise Refusal(400)
             if action == "block":
-                account.blocked.add(other.number)
+                blocked.add(other.number)
             else:
-                account.blocked.discard(other.number)
+                blocked.discard(other.number)
+        account.blocked = blocked
         after = self._block_hash(account)
         changes = [
             Node("item", {"jid": item.jid("jid"), "action": item.attr("action")}) for item in items
@@ -98,13 +120,17 @@ class Privacy:
         return result(iq, self._block_node(account, after, matched="false"))
 
     def _issue_tokens(self, asker: Asker, iq: Node, tokens: Node) -> Node:
-        for token in tokens.children("token"):
+        asked = tokens.children("token")
+        if len(asked) > _MAX_TOKENS:
+            raise Refusal(400)
+        now = int(self._deliveries.now())
+        for token in asked:
             receiver = self._directory.by_jid(token.jid("jid").bare)
             if receiver is None:
                 continue
             attrs: dict[str, AttrValue] = {
-                "t": token.get("t", self._deliveries.t),
-                "type": token.get("type", "trusted_contact"),
+                "t": str(token.get_int("t", now)),
+                "type": "trusted_contact",
             }
             issued = Node("token", attrs, self._random_bytes(32))
             giver = asker.account

@@ -115,7 +115,7 @@ class Profiles:
     async def timer(self, asker: Asker, iq: Node) -> Node:
         """Answer an IQ of `disappearing_mode`."""
         duration = iq.child("disappearing_mode").int_attr("duration")
-        if duration < 0:
+        if not 0 <= duration < 2**32:
             raise Refusal(400)
         t = int(self._deliveries.now())
         asker.account.default_timer = (duration, t)

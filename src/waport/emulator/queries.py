@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Mapping
 
-from ..errors import InvalidInput, StanzaError
+from ..errors import InvalidInput, StanzaError, WhatsAppError
 from ..wire import AttrValue, Node
 from .accounts import Directory
 from .delivery import Deliveries
@@ -87,6 +87,9 @@ class Queries:
         except (StanzaError, InvalidInput) as exc:
             _log.info("malformed question in %s: %s", iq.get("xmlns"), exc)
             return refuse(iq, 400)
+        except WhatsAppError:
+            _log.exception("a question in %s could not be answered", iq.get("xmlns"))
+            return refuse(iq, 500)
 
     async def _ping(self, asker: Asker, iq: Node) -> Node:
         return result(iq, t=self._deliveries.t)

@@ -23,6 +23,7 @@ from .delivery import Clock, Outlet
 from .policy import Policy
 
 _KEY_TYPE = b"\x05"
+_MAX_TEXT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ def read_payload(data: bytes) -> pb.ClientPayload:
 
 
 def read_registration(payload: pb.ClientPayload) -> Registration:
-    """Check the eight fields of a registration.
+    """Check the eight fields of a registration, and its names.
 
     Raises:
-        ProtocolError: a field is missing or has the wrong size, or the signature is wrong.
+        ProtocolError: a field is missing or has the wrong size, a name is no text, or the signature
+            is wrong.
     """
     data = payload.devicePairingData
     sizes = {
@@ -83,6 +85,10 @@ def read_registration(payload: pb.ClientPayload) -> Registration:
         props = pb.DeviceProps.FromString(data.deviceProps)
     except ProtobufDecodeError as exc:
         raise ProtocolError("registration: deviceProps is no protobuf") from exc
+    for text in (props.os, payload.pushName):
+        # A protobuf text that is not UTF-8 is read as bytes.
+        if not isinstance(text, str) or len(text) > _MAX_TEXT:
+            raise ProtocolError("registration: a name that is no text, or too long")
     if not verify(data.eIdent, typed(data.eSkeyVal), data.eSkeySig):
         raise ProtocolError("registration: the signed pre-key is not signed by the identity key")
     return Registration(

@@ -29,6 +29,7 @@ from .faults import Faults
 from .listener import Listener
 from .phone import Phone
 from .policy import Policy
+from .snapshot import dump_accounts
 from .state import IN_MEMORY, Autosave, StateFolder
 from .web import SOCKET_PATH, build_app
 from .wiring import Parts, wire
@@ -132,22 +133,28 @@ class Emulator:
             for account in self.directory:
                 await self._parts.phones.switch_on(account, self._parts.dispatcher)
             if folder.is_kept:
-                self._autosave = Autosave(lambda: folder.save(self.directory))
+                self._autosave = Autosave(lambda: dump_accounts(self.directory), folder.write)
             self._listener.start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Close every connection, save, and free the port."""
+        """Close every connection, save, and free the port.
+
+        Raises:
+            OSError: the state cannot be saved.
+        """
         if self._listener is not None:
             await self._listener.stop()
         if self._wired is not None:
             await self._wired.phones.stop()
-        if self._autosave is not None:
-            self._autosave.close()
-        if self._folder is not None:
-            self._folder.remove()
+        try:
+            if self._autosave is not None:
+                await self._autosave.close()
+        finally:
+            if self._folder is not None:
+                self._folder.remove()
 
     # --- where it is -----------------------------------------------------------------------------
 

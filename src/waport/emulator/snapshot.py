@@ -5,10 +5,11 @@ Source: the emulator's own format, version 1; bytes are hex.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from ..errors import CorruptRecord, DecodeError
+from ..errors import CorruptRecord, DecodeError, InvalidInput
 from ..wire import decode_node, encode_node
 from .accounts import Account, Device, Directory, SignedKey
 from .mailbox import Mailbox
@@ -16,9 +17,11 @@ from .saved import Saved
 
 VERSION = 1
 
+_log = logging.getLogger(__name__)
+
 
 def dump_accounts(accounts: Iterable[Account]) -> dict[str, object]:
-    """Everything that a restart must find again."""
+    """Everything that a restart must find again; no part of it changes afterwards."""
     listed = list(accounts)
     phones = {x.number: x.phone.dump() if x.phone else x.phone_state for x in listed}
     return {
@@ -68,7 +71,7 @@ def _dump_account(account: Account) -> dict[str, object]:
         "about_t": account.about[1],
         "picture_id": picture[0] if picture else "",
         "picture": picture[1].hex() if picture else "",
-        "privacy": account.privacy,
+        "privacy": dict(account.privacy),
         "timer": account.default_timer[0],
         "timer_t": account.default_timer[1],
         "last_seen": account.last_seen or 0,
@@ -114,13 +117,23 @@ def _dump_device(device: Device) -> dict[str, object]:
         "key_index": -1 if device.key_index is None else device.key_index,
         "platform": device.platform,
         "introduced": device.introduced,
-        "dirty": device.dirty,
-        "accepted": device.accepted,
-        "mailbox": [
-            {"own_copy": letter.own_copy, "node": encode_node(letter.node).hex()}
-            for letter in device.mailbox
-        ],
+        "dirty": dict(device.dirty),
+        "accepted": dict(device.accepted),
+        "mailbox": _dump_mailbox(device.mailbox),
     }
+
+
+def _dump_mailbox(mailbox: Mailbox) -> list[dict[str, object]]:
+    letters: list[dict[str, object]] = []
+    for letter in mailbox:
+        try:
+            node = encode_node(letter.node)
+        except InvalidInput as exc:
+            # No client could be given it either; it must not keep all the rest from being saved.
+            _log.warning("a queued <%s> cannot be saved: %s", letter.node.tag, exc)
+            continue
+        letters.append({"own_copy": letter.own_copy, "node": node.hex()})
+    return letters
 
 
 def _load_device(saved: Saved) -> Device:

@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..crypto import KeyPair
@@ -18,7 +18,7 @@ from ..errors import CorruptRecord, CryptoError
 from .accounts import Directory
 from .certificates import NoiseKeys, TlsAuthority, write_private
 from .saved import Saved
-from .snapshot import dump_accounts, load_accounts
+from .snapshot import load_accounts
 
 IN_MEMORY = ":memory:"
 
@@ -65,11 +65,15 @@ class StateFolder:
         if path.exists():
             load_accounts(_read_json(path), directory)
 
-    def save(self, directory: Directory) -> None:
-        """Write the snapshot; the old one is replaced at once or not at all."""
-        if self.is_kept:
-            data = json.dumps(dump_accounts(directory), separators=(",", ":")).encode()
-            write_private(self._folder / "state.json", data)
+    def write(self, snapshot: object) -> None:
+        """Write a snapshot (see `dump_accounts`); the old one is replaced at once or not at all.
+
+        May run in any thread, but only once at a time.
+
+        Raises:
+            OSError: the folder takes no file.
+        """
+        write_private(self._folder / "state.json", b"".join(_json_pieces(snapshot)))
 
     def remove(self) -> None:
         """Remove the folder if it was temporary."""
@@ -103,35 +107,70 @@ class Autosave:
     """Saves soon after something has changed, and not all the time.
 
     Args:
-        save: writes the snapshot.
+        take: makes a snapshot; it is consistent because nothing else runs meanwhile.
+        write: writes it, in a thread: a disk may take its time.
     """
 
-    def __init__(self, save: Callable[[], None]) -> None:
-        self._save = save
+    def __init__(self, take: Callable[[], object], write: Callable[[object], None]) -> None:
+        self._take = take
+        self._write = write
         self._timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._changed_since = False
         self._rest_s = _SAVE_AFTER_S
 
     def changed(self) -> None:
         """Something has changed that must survive."""
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._rest_s, self._run)
+        if self._saving is not None:
+            self._changed_since = True
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._rest_s, self._start)
 
-    def close(self) -> None:
-        """Save for the last time."""
+    async def close(self) -> None:
+        """Save for the last time.
+
+        Raises:
+            OSError: the state cannot be saved.
+        """
+        if self._saving is not None:
+            await self._saving
         if self._timer is not None:
             self._timer.cancel()
-        self._save()
+        await asyncio.to_thread(self._write, self._take())
 
-    def _run(self) -> None:
+    def _start(self) -> None:
         self._timer = None
+        self._changed_since = False
+        self._saving = asyncio.create_task(self._save())
+
+    async def _save(self) -> None:
         start = time.monotonic()
         try:
-            self._save()
+            await asyncio.to_thread(self._write, self._take())
         except OSError:
             # A full disk now may have room at the next change; the emulator goes on meanwhile.
             _log.exception("the state could not be saved")
-        self._rest_s = max(_SAVE_AFTER_S, _MAX_SHARE * (time.monotonic() - start))
+        finally:
+            self._saving = None
+            self._rest_s = max(_SAVE_AFTER_S, _MAX_SHARE * (time.monotonic() - start))
+            if self._changed_since:
+                self.changed()
+
+
+def _json_pieces(value: object, depth: int = 2) -> Iterator[bytes]:
+    """JSON, each account by itself: in one go it would keep the interpreter from everybody else."""
+    if depth and isinstance(value, dict):
+        for number, (name, item) in enumerate(value.items()):
+            yield (b"," if number else b"{") + json.dumps(name).encode() + b":"
+            yield from _json_pieces(item, depth - 1)
+        yield b"}" if value else b"{}"
+    elif depth and isinstance(value, list):
+        for number, item in enumerate(value):
+            yield b"," if number else b"["
+            yield from _json_pieces(item, depth - 1)
+        yield b"]" if value else b"[]"
+    else:
+        yield json.dumps(value, separators=(",", ":")).encode()
 
 
 def _read_json(path: Path) -> object:

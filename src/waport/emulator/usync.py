@@ -6,17 +6,20 @@ lists".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Directory
 from .notifications import account_phash, key_index_node
 from .privacy import may_see
-from .replies import Asker, error, result
+from .replies import Asker, Refusal, error, result
 
 _MAX_USERS = 20_000
-_MIN_DIGITS = 7
+_MAX_PROTOCOLS = 32
+_OLD_SERVER = "@c.us"  # whatsmeow writes the numbers that it asks about as old JIDs
 _MAX_DIGITS = 15
+_NUMBER = re.compile(r"[0-9]{7,15}")
 
 Protocol = Callable[[Asker, Account], Node | None]
 """What one protocol answers about a user who exists; None leaves the protocol out."""
@@ -33,11 +36,16 @@ class USync:
 
         Raises:
             StanzaError: there is no `<usync>`, `<query>` or `<list>`.
+            Refusal: too much is asked at once (400).
         """
         question = iq.child("usync")
-        asked = question.child("query").children()
-        users = question.child("list").children("user")[:_MAX_USERS]
+        # Each protocol once: the answers grow with protocols times users.
+        asked = list({node.tag: node for node in question.child("query").children()}.values())
+        users = question.child("list").children("user")
         side = question.find("side_list")
+        besides = side.children("user") if side is not None else []
+        if len(asked) > _MAX_PROTOCOLS or len(users) + len(besides) > _MAX_USERS:
+            raise Refusal(400)
         unknown = [
             Node(protocol.tag, {}, [error(501)])
             for protocol in asked
@@ -48,7 +56,7 @@ class USync:
             Node("list", {}, self._users(asker, asked, users)),
         ]
         if side is not None:
-            content.append(Node("side_list", {}, self._users(asker, asked, side.children("user"))))
+            content.append(Node("side_list", {}, self._users(asker, asked, besides)))
         kept: dict[str, AttrValue] = {
             name: question.attrs[name]
             for name in ("sid", "index", "last", "mode", "context")
@@ -62,20 +70,21 @@ class USync:
 
     def _user(self, asker: Asker, asked: list[Node], user: Node) -> Node | None:
         contact = next((node for node in asked if node.tag == "contact"), None)
-        typed_number = _typed_number(user)
+        typed = _typed(user)
+        number = _number(typed) if typed is not None else ""
         jid = user.get_jid("jid")
-        if jid is None and typed_number is None:
-            return None
-        if typed_number is not None:
-            account = self._directory.find(typed_number.removeprefix("+"))
+        if typed is not None:
+            account = self._directory.find(number) if _NUMBER.fullmatch(number) else None
+        elif jid is not None:
+            account = self._directory.by_jid(jid.bare)
         else:
-            account = self._directory.by_jid(jid.bare) if jid is not None else None
+            return None
 
         attrs: dict[str, AttrValue] = {}
         if jid is not None:
             attrs["jid"] = jid
         elif account is None:
-            attrs["jid"] = Jid(_digits(typed_number or ""), "s.whatsapp.net")
+            attrs["jid"] = Jid(_digits(number), "s.whatsapp.net")
         elif contact is not None and contact.get("addressing_mode") == "lid":
             attrs["jid"] = account.lid
             attrs["pn_jid"] = account.jid
@@ -87,7 +96,7 @@ class USync:
         children: list[Node] = []
         for protocol in asked:
             if protocol.tag == "contact":
-                children.append(_contact(typed_number, account))
+                children.append(_contact(typed, account))
             elif account is not None:
                 handler = _PROTOCOLS.get(protocol.tag)
                 node = handler(asker, account) if handler is not None else None
@@ -98,28 +107,28 @@ class USync:
         return Node("user", attrs, children)
 
 
-def _typed_number(user: Node) -> str | None:
+def _typed(user: Node) -> bytes | None:
+    """What the asker has written as a number."""
     contact = user.find("contact")
-    if contact is None or not isinstance(contact.content, bytes):
-        return None
-    return contact.content.decode(errors="replace")
+    return contact.content if contact is not None and isinstance(contact.content, bytes) else None
+
+
+def _number(typed: bytes) -> str:
+    return typed.decode(errors="replace").removeprefix("+").removesuffix(_OLD_SERVER)
 
 
 def _digits(number: str) -> str:
-    return "".join(c for c in number if c in "0123456789") or "0"
+    return "".join(c for c in number if c in "0123456789")[:_MAX_DIGITS] or "0"
 
 
-def _contact(typed_number: str | None, account: Account | None) -> Node:
+def _contact(typed: bytes | None, account: Account | None) -> Node:
     if account is not None:
         kind = "in"
-    elif typed_number is not None and not (
-        typed_number.removeprefix("+").isdecimal()
-        and _MIN_DIGITS <= len(typed_number.removeprefix("+")) <= _MAX_DIGITS
-    ):
-        kind = "invalid"
-    else:
+    elif typed is None or _NUMBER.fullmatch(_number(typed)):
         kind = "out"
-    return Node("contact", {"type": kind}, typed_number.encode() if typed_number else None)
+    else:
+        kind = "invalid"
+    return Node("contact", {"type": kind}, typed or None)
 
 
 def _knows_devices(user: Node, account: Account) -> bool:

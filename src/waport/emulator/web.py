@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -12,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from ..wire import Jid
 from .accounts import Directory
+from .admin import refuse_path
 from .policy import Policy
 
 SOCKET_PATH = "/ws/chat"
@@ -60,5 +62,6 @@ def build_app(
             Route("/v/t61/{lid}/{name}", picture),
             WebSocketRoute(SOCKET_PATH, serve),
             *admin,
-        ]
+        ],
+        exception_handlers={HTTPException: refuse_path},
     )

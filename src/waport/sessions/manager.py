@@ -91,18 +91,26 @@ class SessionManager:
     # --- starting and stopping ---------------------------------------------------------------
 
     async def restore(self) -> None:
-        """Start every session that the database knows."""
+        """Start every session that the database knows. One that can't be started stops no other."""
         for session_id in await self._database.session_ids():
-            await self.start(session_id)
+            try:
+                await self.start(session_id)
+            except (OSError, WhatsAppError) as exc:
+                log.error("session %s was not started: %s", session_id, exc)
 
     async def start(self, session_id: str) -> None:
         """Start a session; one that is not connected is started anew.
 
+        Calls at the same time share what the first of them does.
+
         Raises:
             InvalidInput: the id is unusable.
         """
+        before = self._sessions.get(session_id)
         async with self._lock(session_id):
-            await self._start(session_id)
+            session = self._sessions.get(session_id)
+            if session is None or session is before or session.has_ended:
+                await self._start(session_id)
 
     async def _start(self, session_id: str) -> Session:
         existing = self._sessions.get(session_id)
@@ -217,7 +225,7 @@ class SessionManager:
         """
         async with self._lock(session_id):
             session = self._sessions.get(session_id)
-            if session is None:
+            if session is None or session.has_ended:
                 session = await self._start(session_id)
             elif session.state is SessionState.CONNECTED:
                 raise SessionAlreadyConnected(session_id)

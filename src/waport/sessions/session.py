@@ -24,6 +24,9 @@ class Session:
         session_id: the id in the API's paths.
         client: not running yet.
         on_end: called once when the client ended by itself, with how.
+
+    Attributes:
+        has_ended: the client runs no more, and won't by itself.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Session:
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.has_ended = False
 
     def start(self) -> None:
         """Begin to connect."""
@@ -46,6 +50,7 @@ class Session:
             # The credentials are left as they are: an operator can mend or restore them.
             log.error("session %s cannot run: %s", self.id, exc)
             close = Close(Cause.REFUSED, "the stored credentials can't be used")
+        self.has_ended = True
         if not self._stopping:
             self._on_end(self, close)
 

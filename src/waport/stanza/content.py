@@ -22,27 +22,12 @@ MAX_WRAPPERS = 5
 MAX_INFLATED = 64 * 1024 * 1024
 """Bytes that an inline history may inflate to."""
 
-_WRAPPERS = (
-    "botInvokeMessage",
-    "ephemeralMessage",
-    "viewOnceMessage",
-    "viewOnceMessageV2",
-    "viewOnceMessageV2Extension",
-    "lottieStickerMessage",
-    "documentWithCaptionMessage",
-    "editedMessage",
-    "groupMentionedMessage",
-    "associatedChildMessage",
-    "pollCreationMessageV4",
-    "eventCoverImage",
-    "statusMentionMessage",
-    "groupStatusMentionMessage",
-    "groupStatusMessage",
-    "groupStatusMessageV2",
-    "limitSharingMessage",
-    "questionMessage",
-    "botForwardedMessage",
+_WRAPPERS = frozenset(
+    field.name
+    for field in pb.Message.DESCRIPTOR.fields
+    if field.message_type is not None and field.message_type.name == "FutureProofMessage"
 )
+"""Members that only say how the content inside is to be shown."""
 
 # These change or announce something else; they are never messages of their own in a chat.
 _NOT_SHOWN = frozenset(
@@ -150,13 +135,12 @@ def unwrap(message: pb.Message) -> pb.Message:
         DecodeError: nested deeper than any real message.
     """
     for _ in range(MAX_WRAPPERS + 1):
-        for name in _WRAPPERS:
-            if message.HasField(name):
-                inner: pb.Message = getattr(message, name).message
+        for field, value in message.ListFields():
+            if field.name in _WRAPPERS:
+                message = value.message
                 break
         else:
             return message
-        message = inner
     raise DecodeError("message content is wrapped too often")
 
 

@@ -82,8 +82,8 @@ def parse_stream_error(node: Node) -> StreamError:
     conflict = node.find("conflict")
     ack = node.find("ack")
     unacked = None
-    if ack is not None:
-        unacked = (ack.get("class") or "", ack.get("id") or "")
+    if ack is not None and (stanza_id := ack.get("id")):
+        unacked = (ack.get("class") or "", stanza_id)
     return StreamError(
         node.get_int("code", 0) or 0,
         None if conflict is None else conflict.get("type") or "",

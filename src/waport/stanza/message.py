@@ -78,7 +78,7 @@ class IncomingMessage:
     @property
     def is_peer(self) -> bool:
         """Machinery between own devices, never a message that people see."""
-        return self.category == "peer"
+        return self.category == "peer" and self.from_me
 
 
 def parse_message(node: Node, own: OwnAddresses) -> IncomingMessage:

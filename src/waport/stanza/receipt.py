@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import DecryptFailure, StanzaError
 from ..model import Ack
 from ..signal import PreKey, PreKeyBundle, SignedPreKey
-from ..wire import AttrValue, Jid, Node
+from ..wire import SERVER, AttrValue, Jid, Node
 from .prekeys import KEY_TYPE, key_node, parse_bundle, signed_key_node
 
 MAX_RECEIPT_IDS = 256
@@ -56,6 +56,7 @@ class Receipt:
         kind: its type, empty for a delivery.
         timestamp: Unix seconds, 0 when absent.
         retry: set on retry receipts.
+        is_incapable: the device got the message but can't make use of it.
     """
 
     ids: tuple[str, ...]
@@ -65,11 +66,12 @@ class Receipt:
     kind: str
     timestamp: int
     retry: RetryRequest | None
+    is_incapable: bool = False
 
     @property
     def level(self) -> Ack | None:
-        """The ack that the receipt stands for, None for the other types."""
-        return _LEVELS.get(self.kind)
+        """The ack that the receipt stands for, None when it stands for none."""
+        return None if self.is_incapable else _LEVELS.get(self.kind)
 
 
 def parse_receipt(node: Node) -> Receipt:
@@ -94,6 +96,7 @@ def parse_receipt(node: Node) -> Receipt:
         kind,
         node.get_int("t", 0) or 0,
         _retry_request(node) if kind == "retry" else None,
+        node.find("error") is not None,
     )
 
 
@@ -212,7 +215,7 @@ def ack(node: Node, *, own: Jid | None = None, error: int | None = None) -> Node
     """
     attrs: dict[str, AttrValue] = {
         "id": node.attr("id"),
-        "to": node.attrs.get("from", ""),
+        "to": node.attrs.get("from", SERVER),
         "class": node.tag,
     }
     for name in ("participant", "recipient"):

@@ -75,10 +75,11 @@ def _user_devices(jid: Jid, user: Node) -> UserDevices:
         lid = None
     devices = user.find("devices")
     listing = devices.find("device-list") if devices is not None else None
-    if devices is None or listing is None or listing.find("error") is not None:
-        refused = devices.find("error") if devices is not None else None
-        if refused is None and listing is not None:
-            refused = listing.find("error")
+    refused = None
+    for part in (user, devices, listing):
+        if refused is None and part is not None:
+            refused = part.find("error")
+    if devices is None or listing is None or refused is not None:
         unknown = refused is None or refused.get_int("code", 0) == 404
         return UserDevices(jid, lid, None, not unknown, None, 0)
     index = _key_index_list(devices)

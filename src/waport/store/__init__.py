@@ -1,8 +1,9 @@
 """What an account must not forget, in SQL: SQLite by default, PostgreSQL by the same schema."""
 
+from .backend import sqlite_url
 from .database import Database
 from .event_log import Delivery, Lane
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 
-__all__ = ["Database", "Delivery", "Lane", "QueuedSend", "UnitOfWork"]
+__all__ = ["Database", "Delivery", "Lane", "QueuedSend", "UnitOfWork", "sqlite_url"]

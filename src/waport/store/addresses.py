@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, or_, select
 from ..errors import CorruptRecord, InvalidInput
 from ..model import DeviceList
 from ..wire import Jid
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import device_lists, lid_mappings
 from .statements import Statement, add_row, put_row
 
@@ -51,12 +51,12 @@ class Addresses(Repository):
 
     def lid_of(self, pn: Jid) -> Jid | None:
         """The LID of a phone number; bare in, bare out."""
-        row = self._db.one(_LID_OF, session_id=self._session_id, pn=jid_text(pn.bare))
+        row = self._db.one(_LID_OF, session_id=self._session_id, pn=jid_column(pn.bare))
         return None if row is None else parse_jid(row[0])
 
     def pn_of(self, lid: Jid) -> Jid | None:
         """The phone number of a LID; bare in, bare out."""
-        row = self._db.one(_PN_OF, session_id=self._session_id, lid=jid_text(lid.bare))
+        row = self._db.one(_PN_OF, session_id=self._session_id, lid=jid_column(lid.bare))
         return None if row is None else parse_jid(row[0])
 
     def learn(self, pn: Jid, lid: Jid) -> bool:
@@ -74,7 +74,7 @@ class Addresses(Repository):
             raise InvalidInput("a mapping joins a phone number and a LID")
         if self.lid_of(pn) == lid:
             return False
-        values = {"session_id": self._session_id, "pn": jid_text(pn), "lid": jid_text(lid)}
+        values = {"session_id": self._session_id, "pn": jid_column(pn), "lid": jid_column(lid)}
         self._db.change(_FORGET_MAPPING, **values)
         self._db.change(_ADD_MAPPING, **values)
         return True
@@ -86,7 +86,7 @@ class Addresses(Repository):
             CorruptRecord: the stored list cannot be read.
         """
         bare = user.bare
-        row = self._db.one(_DEVICES, session_id=self._session_id, user=jid_text(bare))
+        row = self._db.one(_DEVICES, session_id=self._session_id, user=jid_column(bare))
         if row is None:
             return None
         text, raw_id, timestamp, fetched_at = row
@@ -101,7 +101,7 @@ class Addresses(Repository):
         self._db.change(
             _PUT_DEVICES,
             session_id=self._session_id,
-            user=jid_text(devices.user.bare),
+            user=jid_column(devices.user.bare),
             devices=json.dumps(devices.devices),
             raw_id=devices.raw_id,
             timestamp=devices.timestamp,
@@ -110,4 +110,4 @@ class Addresses(Repository):
 
     def forget_devices(self, user: Jid) -> None:
         """Drop a user's device list, so that it is asked for again."""
-        self._db.change(_FORGET_DEVICES, session_id=self._session_id, user=jid_text(user.bare))
+        self._db.change(_FORGET_DEVICES, session_id=self._session_id, user=jid_column(user.bare))

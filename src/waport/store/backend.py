@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -45,7 +46,7 @@ class Backend:
     """One database, SQLite or PostgreSQL. All methods block.
 
     Args:
-        url: "sqlite:////folder/file.db" or "postgresql://user:password@host/name".
+        url: "sqlite:////folder/file.db", as `sqlite_url` makes it, or "postgresql://user:password@host/name".
 
     Raises:
         StoreError: the URL names no database that we know.
@@ -143,6 +144,11 @@ class Backend:
             raise StoreError(f"{path} cannot be opened: {exc.strerror or exc}") from exc
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file, whatever characters its path has."""
+    return f"sqlite:///{quote(os.fsencode(path))}"
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -150,13 +156,20 @@ def _parse(url: str) -> URL:
         raise StoreError("the database URL cannot be read") from exc
     match parsed.get_backend_name():
         case "sqlite":
-            if parsed.database in (None, "", ":memory:") or parsed.query:
-                raise StoreError("an SQLite URL names a file: sqlite:////folder/file.db")
-            return parsed.set(drivername="sqlite+pysqlite")
+            return URL.create("sqlite+pysqlite", database=_sqlite_file(url))
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
         case other:
             raise StoreError(f"{other} databases are not supported: use sqlite or postgresql")
+
+
+def _sqlite_file(url: str) -> str:
+    """The path in an SQLite URL. The library's versions differ in whether they decode it."""
+    rest = url.partition("://")[2]
+    path = os.fsdecode(unquote_to_bytes(rest[1:]))
+    if not rest.startswith("/") or "?" in rest or path in ("", ":memory:") or "\0" in path:
+        raise StoreError("an SQLite URL names a file: sqlite:////folder/file.db")
+    return path
 
 
 def _first_line(exc: Exception) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy.sql import ClauseElement
 
 from ..model import Chat
 from ..wire import Jid
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import chats as table
 from .statements import InsertFactory, Row, Statement, put_row, row_values
 
@@ -49,7 +49,7 @@ class Chats(Repository):
 
     def get(self, jid: Jid) -> Chat | None:
         """One chat."""
-        row = self._db.one(_GET, session_id=self._session_id, jid=jid_text(jid))
+        row = self._db.one(_GET, session_id=self._session_id, jid=jid_column(jid))
         return None if row is None else _chat(row)
 
     def all(self) -> list[Chat]:
@@ -69,7 +69,7 @@ class Chats(Repository):
         self._db.change(
             _TOUCH,
             session_id=self._session_id,
-            jid=jid_text(jid),
+            jid=jid_column(jid),
             name=name or "",
             named=name is not None,
             unread=max(unread_delta, 0),
@@ -82,7 +82,7 @@ class Chats(Repository):
 
     def mark_read(self, jid: Jid) -> None:
         """Nothing in this chat is unread any more."""
-        self._db.change(_MARK_READ, session_id=self._session_id, jid=jid_text(jid))
+        self._db.change(_MARK_READ, session_id=self._session_id, jid=jid_column(jid))
 
     def rename(self, old: Jid, new: Jid) -> None:
         """Give a chat another address; if that has a chat already, both become one."""
@@ -91,15 +91,15 @@ class Chats(Repository):
         chat, other = self.get(old), self.get(new)
         if chat is None:
             return
-        where = {"session_id": self._session_id, "jid": jid_text(old)}
+        where = {"session_id": self._session_id, "jid": jid_column(old)}
         if other is None:
-            self._db.change(_RENAME, **where, new_jid=jid_text(new))
+            self._db.change(_RENAME, **where, new_jid=jid_column(new))
             return
         self._db.change(_DELETE, **where)
         self._db.change(
             _PUT,
             session_id=self._session_id,
-            jid=jid_text(new),
+            jid=jid_column(new),
             name=other.name or chat.name,
             unread=chat.unread + other.unread,
             timestamp=max(chat.timestamp, other.timestamp),

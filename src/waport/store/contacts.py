@@ -7,7 +7,7 @@ from sqlalchemy.sql import ClauseElement
 
 from ..model import Contact
 from ..wire import Jid
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import contacts as table
 from .statements import InsertFactory, Row, Statement, row_values
 
@@ -36,7 +36,7 @@ class Contacts(Repository):
 
     def get(self, jid: Jid) -> Contact | None:
         """One person, by bare address."""
-        row = self._db.one(_GET, session_id=self._session_id, jid=jid_text(jid.bare))
+        row = self._db.one(_GET, session_id=self._session_id, jid=jid_column(jid.bare))
         return None if row is None else _contact(row)
 
     def all(self) -> list[Contact]:
@@ -48,7 +48,7 @@ class Contacts(Repository):
         row = self._db.one(
             _SET_PUSH_NAME,
             session_id=self._session_id,
-            jid=jid_text(jid.bare),
+            jid=jid_column(jid.bare),
             name="",
             push_name=name,
             verified_name="",

@@ -12,7 +12,7 @@ from ..crypto import KeyPair
 from ..errors import CorruptRecord, StoreError
 from ..model import Credentials, LinkState
 from ..signal import SignedPreKey
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import credentials as table
 from .schema import metadata
 from .statements import Connection, Row, Statement, add_row
@@ -105,8 +105,8 @@ class Devices(Repository):
             "adv_secret": c.adv_secret,
             "next_pre_key_id": c.next_pre_key_id,
             "state": c.state.value,
-            "pn": None if c.pn is None else jid_text(c.pn),
-            "lid": None if c.lid is None else jid_text(c.lid),
+            "pn": None if c.pn is None else jid_column(c.pn),
+            "lid": None if c.lid is None else jid_column(c.lid),
             "account": c.account,
             "platform": c.platform,
             "push_name": c.push_name,

@@ -26,7 +26,7 @@ from sqlalchemy.sql import ClauseElement
 from ..errors import CorruptRecord
 from ..model import Ack, Message, MessageKey, MessageKind
 from ..wire import Jid
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import messages as table
 from .schema import retries
 from .statements import Connection, InsertFactory, Row, Statement, row_values
@@ -230,10 +230,10 @@ class Messages(Repository):
             the message as it is stored now, with its number; None if nothing was new.
         """
         key = message.key
-        sender = jid_text(key.sender)
+        sender = jid_column(key.sender)
         values: dict[str, Any] = {
             "session_id": self._session_id,
-            "chat": jid_text(key.chat),
+            "chat": jid_column(key.chat),
             "id": key.id,
             "author": "" if key.from_me else sender,
             "sender": sender,
@@ -276,7 +276,7 @@ class Messages(Repository):
         Args:
             before_id: only messages older than this one; ignored if the chat has no such message.
         """
-        where = {"session_id": self._session_id, "chat": jid_text(chat)}
+        where = {"session_id": self._session_id, "chat": jid_column(chat)}
         place = None if before_id is None else self._db.one(_PLACE, **where, id=before_id)
         if place is None:
             rows = self._db.all(_PAGE, **where, limit=limit)
@@ -319,7 +319,7 @@ class Messages(Repository):
         """
         if old == new:
             return
-        names = {"session_id": self._session_id, "old": jid_text(old), "new": jid_text(new)}
+        names = {"session_id": self._session_id, "old": jid_column(old), "new": jid_column(new)}
         for statement in _RENAME:
             self._db.change(statement, **names)
 
@@ -338,7 +338,7 @@ class Messages(Repository):
         return int(count)
 
     def _name(self, chat: Jid, message_id: str) -> dict[str, Any]:
-        return {"session_id": self._session_id, "chat": jid_text(chat), "id": message_id}
+        return {"session_id": self._session_id, "chat": jid_column(chat), "id": message_id}
 
 
 def _message_or_none(row: Row | None) -> Message | None:

@@ -20,7 +20,7 @@ class Repository:
 
 
 @lru_cache(maxsize=2048)
-def jid_text(jid: Jid) -> str:
+def jid_column(jid: Jid) -> str:
     """The column's form of a JID.
 
     Raises:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that brings a database to what stands here."""
 
 metadata = MetaData(
@@ -104,7 +104,34 @@ signal_quarantine = Table(
     Column("created_ms", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
-"""Session records that could not be read, kept for whoever looks into it."""
+"""Session and sender key records that could not be read, kept for whoever looks into it."""
+
+sender_keys = Table(
+    "sender_keys",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("group_jid", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("device", Integer, primary_key=True),
+    Column("record", LargeBinary, nullable=False),
+    Index(None, "session_id", "name", "device"),
+)
+"""The sender keys of one device in one group: `name` and `device` are the halves of its address.
+Our own key stands under our own address."""
+
+sender_key_memory = Table(
+    "sender_key_memory",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("group_jid", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("device", Integer, primary_key=True),
+    Column("warm", Boolean, nullable=False),
+    Index(None, "session_id", "name", "device"),
+    sqlite_with_rowid=False,
+)
+"""Who was told our present sender key of a group. `warm` is false once the device asked for it
+again; such a device may still have it, and one without a row was never told."""
 
 pre_keys = Table(
     "pre_keys",

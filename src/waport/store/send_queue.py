@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, bindparam, delete, select, update
 
 from ..wire import Jid
-from .rows import Repository, jid_text, parse_jid
+from .rows import Repository, jid_column, parse_jid
 from .schema import send_queue as table
 from .statements import Row, Statement, add_row
 
@@ -57,7 +57,7 @@ class SendQueue(Repository):
             _ADD,
             session_id=self._session_id,
             message_id=message_id,
-            chat=jid_text(chat),
+            chat=jid_column(chat),
             stanza=stanza,
             created_ms=created_ms,
             attempts=0,

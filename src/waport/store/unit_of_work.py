@@ -12,6 +12,7 @@ from .devices import Devices
 from .event_log import EventLog
 from .messages import Messages
 from .send_queue import SendQueue
+from .sender_keys import SenderKeys
 from .signal import Signal
 from .statements import Connection
 
@@ -23,6 +24,7 @@ class UnitOfWork:
         session_id: whose rows the repositories see.
         devices: the credentials of the linked device.
         signal: ratchets, identities and pre-keys.
+        sender_keys: the keys of groups, and who was told ours.
         addresses: LID mappings and device lists.
         app_state: keys of the account's app state.
         messages: the messages of all chats.
@@ -41,6 +43,7 @@ class UnitOfWork:
         "event_log",
         "messages",
         "send_queue",
+        "sender_keys",
         "session_id",
         "signal",
     )
@@ -49,6 +52,7 @@ class UnitOfWork:
         self.session_id = session_id
         self.devices = Devices(db, session_id)
         self.signal = Signal(db, session_id, now_ms)
+        self.sender_keys = SenderKeys(db, session_id, now_ms)
         self.addresses = Addresses(db, session_id)
         self.app_state = AppState(db, session_id)
         self.messages = Messages(db, session_id, now_ms)

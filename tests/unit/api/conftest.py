@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from waport.api import create_app
+from waport.api.http_server import HttpServer
 from waport.config import Settings
 from waport.errors import (
     QrNotAvailable,
@@ -150,6 +153,9 @@ class FakeSessions:
         return self.account
 
 
+Serve = Callable[..., "contextlib.AbstractAsyncContextManager[int]"]
+
+
 class Call(Protocol):
     """Sends one request; a path that is a str goes out byte for byte as given."""
 
@@ -191,6 +197,29 @@ def make_app(
         return create_app(make_settings(**environ), sessions, hub)
 
     return make
+
+
+@pytest.fixture
+def serve(make_settings: Any, sessions: Any) -> Serve:
+    """A server on a free port; gives the port."""
+
+    @contextlib.asynccontextmanager
+    async def run(hub: EventHub, **environ: str) -> AsyncIterator[int]:
+        settings = make_settings(PORT="0", HOST="127.0.0.1", **environ)
+        server = HttpServer(settings, create_app(settings, sessions, hub), hub)
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup()
+        port: int = server.servers[0].sockets[0].getsockname()[1]
+        ticking = asyncio.create_task(server.main_loop())
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            await ticking
+            await server.shutdown()
+
+    return run
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+
+from waport.api.message_list import PIECE
+from waport.wire import Jid
 
 FETCH = "/chat/fetchMessages/on"
 CHAT = "15559990000@c.us"
@@ -80,8 +84,21 @@ async def test_an_unknown_before_gives_the_first_page(call: Any, stored: list[st
     assert ids(await call("POST", FETCH, json=body)) == ["M1199"]
 
 
-async def test_an_id_that_nobody_has_holds_no_messages(call: Any) -> None:
-    assert ids(await call("POST", FETCH, json={"chatId": "foo"})) == []
+@pytest.mark.parametrize(
+    "chat_id",
+    [
+        *("foo", "foo bar", "a:b", "1_2@c.us", "1.2@c.us", "a b@c.us", "x@y z", "@", "@@", "1:1"),
+        *("1_2@s.whatsapp.net", "1:999@c.us", "()@c.us", "1-2@interop", "é@lid", "\n@g.us"),
+        *("s.whatsapp.net", "x" * 600, "\ufffd", "1_128@lid", "a@hosted.lid", "1.2:3@c.us"),
+    ],
+)
+async def test_an_id_that_nobody_has_holds_no_messages(
+    call: Any, sessions: Any, chat_id: str
+) -> None:
+    assert ids(await call("POST", FETCH, json={"chatId": chat_id})) == []
+    for chat, _, _ in sessions.account.fetched:
+        # What the store asks of every address.
+        assert Jid.parse(str(chat)) == chat
 
 
 async def test_search_options_alone_mean_oldest_first(call: Any, stored: list[str]) -> None:
@@ -99,6 +116,50 @@ async def test_an_endless_search_gives_all(call: Any, stored: list[str]) -> None
     for options in ({}, {"limit": 0}, {"limit": None}):
         body = {"chatId": CHAT, "searchOptions": options}
         assert ids(await call("POST", FETCH, json=body)) == stored
+
+
+async def test_a_search_reads_no_more_than_it_must(
+    call: Any, sessions: Any, stored: list[str]
+) -> None:
+    async def reads(**options: object) -> list[int]:
+        sessions.account.fetched.clear()
+        await call("POST", FETCH, json={"chatId": CHAT, "searchOptions": options})
+        return [limit for _, limit, _ in sessions.account.fetched]
+
+    assert await reads(limit=3) == [3]
+    assert await reads(limit=700) == [500, 200]
+    assert await reads(limit=3, fromMe=True) == [500]
+    assert await reads(since=2100) == [500]
+    assert await reads(messageId="M1190") == [500]
+    assert await reads() == [500, 500, 500]
+
+
+async def test_others_get_their_turn_while_an_answer_is_made(call: Any, stored: list[str]) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    response = await call("POST", FETCH, json={"chatId": CHAT, "limit": 500})
+    counting.cancel()
+    assert len(ids(response)) == 500
+    assert turns >= 500 // PIECE - 1
+    assert response.headers["content-length"] == str(len(response.content))
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+async def test_an_answer_in_pieces_is_one_json(
+    call: Any, sessions: Any, stored: list[str], count: int
+) -> None:
+    sessions.account.stored = sessions.account.stored[:count]
+    response = await call("POST", FETCH, json={"chatId": CHAT, "limit": 500})
+    assert ids(response) == stored[:count][::-1]
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert response.content.startswith(b'{"success":true,"messages":[')
 
 
 async def test_search_filters_before_it_counts(call: Any, stored: list[str]) -> None:

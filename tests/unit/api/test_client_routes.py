@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waport.errors import NotAuthorized, NotFound, QueryTimeout, query_error
+from waport.errors import InvalidInput, NotAuthorized, NotFound, QueryTimeout, query_error
 
 SEND = "/client/sendMessage/on"
 HELLO = {"chatId": "15559990000@c.us", "contentType": "string", "content": "hello"}
@@ -88,6 +88,37 @@ async def test_an_unsupported_content_type_is_refused(call: Any, problem: Any, k
     assert problem(response) == (400, f"Unsupported content type: {kind}", "validation_error")
 
 
+async def test_a_text_with_media_is_refused_rather_than_sent_without(
+    call: Any, problem: Any, sessions: Any
+) -> None:
+    media = {"mimetype": "image/png", "data": "aGk="}
+    response = await call("POST", SEND, json={**HELLO, "options": {"media": media}})
+    text = "Unsupported content type: MessageMedia"
+    assert problem(response) == (400, text, "validation_error")
+    assert sessions.account.sent == []
+    response = await call("POST", SEND, json={**HELLO, "options": {"media": None}})
+    assert response.status_code == 200
+
+
+async def test_a_text_has_its_bounds(call: Any, problem: Any, sessions: Any) -> None:
+    response = await call("POST", SEND, json={**HELLO, "content": "x" * 65_537})
+    text = "content must be a string of at most 65536 characters"
+    assert problem(response) == (400, text, "validation_error")
+    assert sessions.account.sent == []
+    response = await call("POST", SEND, json={**HELLO, "content": "x" * 65_536})
+    assert response.status_code == 200
+
+
+async def test_words_of_the_rooms_below_are_not_shown(
+    call: Any, problem: Any, sessions: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sessions.account.error = InvalidInput("inner words")
+    with caplog.at_level("INFO"):
+        response = await call("POST", SEND, json=HELLO)
+    assert problem(response) == (400, "Invalid input", "validation_error")
+    assert "inner words" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("chat_id", "address"),
     [
@@ -115,7 +146,10 @@ async def test_ids_are_taken_in_every_spelling(
 
 @pytest.mark.parametrize(
     "chat_id",
-    ["foo", "foo@c.us", "a@b@c", "15559990000@example.org", "@c.us", "x" * 10_000, "1:x@c.us"],
+    [
+        *("foo", "foo@c.us", "a@b@c", "15559990000@example.org", "@c.us", "x" * 10_000),
+        *("1:x@c.us", "foo bar", "a:b", "1_2@c.us", "s.whatsapp.net", "()@c.us"),
+    ],
 )
 async def test_an_id_that_nobody_has_is_no_contact(
     call: Any, problem: Any, sessions: Any, chat_id: str
@@ -124,8 +158,9 @@ async def test_an_id_that_nobody_has_is_no_contact(
     assert sessions.account.sent == []
 
 
-async def test_an_impossible_group_is_no_group(call: Any, problem: Any) -> None:
-    response = await call("POST", SEND, json={**HELLO, "chatId": "foo@g.us"})
+@pytest.mark.parametrize("chat_id", ["foo@g.us", "foo bar@g.us", "1:x@g.us", "@g.us"])
+async def test_an_impossible_group_is_no_group(call: Any, problem: Any, chat_id: str) -> None:
+    response = await call("POST", SEND, json={**HELLO, "chatId": chat_id})
     assert problem(response) == NO_GROUP
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from waport.api import app as app_module
+from waport.api.openapi import build_document
 
 ROUTES = {
     "/ping": {"get"},
@@ -169,6 +174,28 @@ async def test_requests_are_described_with_their_required_fields(document: dict[
     assert options["mentions"]["type"] == "array"
 
 
+async def test_options_without_effect_are_not_offered(document: dict[str, Any]) -> None:
+    request = document["components"]["schemas"]["SendMessageRequest"]
+    assert "ignoreQuoteErrors" not in request["properties"]["options"]["properties"]
+
+
+async def test_the_document_is_made_once_and_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, make_call: Any
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def build(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return build_document(*arguments)
+
+    monkeypatch.setattr(app_module, "build_document", build)
+    call = make_call()
+    answers = await asyncio.gather(*(call("GET", "/openapi.json") for _ in range(3)))
+    assert len({answer.content for answer in answers}) == 1
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
 async def test_a_base_path_is_the_server_of_the_document(make_call: Any) -> None:
     call = make_call(BASE_PATH="/wa")
     assert (await call("GET", "/wa/openapi.json")).json()["servers"] == [{"url": "/wa"}]
@@ -183,13 +210,14 @@ async def test_the_page_loads_everything_from_here(make_call: Any) -> None:
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert "<title>Baileys API Docs</title>" in page.text
         addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-        assert len(addresses) == 4
+        assert addresses.pop(0) == "data:,"
+        assert len(addresses) == 3
         for address in addresses:
             asset = await call("GET", address, key=None)
             assert asset.status_code == 200
             assert asset.content
         script = await call("GET", f"{base}/docs/assets/start.js", key=None)
-        assert f'"{base}/openapi.json"' in script.text
+        assert f'url: "{base}/openapi.json"' in script.text
 
 
 @pytest.mark.parametrize("name", ["index.html", "%2e%2e%2fx", "swagger-ui.css.map"])

@@ -11,11 +11,11 @@ from waport.api.fields import body, body_schema, defined, optional, read_fields,
 from waport.api.forms import parse_form
 from waport.api.kinds import (
     ADDRESS,
+    ADDRESSES,
     ANYTHING,
     BOOLEAN,
-    ID_LIST,
     INTEGER,
-    NUMBER,
+    MAX_ITEMS,
     OBJECT,
     TEXT,
     Kind,
@@ -25,6 +25,8 @@ from waport.api.limits import MAX_CALLERS, RateLimit
 from waport.api.paths import PathTable
 from waport.errors import InvalidInput
 from waport.wire import Jid
+
+PERSON = Jid("15551234567", "s.whatsapp.net")
 
 
 @body
@@ -38,7 +40,7 @@ class Two:
     b: object = defined("b", ANYTHING)
 
 
-LIST = Kind(ID_LIST.read, ID_LIST.schema, is_array=True)
+LIST = Kind(ADDRESSES.read, ADDRESSES.schema, is_array=True)
 
 
 @body
@@ -46,14 +48,14 @@ class Three:
     """Three fields."""
 
     group: Jid = required("groupId", ADDRESS, also=("chatId",))
-    participants: tuple[str, ...] = required("participants", LIST, note="Who.")
+    participants: tuple[Jid, ...] = required("participants", LIST, note="Who.")
     more: str | None = optional("more", TEXT, default="x", example="y")
     subject: str = required("subject", TEXT)
 
 
 @body
 class Inner:
-    n: float = required("n", NUMBER)
+    n: int = required("n", INTEGER)
 
 
 @body
@@ -92,7 +94,7 @@ def test_a_defined_field_may_hold_anything(value: object) -> None:
 
 def test_a_required_array_that_is_none_is_missing() -> None:
     good = {"groupId": "1@g.us", "participants": ["1"], "subject": "s"}
-    assert read_fields(Three, good).participants == ("1",)
+    assert read_fields(Three, good).participants == (Jid("1", "s.whatsapp.net"),)
     assert "participants array" in refusal(Three, {**good, "participants": "1"})
     assert read_fields(Three, {**good, "participants": []}).participants == ()
 
@@ -111,7 +113,7 @@ def test_null_in_an_optional_field_means_not_given() -> None:
 
 
 def test_inner_fields_are_named_with_dots() -> None:
-    assert read_fields(Outer, {"inner": {"n": "2.5"}}).inner == Inner(n=2.5)
+    assert read_fields(Outer, {"inner": {"n": "2.5"}}).inner == Inner(n=2)
     assert refusal(Outer, {"inner": {"n": "x"}}) == "inner.n must be a number"
     assert refusal(Outer, {"inner": 5}) == "inner must be an object"
 
@@ -119,16 +121,17 @@ def test_inner_fields_are_named_with_dots() -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [
-        (NUMBER, 1, 1.0),
-        (NUMBER, " 2.50 ", 2.5),
-        (NUMBER, "-1e3", -1000.0),
+        (INTEGER, 1, 1),
+        (INTEGER, " 2.50 ", 2),
+        (INTEGER, "-1e3", -1000),
         (INTEGER, "7", 7),
         (INTEGER, 7.9, 7),
         (BOOLEAN, "true", True),
         (BOOLEAN, " FALSE", False),
-        (ID_LIST, "a", ("a",)),
-        (ID_LIST, 15551234567, ("15551234567",)),
-        (ID_LIST, ["a", 15551234567], ("a", "15551234567")),
+        (ADDRESSES, "15551234567", (PERSON,)),
+        (ADDRESSES, 15551234567, (PERSON,)),
+        (ADDRESSES, ["15551234567@c.us", 15551234567], (PERSON, PERSON)),
+        (ADDRESSES, [1234567] * MAX_ITEMS, (Jid("1234567", "s.whatsapp.net"),) * MAX_ITEMS),
     ],
 )
 def test_kindnesses_are_kept(kind: Kind[Any], value: object, expected: object) -> None:
@@ -138,21 +141,22 @@ def test_kindnesses_are_kept(kind: Kind[Any], value: object, expected: object) -
 @pytest.mark.parametrize(
     ("kind", "value", "text"),
     [
-        (NUMBER, "1_000", "f must be a number"),
-        (NUMBER, "nan", "f must be a number"),
-        (NUMBER, "Infinity", "f must be a number"),
-        (NUMBER, "0x10", "f must be a number"),
-        (NUMBER, "", "f must be a number"),
-        (NUMBER, "1" * 401, "f must be a number"),
-        (NUMBER, 10**400, "f must be a number"),
-        (NUMBER, True, "f must be a number"),
+        (INTEGER, "1_000", "f must be a number"),
+        (INTEGER, "nan", "f must be a number"),
+        (INTEGER, "Infinity", "f must be a number"),
+        (INTEGER, "0x10", "f must be a number"),
+        (INTEGER, "", "f must be a number"),
+        (INTEGER, "1" * 401, "f must be a number"),
+        (INTEGER, 10**400, "f must be a number"),
+        (INTEGER, True, "f must be a number"),
         (INTEGER, None, "f must be a number"),
         (BOOLEAN, 1, "f must be a boolean"),
         (BOOLEAN, "yes", "f must be a boolean"),
         (OBJECT, [], "f must be an object"),
-        (ID_LIST, {}, "f must be an array"),
-        (ID_LIST, [[]], "f.0 must be a string"),
-        (ID_LIST, [5], "f.0 must be a string"),
+        (ADDRESSES, {}, "f must be an array"),
+        (ADDRESSES, [[]], "f.0 must be a string"),
+        (ADDRESSES, [5], "f.0 must be a string"),
+        (ADDRESSES, ["a"] * (MAX_ITEMS + 1), "f must be an array of at most 10000 items"),
         (TEXT, 5, "f must be a string"),
     ],
 )

@@ -14,34 +14,10 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from waport.api import create_app
-from waport.api.http_server import HttpServer, MaskKeys
+from waport.api.http_server import MaskKeys
 from waport.events import EventHub, Frame
 
 Serve = Callable[..., "contextlib.AbstractAsyncContextManager[int]"]
-
-
-@pytest.fixture
-def serve(make_settings: Any, sessions: Any) -> Serve:
-    """A server on a free port; gives the port."""
-
-    @contextlib.asynccontextmanager
-    async def run(hub: EventHub, **environ: str) -> AsyncIterator[int]:
-        settings = make_settings(PORT="0", HOST="127.0.0.1", **environ)
-        server = HttpServer(settings, create_app(settings, sessions, hub), hub)
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        await server.startup()
-        port: int = server.servers[0].sockets[0].getsockname()[1]
-        ticking = asyncio.create_task(server.main_loop())
-        try:
-            yield port
-        finally:
-            server.should_exit = True
-            await ticking
-            await server.shutdown()
-
-    return run
 
 
 @contextlib.asynccontextmanager

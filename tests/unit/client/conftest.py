@@ -17,8 +17,10 @@ from support.account import (
     Peer,
     RecordingSink,
 )
+from support.client import ClientWorld
+from support.whatsapp import Wire
 from waport.client.runner import new_credentials
-from waport.model import LinkState
+from waport.model import LinkState, QrReady
 from waport.signal import generate_pre_keys
 from waport.store import Database, UnitOfWork
 
@@ -54,3 +56,24 @@ def peer(account: Account) -> Peer:
     peer = Peer(PEER_PN)
     peer.open(account.bundle())
     return peer
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ClientWorld]:
+    """A client that is not started, over an empty store."""
+    database = await Database.open(f"sqlite:///{tmp_path}/waport.db")
+    world = ClientWorld(database)
+    yield world
+    await world.stop()
+    await database.close()
+
+
+@pytest.fixture
+async def wire(world: ClientWorld) -> Wire:
+    """A registration that shows its first QR code, `ref1`; `ref2` is to follow."""
+    world.start()
+    wire = await world.whatsapp.accept()
+    wire.offer_refs(b"ref1", b"ref2")
+    await wire.hear("iq", type="result", id="900")
+    await world.sink.until(QrReady)
+    return wire

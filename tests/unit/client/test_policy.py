@@ -56,6 +56,7 @@ def test_a_ban_is_waited_out_only_if_its_length_is_known() -> None:
     assert failure(reason="402", code="101", expire="3600") is Cause.BANNED
     assert failure(reason="402", code="101") is Cause.REFUSED
     assert failure(reason="402", code="101", expire="0") is Cause.REFUSED
+    assert failure(reason="402", expire="3600") is Cause.REFUSED
     assert ACTIONS[Cause.BANNED].retry is Retry.AFTER_WAIT
 
 
@@ -86,6 +87,14 @@ def test_the_conflict_outweighs_the_code() -> None:
     assert stream_error(removed, code="440") is Cause.LOGGED_OUT
     assert stream_error(replaced, code="401") is Cause.REPLACED
     assert stream_error(other, code="401") is Cause.REFUSED
+
+
+def test_an_end_keeps_the_servers_own_words() -> None:
+    close = close_for_failure(parse_failure(Node("failure", {"reason": "403", "vt": "once"})))
+    assert close.raw == '<failure reason="403" vt="once"/>'
+    assert "once" not in close.detail
+    error = Node("stream:error", {"code": "577"}, [Node("brand-new")])
+    assert "<brand-new/>" in close_for_stream_error(parse_stream_error(error)).raw
 
 
 def test_only_a_logout_forgets_and_only_a_takeover_gives_way() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from waport.config import Settings, is_loopback
 from waport.errors import InvalidInput
+from waport.store import Database
 
 ROOT_KEY = "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
 
@@ -197,6 +199,42 @@ def test_browser_settings_are_ignored_with_a_notice() -> None:
     assert [n for n in notices if "HEADLESS" in n]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENABLE_LEGACY_ROUTER", "true"),
+        ("LEGACY_STRICT", "true"),
+        ("ENABLE_WEB_UI", "yes"),
+        ("ENABLE_LOCAL_CALLBACK_EXAMPLE", "on"),
+        ("MAX_ATTACHMENT_SIZE", "10000000"),
+        ("MAX_ATTACHMENT_SIZE", "5"),
+        ("EVENT_PAYLOADS", "wwebjs"),
+        ("EVENT_PAYLOADS", "both"),
+        ("RECOVER_SESSIONS", "false"),
+    ],
+)
+def test_a_setting_without_effect_so_far_is_told(name: str, value: str) -> None:
+    (notice,) = load(API_KEY="k", **{name: value}).notices()
+    assert notice == f"{name} is set and has no effect here"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENABLE_LEGACY_ROUTER", "false"),
+        ("LEGACY_STRICT", "false"),
+        ("ENABLE_WEB_UI", "no"),
+        ("ENABLE_LOCAL_CALLBACK_EXAMPLE", "off"),
+        ("EVENT_PAYLOADS", "flat"),
+        ("RECOVER_SESSIONS", "true"),
+        ("PORT", "3001"),
+    ],
+)
+def test_a_setting_that_says_what_happens_is_not_told(name: str, value: str) -> None:
+    assert load(API_KEY="k", **{name: value}).notices() == []
+    assert load(API_KEY="k").notices() == []
+
+
 def test_web_version_is_taken_in_one_form_only() -> None:
     assert load(WEB_VERSION="2.3000.1017054665").web_version == (2, 3000, 1017054665)
     assert load(WEB_VERSION="2.3000.1017054665-alpha").web_version == (2, 3000, 1017054665)
@@ -247,6 +285,17 @@ def test_origins_are_a_comma_list() -> None:
 def test_the_database_lies_in_the_sessions_folder_unless_named(tmp_path: Path) -> None:
     assert load(SESSIONS_PATH=str(tmp_path)).store_url == f"sqlite:///{tmp_path}/waport.db"
     assert load(DATABASE_URL="postgresql://u@h/d").store_url == "postgresql://u@h/d"
+
+
+@pytest.mark.parametrize(
+    "folder", ["100%", "a%41b", "a?b", "a#b", "a?mode=ro", "a b", "käse", "a+b", "a&b=c;d", "a@b:c"]
+)
+async def test_the_sessions_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder
+    database = await Database.open(load(SESSIONS_PATH=str(path)).store_url)
+    await database.close()
+    assert "waport.db" in os.listdir(path)
+    assert os.listdir(tmp_path) == [folder]
 
 
 def test_secrets_do_not_show_in_the_settings_text() -> None:

@@ -214,7 +214,9 @@ class RawClient:
         return [ref.text for ref in asked.child("pair-device").children("ref")]
 
     async def answer_pair_success(
-        self, change: Callable[[pb.ADVSignedDeviceIdentity], None] = lambda _: None
+        self,
+        change: Callable[[pb.ADVSignedDeviceIdentity], None] = lambda _: None,
+        index: int | None = None,
     ) -> Node:
         """Check pair-success, sign, answer; returns the stanza that came."""
         asked = await self.expect("iq", lambda node: node.find("pair-success") is not None)
@@ -232,7 +234,8 @@ class RawClient:
         signed.deviceSignature = sign(self.identity.private, message)
         signed.ClearField("accountSignatureKey")
         change(signed)
-        index = pb.ADVDeviceIdentity.FromString(signed.details).keyIndex
+        if index is None:
+            index = pb.ADVDeviceIdentity.FromString(signed.details).keyIndex
         identity = Node("device-identity", {"key-index": str(index)}, signed.SerializeToString())
         sign_node = Node("pair-device-sign", {}, [identity])
         self.jid = success.child("device").jid("jid")
@@ -378,7 +381,7 @@ async def link_to(emulator: Emulator, client: RawClient) -> None:
     assert await scan == client.jid
     error = await client.expect("stream:error")
     assert error.get("code") == "515"
-    await client.closed()
+    await client.close()  # as real clients do; the server would, a little later
 
 
 @pytest.fixture

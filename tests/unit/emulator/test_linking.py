@@ -157,6 +157,19 @@ async def test_a_wrong_device_signature_leaves_nothing_behind(
     assert set(account.devices) == {0}
 
 
+async def test_another_key_index_than_was_signed_is_refused(
+    emulator: Emulator, client_of: Any
+) -> None:
+    client = client_of(emulator, push_name="Alice")
+    refs = await client.refs()
+    account = await emulator.account_for_ref(refs[0])
+    scan = asyncio.create_task(emulator.phone_of(account).pair_by_qr(client.qr(refs[0])))
+    await client.answer_pair_success(index=7)
+    with pytest.raises(QueryError):
+        await scan
+    assert set(account.devices) == {0}
+
+
 async def test_a_companion_that_refuses_is_not_linked(emulator: Emulator, client_of: Any) -> None:
     client = client_of(emulator, push_name="Alice")
     refs = await client.refs()

@@ -1,14 +1,15 @@
-"""Messages between devices: fan-out, acks, repetitions, the offline queue."""
+"""Messages between devices: fan-out, acks, repetitions."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from waport.emulator import Emulator, EmulatorOptions
-from waport.wire import Jid, Node
+from waport.emulator import Emulator
+from waport.wire import Jid, Node, encode_stanza
 
 Linked = Callable[..., Awaitable[Any]]
 
@@ -192,262 +193,40 @@ async def test_a_peer_message_reaches_the_own_phone(emulator: Emulator, linked: 
     assert retry.get("category") == "peer"
 
 
-# --- the queue -----------------------------------------------------------------------------------
-
-
-async def replay(client: Any) -> tuple[Node, list[Node], Node]:
-    """The preview, the stanzas of the queue, the end marker."""
-    preview = await client.expect("ib", lambda node: node.find("offline_preview") is not None)
-    end = await client.expect("ib", lambda node: node.find("offline") is not None)
-    return preview.child("offline_preview"), list(client.kept), end.child("offline")
-
-
-async def test_what_was_missed_comes_in_order_and_marked(
+async def test_a_device_that_is_named_twice_gets_one_copy(
     emulator: Emulator, linked: Linked
 ) -> None:
     alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.close()
-    for number in range(12):
-        await alice.send(text(f"A{number}", bob.lid.bare, to_node(bob.lid)))
+    entries = [to_node(jid, enc(body)) for jid, body in ((bob.lid, b"1"), (bob.jid, b"2"))]
+    await alice.send(text("A1", bob.lid.bare, *entries))
+    copies = [node for node in await bob.settled() if node.tag == "message"]
     await alice.settled()
-    await bob.log_in()
-    preview, queued, end = await replay(bob)
-    assert (preview.get("count"), preview.get("message"), end.get("count")) == ("12", "12", "12")
-    assert [node.get("id") for node in queued] == [f"A{number}" for number in range(12)]
-    assert [node.get("offline") for node in queued] == [str(number) for number in range(12)]
+    copies += [node for node in await bob.settled() if node.tag == "message" and node not in copies]
+    assert [copy.child("enc").data for copy in copies] == [b"1"]
 
 
-async def test_an_empty_queue_has_a_preview_and_an_end_too(
-    emulator: Emulator, linked: Linked
-) -> None:
-    bob = await linked(emulator, "Bob")
-    await bob.close()
-    await bob.log_in()
-    preview, queued, end = await replay(bob)
-    assert (preview.get("count"), queued, end.get("count")) == ("0", [], "0")
-
-
-async def test_nothing_comes_before_active_when_the_login_is_passive(
-    emulator: Emulator, linked: Linked, make_iq: Any
+@pytest.mark.parametrize(
+    ("name", "encs"), [("A" * 257, (enc(),)), ("A1", (enc(),) * 9), ("", (enc(),))]
+)
+async def test_a_message_beyond_all_measure_is_refused(
+    emulator: Emulator, linked: Linked, name: str, encs: tuple[Node, ...]
 ) -> None:
     alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.close()
-    await bob.log_in(active=False)
-    await alice.send(text("A1", bob.lid.bare, to_node(bob.lid)))
-    await alice.settled()
-    assert await bob.settled() == []
-    await bob.query(make_iq("set", "passive", Node("active")))
-    _, queued, _ = await replay(bob)
-    assert [node.get("id") for node in queued] == ["A1"]
+    await alice.send(text(name, bob.lid.bare, to_node(bob.lid, *encs)))
+    assert (await alice.expect("ack", message_ack)).get("error") == "400"
+    assert [node for node in await bob.settled() if node.tag == "message"] == []
 
 
-async def test_a_login_that_is_not_passive_gets_its_queue_at_once(
-    emulator: Emulator, linked: Linked
-) -> None:
-    bob = await linked(emulator, "Bob")
-    await bob.close()
-    await bob.log_in(passive=False)
-    await replay(bob)
-
-
-async def test_the_queue_waits_to_be_pulled(emulator: Emulator, linked: Linked) -> None:
-    emulator.policy.batch_wait_s = 60.0
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.close()
-    for number in range(10):
-        await alice.send(text(f"A{number}", bob.lid.bare, to_node(bob.lid)))
-    await alice.settled()
-    await bob.log_in(pull=True)
-    messages = [node for node in await bob.settled() if node.tag == "message"]
-    assert len(messages) == 5
-    await alice.send(text("live", bob.lid.bare, to_node(bob.lid)))
-    await alice.settled()
-    await bob.send(Node("ib", {}, [Node("offline_batch", {"count": "3"})]))
-    messages = [node for node in await bob.settled() if node.tag == "message"]
-    assert len(messages) == 8
-    await bob.send(Node("ib", {}, [Node("offline_batch", {"count": "200"})]))
-    await bob.settled()
-    order = [node.get("id") or node.children()[0].tag for node in bob.kept]
-    assert order == [
-        "offline_preview",
-        *(f"A{number}" for number in range(10)),
-        "offline",
-        "live",
-    ]
-    assert bob.kept[-1].get("offline") is None
-
-
-async def test_the_rest_of_the_queue_comes_unasked_after_a_while(
-    emulator: Emulator, linked: Linked
-) -> None:
-    emulator.policy.batch_wait_s = 0.01
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.close()
-    for number in range(10):
-        await alice.send(text(f"A{number}", bob.lid.bare, to_node(bob.lid)))
-    await alice.settled()
-    await bob.log_in(pull=True)
-    _, queued, _ = await replay(bob)
-    assert len(queued) == 10
-
-
-async def test_what_was_acknowledged_does_not_come_again(
+async def test_every_message_that_comes_in_is_listed_with_its_digest(
     emulator: Emulator, linked: Linked
 ) -> None:
     alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    for number in range(4):
-        await alice.send(text(f"A{number}", bob.lid.bare, to_node(bob.lid)))
-    copies = [await bob.expect("message") for _ in range(4)]
-    await bob.ack(copies[0])
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid}))
-    # A request to send again says the opposite of having it.
-    await bob.send(Node("receipt", {"id": "A2", "to": alice.lid, "type": "retry"}))
-    await bob.settled()
-    bob.kill()
-    await bob.closed()
-    await bob.log_in()
-    _, queued, _ = await replay(bob)
-    assert [node.get("id") for node in queued if node.tag == "message"] == ["A2", "A3"]
-
-
-async def test_an_own_copy_is_settled_by_a_receipt_only(emulator: Emulator, linked: Linked) -> None:
-    alice, alice2, bob = [await linked(emulator, name) for name in ("Alice", "Alice", "Bob")]
-    await alice.send(text("A1", bob.lid.bare, to_node(alice2.lid)))
-    copy = await alice2.expect("message")
-    await alice2.ack(copy)
-    await alice2.close()
-    await alice2.log_in()
-    await alice2.expect("message")
-    # Baileys leaves `to` out in this case.
-    attrs = {"id": "A1", "type": "sender", "recipient": bob.lid.bare}
-    await alice2.send(Node("receipt", attrs))
-    await alice2.settled()
-    await alice2.close()
-    await alice2.log_in()
-    _, queued, _ = await replay(alice2)
-    assert queued == []
-    told = await alice.expect("receipt")
-    assert (told.get("type"), told.jid("from"), told.jid("recipient")) == (
-        "sender",
-        alice2.lid,
-        bob.lid.bare,
-    )
-
-
-async def test_a_killed_connection_loses_nothing_and_keeps_the_order(
-    emulator: Emulator, linked: Linked
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    seen: list[str] = []
-    for round_number in range(5):
-        for number in range(20):
-            name = f"A{round_number}-{number}"
-            await alice.send(text(name, bob.lid.bare, to_node(bob.lid)))
-            if number == 10:
-                bob.kill()
-        await alice.settled()
-        await bob.closed()
-        await bob.log_in()
-        await bob.expect("ib", lambda node: node.find("offline") is not None)
-        for node in [n for n in await bob.settled() if n.tag == "message"]:
-            await bob.ack(node)
-            if node.attr("id") not in seen:
-                seen.append(node.attr("id"))
-        await bob.settled()
-        bob.kept.clear()
-    assert seen == [f"A{r}-{n}" for r in range(5) for n in range(20)]
-
-
-async def test_queues_and_accounts_survive_a_restart(
-    tmp_path: Any, linked: Linked, client_of: Any
-) -> None:
-    options = EmulatorOptions(plain=True, state=str(tmp_path))
-    async with Emulator(options) as emulator:
-        root = emulator.root_key
-        alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-        await bob.close()
-        await alice.send(text("A1", bob.lid.bare, to_node(bob.lid)))
+    stanza = text("A1", bob.lid.bare, to_node(bob.lid))
+    for _ in range(2):
+        await alice.send(stanza)
         await alice.expect("ack", message_ack)
-        await alice.close()
-    async with Emulator(options) as emulator:
-        assert emulator.root_key == root
-        for client in (alice, bob):
-            client.emulator = emulator
-        await bob.log_in()
-        _, queued, _ = await replay(bob)
-        assert [node.get("id") for node in queued if node.tag == "message"] == ["A1"]
-        await alice.log_in()
-        # Known already: acked as before, not delivered again.
-        await alice.send(text("A1", bob.lid.bare, to_node(bob.lid)))
-        await alice.expect("ack", message_ack)
-        assert next(iter(emulator.arrivals("A1")))["duplicate"] is True
-        again = await linked(emulator, "Alice")
-        assert again.jid.user == alice.jid.user
-        for client in (alice, bob, again):
-            await client.close()
-
-
-# --- receipts ------------------------------------------------------------------------------------
-
-
-async def test_receipts_reach_the_author_and_reads_also_the_own_devices(
-    emulator: Emulator, linked: Linked
-) -> None:
-    alice, bob, bob2 = [await linked(emulator, name) for name in ("Alice", "Bob", "Bob")]
-    await bob.ack_all()
-    listed = Node("list", {}, [Node("item", {"id": "A2"})])
-    attrs = {"id": "A1", "to": alice.jid.bare, "type": "read", "t": "1700000000"}
-    await bob.send(Node("receipt", attrs, [listed]))
-    ack = await bob.expect("ack")
-    assert (ack.get("class"), ack.get("id"), ack.get("type")) == ("receipt", "A1", "read")
-    assert ack.jid("from") == alice.jid.bare
-
-    read = await alice.expect("receipt")
-    assert (read.get("type"), read.jid("from")) == ("read", bob.jid)
-    assert [item.get("id") for item in read.child("list").children()] == ["A2"]
-    own = await bob2.expect("receipt")
-    assert (own.jid("from"), own.jid("recipient")) == (bob.jid, alice.jid.bare)
-
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid}))
-    delivered = await alice.expect("receipt", lambda node: node.get("type") is None)
-    assert delivered.jid("from") == bob.lid
-    assert [n for n in await bob2.settled() if n.tag == "receipt"] == []
-
-
-async def test_a_retry_receipt_goes_to_one_device_with_its_keys(
-    emulator: Emulator, linked: Linked
-) -> None:
-    alice, alice2, bob = [await linked(emulator, name) for name in ("Alice", "Alice", "Bob")]
-    children = [
-        Node("retry", {"v": "1", "count": "1", "id": "A1", "t": "1"}),
-        Node("registration", {}, b"\x00\x00\x12\x67"),
+    digest = hashlib.sha256(encode_stanza(stanza)).hexdigest()
+    assert list(emulator.arrivals("A1")) == [
+        {"id": "A1", "from": str(alice.jid), "sha256": digest, "duplicate": again}
+        for again in (False, True)
     ]
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid, "type": "retry"}, children))
-    retry = await alice.expect("receipt")
-    assert (retry.get("type"), retry.jid("from")) == ("retry", bob.lid)
-    assert [child.tag for child in retry.children()] == ["retry", "registration"]
-    assert [n for n in await alice2.settled() if n.tag == "receipt"] == []
-
-
-async def test_read_self_stays_with_the_own_devices(emulator: Emulator, linked: Linked) -> None:
-    alice, bob, bob2 = [await linked(emulator, name) for name in ("Alice", "Bob", "Bob")]
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid.bare, "type": "read-self"}))
-    own = await bob2.expect("receipt")
-    assert (own.get("type"), own.jid("recipient")) == ("read-self", alice.lid.bare)
-    await bob.settled()
-    assert [n for n in await alice.settled() if n.tag == "receipt"] == []
-
-
-async def test_receipts_wait_for_their_own_acks(emulator: Emulator, linked: Linked) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid}))
-    await bob.send(Node("receipt", {"id": "A1", "to": alice.lid, "type": "read"}))
-    await alice.expect("receipt")
-    read = await alice.expect("receipt")
-    await alice.ack(read)
-    await alice.settled()
-    await alice.close()
-    await alice.log_in()
-    preview, queued, _ = await replay(alice)
-    assert preview.get("receipt") == "1"
-    assert [(node.get("id"), node.get("type")) for node in queued] == [("A1", None)]

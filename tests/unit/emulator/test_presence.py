@@ -100,3 +100,19 @@ async def test_a_subscription_ends_with_the_connection(emulator: Emulator, linke
     await bob.settled()
     assert [n for n in await again.settled() if n.tag == "presence"] == []
     await again.close()
+
+
+async def test_only_the_last_presence_waits_for_a_client_that_is_not_ready(
+    emulator: Emulator, linked: Linked, make_iq: Any
+) -> None:
+    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
+    await alice.close()
+    await alice.log_in(active=False)
+    await alice.send(Node("presence", {"type": "subscribe", "to": bob.lid.bare}))
+    for kind in ("available", "unavailable", "available"):
+        await bob.send(Node("presence", {"type": kind}))
+    await bob.settled()
+    assert [n for n in await alice.settled() if n.tag == "presence"] == []
+    await alice.query(make_iq("set", "passive", Node("active")))
+    seen = [n for n in await alice.settled() if n.tag == "presence"]
+    assert [n.get("type") for n in seen] == [None]

@@ -1,9 +1,7 @@
-"""Every IQ is answered: keys, users, settings, and what is unknown."""
+"""Every IQ is answered: settings, profiles, and what is unknown."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,10 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from waport.crypto import KeyPair
 from waport.emulator import Emulator
-from waport.emulator.notifications import phash
-from waport.signal import SignedPreKey, generate_pre_keys
+from waport.errors import CryptoError
+from waport.proto import pb
 from waport.wire import GROUP_SERVER, Jid, Node
 
 Linked = Callable[..., Awaitable[Any]]
@@ -28,299 +25,6 @@ def usync(make_iq: Any, protocols: list[Node], users: list[Node]) -> Node:
 
 def listed(answer: Node) -> list[Node]:
     return answer.child("usync").child("list").children("user")
-
-
-# --- keys ----------------------------------------------------------------------------------------
-
-
-async def test_the_pool_is_counted_and_emptied_one_key_at_a_time(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.upload(
-        7, start=100
-    )  # beside the ten of the first upload, of which the phone took one
-
-    async def count() -> str | None:
-        answer = await bob.query(make_iq("get", "encrypt", Node("count")))
-        return answer.child("count").get("value")
-
-    before = int(await count() or 0)
-    taken = []
-    while True:
-        answer = await alice.query(
-            make_iq("get", "encrypt", Node("key", {}, [Node("user", {"jid": bob.lid})]))
-        )
-        user = answer.child("list").child("user")
-        if user.find("key") is None:
-            break
-        taken.append(int.from_bytes(user.child("key").child("id").data, "big"))
-    assert len(taken) == before
-    assert len(set(taken)) == before
-    assert taken[-7:] == list(range(100, 107))  # oldest first
-    assert user.jid("jid") == bob.lid
-    assert int.from_bytes(user.child("registration").data, "big") == bob.registration_id
-    assert user.child("identity").data == bob.identity.public
-    assert user.child("device-identity").data
-    assert await count() == "0"
-
-
-async def test_a_low_pool_is_announced_until_keys_come(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    await bob.ack_all()
-    fetch = make_iq("get", "encrypt", Node("key", {}, [Node("user", {"jid": bob.jid})]))
-    left = len(emulator.directory.by_name("Bob").devices[1].pre_keys)  # type: ignore[union-attr]
-    for _ in range(left - 5):
-        await alice.query(fetch)
-    assert [n for n in await bob.settled() if n.tag == "notification"] == []
-    await alice.query(fetch)
-    notice = await bob.expect("notification", lambda node: node.get("type") == "encrypt")
-    assert notice.child("count").get("value") == "4"
-
-
-async def test_an_upload_that_is_repeated_changes_nothing(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    device = emulator.directory.by_name("Bob").devices[1]  # type: ignore[union-attr]
-    first = list(device.pre_keys)
-    await alice.query(make_iq("get", "encrypt", Node("key", {}, [Node("user", {"jid": bob.jid})])))
-    assert (await bob.query(bob.upload_iq())).get("type") == "result"
-    # The key that was given out does not come back.
-    assert list(device.pre_keys) == first[1:]
-
-
-async def test_the_digest_is_over_what_the_server_has(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    bob = await linked(emulator, "Bob")
-    answer = await bob.query(make_iq("get", "encrypt", Node("digest")))
-    digest = answer.child("digest")
-    ids = [int.from_bytes(node.data, "big") for node in digest.child("list").children("id")]
-    publics = {key.id: key.pair.public for key in bob.pre_keys}
-    hashed = bob.identity.public + bob.signed.pair.public + bob.signed.signature
-    hashed += b"".join(publics[key_id] for key_id in ids)
-    assert digest.child("hash").data == hashlib.sha1(hashed).digest()
-    assert int.from_bytes(digest.child("registration").data, "big") == bob.registration_id
-
-
-async def test_a_device_that_uploaded_nothing_has_no_digest(
-    emulator: Emulator, client_of: Any, link_only: Any, make_iq: Any
-) -> None:
-    client = client_of(emulator)
-    await link_only(emulator, client)
-    await client.log_in(active=False)
-    answer = await client.query(make_iq("get", "encrypt", Node("digest")))
-    assert answer.child("error").get("code") == "404"
-
-
-async def test_a_signed_pre_key_is_rotated_if_its_signature_is_right(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    bob = await linked(emulator, "Bob")
-    bob.signed = SignedPreKey.create(bob.identity, 2)
-    rotate = make_iq("set", "encrypt", Node("rotate", {}, [bob.skey()]))
-    assert (await bob.query(rotate)).get("type") == "result"
-    device = emulator.directory.by_name("Bob").devices[1]  # type: ignore[union-attr]
-    assert device.signed_pre_key is not None
-    assert device.signed_pre_key.id == 2
-    bob.signed = SignedPreKey.create(KeyPair.generate(), 3)
-    refused = await bob.query(make_iq("set", "encrypt", Node("rotate", {}, [bob.skey()])))
-    assert refused.child("error").get("code") == "406"
-    assert device.signed_pre_key.id == 2
-
-
-async def test_a_malformed_upload_is_refused_and_changes_nothing(
-    emulator: Emulator, linked: Linked
-) -> None:
-    bob = await linked(emulator, "Bob")
-    device = emulator.directory.by_name("Bob").devices[1]  # type: ignore[union-attr]
-    before = dict(device.pre_keys)
-    bob.pre_keys = generate_pre_keys(500, 3)
-    for spoil in ("registration", "identity", "skey", "list", "type"):
-        upload = bob.upload_iq()
-        assert isinstance(upload.content, list)
-        upload.content = [
-            Node(child.tag, {}, b"\x01\x02") if child.tag == spoil else child
-            for child in upload.content
-        ]
-        answer = await bob.query(upload)
-        assert answer.get("type") == "error", spoil
-    assert device.pre_keys == before
-
-
-async def test_an_unknown_device_is_an_error_beside_the_good_ones(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    users = [Node("user", {"jid": jid}) for jid in (bob.jid.with_device(77), bob.jid)]
-    answer = await alice.query(make_iq("get", "encrypt", Node("key", {}, users)))
-    gone, good = answer.child("list").children("user")
-    assert gone.child("error").get("code") == "406"
-    assert good.find("identity") is not None
-
-
-# --- users ---------------------------------------------------------------------------------------
-
-
-async def test_usync_lists_devices_with_their_key_indexes_and_the_lid(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice = await linked(emulator, "Alice")
-    bob, bob2 = await linked(emulator, "Bob"), await linked(emulator, "Bob")
-    lonely = await emulator.create_account(name="Carol")
-    protocols = [Node("devices", {"version": "2"}), Node("lid")]
-    jids = [bob.lid.bare, lonely.jid, Jid("19990001234", "s.whatsapp.net")]
-    users = [Node("user", {"jid": jid}) for jid in jids]
-    answer = await alice.query(usync(make_iq, protocols, users))
-    assert [user.jid("jid") for user in listed(answer)] == jids
-    first, second, third = listed(answer)
-
-    devices = first.child("devices").child("device-list")
-    assert [(d.get("id"), d.get("key-index")) for d in devices.children()] == [
-        ("0", None),
-        ("1", "1"),
-        ("2", "2"),
-    ]
-    everyone = [bob.jid.bare, bob.jid, bob2.jid]
-    assert devices.get("hash") == phash(everyone)
-    assert first.child("devices").child("key-index-list").data
-    assert first.child("lid").jid("val") == bob.lid.bare
-
-    assert len(second.child("devices").child("device-list").children()) == 1
-    assert second.child("devices").find("key-index-list") is None
-
-    assert third.child("devices").child("error").get("code") == "404"
-    assert third.child("devices").find("device-list") is None
-    assert third.find("lid") is None
-
-
-async def test_a_user_whose_device_hash_is_known_is_left_out(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    known = Node("devices", {"device_hash": phash([bob.jid.bare, bob.jid])})
-    users = [Node("user", {"jid": bob.jid.bare}, [known])]
-    answer = await alice.query(usync(make_iq, [Node("devices", {"version": "2"})], users))
-    assert listed(answer) == []
-
-
-async def test_usync_says_whether_a_number_has_an_account(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice = await linked(emulator, "Alice")
-    bob = await emulator.create_account("15550001111", "Bob")
-
-    async def ask(number: str, **attrs: str) -> Node:
-        users = [Node("user", {}, [Node("contact", {}, number.encode())])]
-        answer = await alice.query(usync(make_iq, [Node("contact", dict(attrs))], users))
-        return listed(answer)[0]
-
-    found = await ask("+15550001111")
-    assert (found.jid("jid"), found.child("contact").get("type")) == (bob.jid, "in")
-    by_lid = await ask("+15550001111", addressing_mode="lid")
-    assert (by_lid.jid("jid"), by_lid.jid("pn_jid")) == (bob.lid, bob.jid)
-    assert (await ask("+15550002222")).child("contact").get("type") == "out"
-    assert (await ask("hello")).child("contact").get("type") == "invalid"
-
-
-async def test_an_unknown_protocol_is_an_error_of_its_own(
-    emulator: Emulator, linked: Linked, make_iq: Any
-) -> None:
-    alice = await linked(emulator, "Alice")
-    bob = await emulator.create_account(name="Bob")
-    protocols = [Node("lid"), Node("telepathy"), Node("business"), Node("disappearing_mode")]
-    answer = await alice.query(usync(make_iq, protocols, [Node("user", {"jid": bob.jid})]))
-    error = answer.child("usync").child("result").child("telepathy").child("error")
-    assert error.get("code") == "501"
-    assert [child.tag for child in listed(answer)[0].children()] == [
-        "lid",
-        "business",
-        "disappearing_mode",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("devices", "expected"),
-    [
-        (
-            [
-                Jid("15550001111", "s.whatsapp.net"),
-                Jid("15550001111", "s.whatsapp.net", 1),
-                Jid("15550002222", "s.whatsapp.net"),
-            ],
-            "2:jotsfOD4",
-        ),
-        (
-            [
-                Jid("100000000000001", "lid"),
-                Jid("100000000000002", "lid", 33),
-                Jid("100000000000002", "lid"),
-            ],
-            "2:95Kr2zGt",
-        ),
-    ],
-)
-def test_phash_gives_the_published_values(devices: list[Jid], expected: str) -> None:
-    assert phash(devices) == expected
-
-
-# --- notifications of devices --------------------------------------------------------------------
-
-
-async def test_a_new_companion_is_announced_to_contacts_and_own_devices(
-    emulator: Emulator, linked: Linked
-) -> None:
-    alice, bob, stranger = [await linked(emulator, name) for name in ("Alice", "Bob", "Carol")]
-    await emulator.phone_of(emulator.directory.by_name("Alice")).send_text(  # type: ignore[arg-type]
-        bob.lid.bare, "hello"
-    )
-    await alice.ack_all()
-    await bob.ack_all()
-    second = await linked(emulator, "Alice")
-    for listener in (alice, bob):
-        notice = await listener.expect("notification", lambda node: node.get("type") == "devices")
-        added = notice.child("add")
-        assert (notice.jid("from"), notice.jid("lid")) == (alice.jid.bare, alice.lid.bare)
-        device = added.child("device")
-        assert (device.jid("jid"), device.jid("lid")) == (second.jid, second.lid)
-        assert device.get("key-index") == "2"
-        by_lid = await listener.expect("notification", lambda node: node.get("type") == "devices")
-        assert by_lid.jid("from") == alice.lid.bare
-        assert by_lid.child("add").child("device").jid("jid") == second.lid
-        assert by_lid.child("add").get("device_hash") == added.get("device_lid_hash")
-        assert added.child("key-index-list").data
-        assert added.get("device_hash") == phash([alice.jid.bare, alice.jid, second.jid])
-        assert added.get("device_lid_hash") == phash([alice.lid.bare, alice.lid, second.lid])
-    own = await alice.expect("notification", lambda node: node.get("type") == "account_sync")
-    assert len(own.child("devices").children("device")) == 3
-    assert [n for n in await stranger.settled() if n.tag == "notification"] == []
-
-
-async def test_a_notification_comes_again_until_it_is_acked(
-    emulator: Emulator, linked: Linked
-) -> None:
-    alice = await linked(emulator, "Alice")
-    await linked(emulator, "Alice")
-    first = await alice.expect("notification", lambda node: node.get("type") == "devices")
-    await alice.close()
-    await alice.log_in()
-    again = await alice.expect("notification", lambda node: node.get("type") == "devices")
-    assert again.get("id") == first.get("id")
-    assert again.get("offline") is not None
-    await alice.ack_all()
-    await alice.ack(again)
-    await alice.settled()
-    await alice.close()
-    await alice.log_in()
-    await alice.expect("ib", lambda node: node.find("offline") is not None)
-    kinds = [n.get("type") for n in alice.kept if n.tag == "notification"]
-    assert "devices" not in kinds
-
-
-# --- the rest ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -514,118 +218,36 @@ async def test_a_call_is_acked(emulator: Emulator, linked: Linked) -> None:
     assert (ack.get("class"), ack.get("type")) == ("call", "offer")
 
 
-# --- pairing by code -----------------------------------------------------------------------------
-
-
-async def hello(client: Any, make_iq: Any, jid: Jid, **changes: bytes) -> Node:
-    values = {
-        "link_code_pairing_wrapped_companion_ephemeral_pub": b"w" * 80,
-        "companion_server_auth_key_pub": client.noise.public,
-        "companion_platform_id": b"1",
-        "companion_platform_display": b"Chrome (Linux)",
-        "link_code_pairing_nonce": b"\x00",
-        **changes,
-    }
-    children = [Node(tag, {}, value) for tag, value in values.items()]
-    attrs = {"jid": jid, "stage": "companion_hello", "should_show_push_notification": "true"}
-    reg = Node("link_code_companion_reg", attrs, children)
-    return await client.query(make_iq("set", "md", reg))
-
-
-async def test_the_stages_of_a_pairing_code_are_passed_on(
-    emulator: Emulator, client_of: Any, make_iq: Any
+async def test_an_app_state_patch_is_announced_to_the_other_devices(
+    emulator: Emulator, linked: Linked, make_iq: Any
 ) -> None:
-    account = await emulator.create_account("15550001111", "Alice")
-    client = client_of(emulator)
-    await client.refs()
-    # What Baileys says before it is anybody must not end the connection.
-    await client.send(Node("presence", {"name": "~"}))
-    answer = await hello(client, make_iq, account.jid)
-    ref = answer.child("link_code_companion_reg").child("link_code_pairing_ref").text
-    assert emulator.waiting_ref(ref)
+    alice, alice2 = await linked(emulator, "Alice"), await linked(emulator, "Alice")
 
-    typing = asyncio.create_task(emulator.phone_of(account).enter_code("ABCD1234"))
-    notice = await client.expect("notification")
-    assert (notice.get("type"), str(notice.jid("from"))) == (
-        "link_code_companion_reg",
-        "s.whatsapp.net",
-    )
-    told = notice.child("link_code_companion_reg")
-    assert told.get("stage") == "primary_hello"
-    assert [child.tag for child in told.children()] == [
-        "link_code_pairing_ref",
-        "link_code_pairing_wrapped_primary_ephemeral_pub",
-        "primary_identity_pub",
-    ]
-    assert told.child("link_code_pairing_ref").text == ref
+    async def upload(version: str) -> Node:
+        attrs = {"name": "regular_low", "version": version, "return_snapshot": "false"}
+        patch = Node("patch", {}, pb.SyncdPatch(patchMac=bytes(32)).SerializeToString())
+        sync = Node("sync", {}, [Node("collection", dict(attrs), [patch])])
+        answer = await alice.query(make_iq("set", "w:sync:app:state", sync))
+        return answer.child("sync").child("collection")
 
-    finish = Node(
-        "link_code_companion_reg",
-        {"jid": account.jid, "stage": "companion_finish"},
-        [
-            Node("link_code_pairing_wrapped_key_bundle", {}, bytes(156)),
-            Node("companion_identity_public", {}, client.identity.public),
-            Node("link_code_pairing_ref", {}, ref.encode()),
-        ],
-    )
-    assert (await client.query(make_iq("set", "md", finish))).get("type") == "result"
-    with pytest.raises(Exception, match="wrong"):
-        await typing
+    assert (await upload("1")).get("version") == "2"
+    told = await alice2.expect("notification", lambda node: node.get("type") == "server_sync")
+    collection = told.child("collection")
+    assert (collection.get("name"), collection.get("version")) == ("regular_low", "2")
+    assert (await upload("1")).child("error").get("code") == "409"
+    assert [n for n in await alice.settled() if n.get("type") == "server_sync"] == []
 
 
-@pytest.mark.parametrize(
-    ("jid", "changes", "code"),
-    [
-        ("15559990000@s.whatsapp.net", {}, "404"),
-        ("15550001111@s.whatsapp.net", {"companion_platform_display": b"Firefox"}, "400"),
-        ("15550001111@s.whatsapp.net", {"companion_server_auth_key_pub": bytes(32)}, "400"),
-    ],
-)
-async def test_a_hello_that_makes_no_sense_is_refused(
-    emulator: Emulator,
-    client_of: Any,
-    make_iq: Any,
-    jid: str,
-    changes: dict[str, bytes],
-    code: str,
+async def test_a_question_that_the_server_cannot_deal_with_is_answered_too(
+    emulator: Emulator, linked: Linked, make_iq: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await emulator.create_account("15550001111", "Alice")
-    client = client_of(emulator)
-    await client.refs()
-    answer = await hello(client, make_iq, Jid.parse(jid), **changes)
-    assert answer.child("error").get("code") == code
+    alice = await linked(emulator, "Alice")
+    account = emulator.directory.by_name("Alice")
+    assert account is not None
 
+    async def fail(device: int, node: Node) -> Node:
+        raise CryptoError("no")
 
-async def test_too_many_codes_are_refused(emulator: Emulator, client_of: Any, make_iq: Any) -> None:
-    account = await emulator.create_account("15550001111", "Alice")
-    client = client_of(emulator)
-    await client.refs()
-    codes = [await hello(client, make_iq, account.jid) for _ in range(11)]
-    assert [answer.get("type") for answer in codes] == ["result"] * 10 + ["error"]
-
-
-async def test_a_waiting_connection_may_ask_little(
-    emulator: Emulator, client_of: Any, make_iq: Any
-) -> None:
-    client = client_of(emulator)
-    await client.refs()
-    assert (await client.query(make_iq("get", "w:p"))).get("type") == "result"
-    answer = await client.query(make_iq("get", "privacy", Node("privacy")))
-    assert answer.child("error").get("code") == "401"
-    reg = Node("link_code_companion_reg", {"stage": "get_country_code"})
-    answer = await client.query(make_iq("get", "md", reg))
-    country = answer.child("link_code_companion_reg").child("country_code")
-    assert country.get("iso") == "US"
-
-
-async def test_the_phone_can_have_the_secret_of_a_qr_renewed(
-    emulator: Emulator, client_of: Any, make_iq: Any
-) -> None:
-    client = client_of(emulator, push_name="Alice")
-    refs = await client.refs()
-    account = await emulator.account_for_ref(refs[0])
-    rotate = Node("pair-device-rotate-qr", {}, [Node("ref", {}, refs[0].encode())])
-    link = emulator.phone_of(account).linker._link
-    assert (await link.query(make_iq("set", "md", rotate))).get("type") == "result"
-    notice = await client.expect("notification")
-    assert notice.get("type") == "companion_reg_refresh"
+    monkeypatch.setattr(account.phone, "app_state_query", fail)
+    answer = await alice.query(make_iq("set", "w:sync:app:state", Node("sync")))
+    assert answer.child("error").get("code") == "500"

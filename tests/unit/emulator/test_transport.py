@@ -18,13 +18,13 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from waport.crypto import KeyPair
-from waport.emulator import Emulator, EmulatorOptions
-from waport.emulator.state import Autosave
-from waport.errors import CorruptRecord
-from waport.noise import encode_frame, intro
+from waport.emulator import Emulator
+from waport.noise import FrameReader, encode_frame, intro
 from waport.pairing import find_client_revision
+from waport.proto import pb
 from waport.wire import Node, encode_node
 
 Linked = Callable[..., Awaitable[Any]]
@@ -182,40 +182,6 @@ async def test_faults_can_be_ordered(emulator: Emulator, linked: Linked) -> None
     await alice.closed()
 
 
-async def test_a_corrupt_state_folder_is_left_alone(tmp_path: Path) -> None:
-    options = EmulatorOptions(plain=True, state=str(tmp_path))
-    async with Emulator(options) as emulator:
-        await emulator.create_account(name="Alice")
-    path = tmp_path / "state.json"
-    for broken in (b"{", b"[]", b'{"version": 99}', b'{"version": 1, "accounts": [], "phones": 3}'):
-        path.write_bytes(broken)
-        with pytest.raises(CorruptRecord):
-            await Emulator(options).start()
-        assert path.read_bytes() == broken
-
-
-async def test_keys_in_the_state_folder_are_for_the_owner_only(tmp_path: Path) -> None:
-    async with Emulator(EmulatorOptions(state=str(tmp_path))) as emulator:
-        await emulator.create_account(name="Alice")
-        assert emulator.ca_file == str(tmp_path / "ca.pem")
-        authority = (tmp_path / "ca.pem").read_bytes()
-    for name in ("ca-key.pem", "server.pem", "noise.json", "state.json"):
-        assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
-    async with Emulator(EmulatorOptions(state=str(tmp_path))) as emulator:
-        assert (tmp_path / "ca.pem").read_bytes() == authority
-
-
-async def test_the_state_is_saved_soon_after_a_change_and_at_the_end() -> None:
-    saved = asyncio.Event()
-    autosave = Autosave(saved.set)
-    autosave.changed()
-    async with asyncio.timeout(5):
-        await saved.wait()
-    saved.clear()
-    autosave.close()
-    assert saved.is_set()
-
-
 async def test_the_command_prints_one_line_and_ends_on_sigterm() -> None:
     code = (
         "import asyncio; from waport.emulator import EmulatorOptions, run;"
@@ -243,3 +209,20 @@ async def test_many_clients_connect_at_once(emulator: Emulator, client_of: Any) 
     clients = [client_of(emulator, noise=KeyPair.generate()) for _ in range(40)]
     refs = await asyncio.gather(*(client.refs() for client in clients))
     assert len({ref for one in refs for ref in one}) == 240
+
+
+async def test_host_origin_and_query_do_not_matter(emulator: Emulator) -> None:
+    async with connect(
+        "ws://web.whatsapp.com/ws/chat?ED=CAIICA",
+        host="127.0.0.1",
+        port=emulator.port,
+        origin=Origin("https://web.whatsapp.com"),
+        compression=None,
+        proxy=None,
+    ) as socket:
+        hello = pb.HandshakeMessage()
+        hello.clientHello.ephemeral = KeyPair.generate().public
+        await socket.send(intro() + encode_frame(hello.SerializeToString()))
+        async with asyncio.timeout(5):
+            (answer,) = FrameReader().feed(await socket.recv(decode=False))
+    assert pb.HandshakeMessage.FromString(answer).HasField("serverHello")

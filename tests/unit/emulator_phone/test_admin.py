@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -123,6 +124,7 @@ async def test_an_account_needs_neither_number_nor_name(http: httpx.AsyncClient)
         (b'{"phone": 1}', 400),
         (b'{"phone": "12"}', 400),
         (b'{"name": ""}', 400),
+        (b'{"name": "half \\ud83d"}', 400),
         (b"[]", 400),
         (b"{", 400),
         (b"[" * 100_000, 400),
@@ -170,6 +172,9 @@ async def test_a_text_is_sent_and_read(
         (f"/accounts/{ALICE}/send", {"to": BOB}, 400),
         (f"/accounts/{ALICE}/send", {"to": BOB, "text": 5}, 400),
         (f"/accounts/{ALICE}/send", {"to": BOB, "text": ""}, 400),
+        (f"/accounts/{ALICE}/send", {"to": BOB, "text": "half \ud83d"}, 400),
+        (f"/accounts/{ALICE}/send", {"to": BOB, "text": "x", "id": "half \ud83d"}, 400),
+        (f"/accounts/{ALICE}/send", {"to": "half \ud83d", "text": "x"}, 400),
         (f"/accounts/{ALICE}/send", {"text": "x"}, 400),
         (f"/accounts/{ALICE}/send", {"to": BOB, "text": "x", "id": 5}, 400),
         (f"/accounts/{ALICE}/read", {"chat": BOB, "ids": "A"}, 400),
@@ -191,7 +196,7 @@ async def test_what_can_not_be_done_is_refused(
     body: dict[str, object],
     status: int,
 ) -> None:
-    answer = await http.post(path, json=body)
+    answer = await http.post(path, content=json.dumps(body))
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
 

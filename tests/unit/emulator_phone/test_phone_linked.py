@@ -230,3 +230,16 @@ async def test_unknown_stanzas_do_not_stop_the_phone(server: Any, alice: Any) ->
         await alice.deliver(node)
     acked = [node.get("class") for _, node in server.sent if node.tag == "ack"]
     assert acked == ["message", "receipt", "notification", "call"]
+
+
+async def test_a_phone_has_written_to_the_collections_that_settings_are_in(alice: Any) -> None:
+    written = {name: alice.app_state.version(name) for name in appstate.COLLECTIONS}
+    assert written == {
+        "critical_block": 1,
+        "critical_unblock_low": 0,
+        "regular_high": 1,
+        "regular_low": 1,
+        "regular": 1,
+    }
+    for name, version in written.items():
+        assert bool(alice.app_state.read(name)) == bool(version)

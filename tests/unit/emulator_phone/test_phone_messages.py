@@ -333,3 +333,21 @@ async def test_a_companion_must_prove_itself_in_its_first_message(
     await server.quiet()
     assert texts(bob) == ["hello"]
     assert bob.messages()[0].to_json()["device"] == 1
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"\x0a\x02\xff\xfe",
+        b"\xfa\x01\x04\x0a\x02\xff\xfe",  # destinationJid of deviceSentMessage
+    ],
+)
+async def test_a_text_that_is_not_utf_8_is_refused_and_the_rest_stays_readable(
+    server: Any, alice: Any, bob: Any, spoilt: bytes
+) -> None:
+    await alice.outbox.send_message(bob.owner.own.pn, pb.Message.FromString(spoilt))
+    await alice.send_text(bob.owner.own.pn, "hello")
+    await server.quiet()
+    assert [message.to_json()["text"] for message in bob.messages()] == ["hello"]
+    ack = server.stanzas("ack", bob.owner.own.pn)[-1]
+    assert ack.attr("error") == "491"

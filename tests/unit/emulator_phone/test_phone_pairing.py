@@ -20,7 +20,7 @@ from waport.crypto import (
     verify,
 )
 from waport.emulator.phone_pairing import parse_qr
-from waport.errors import InvalidInput, NotFound
+from waport.errors import InvalidInput, NotFound, QueryTimeout
 from waport.proto import pb
 from waport.wire import SERVER, Jid, Node
 
@@ -128,6 +128,7 @@ async def test_an_unlinked_companion_is_struck_off_the_list(
     gone = Node("device", {"jid": alice.owner.own.pn.with_device(1), "key-index": "1"})
     server.notify(person, "devices", Node("remove", {}, [gone]), source=person.jid)
     await server.quiet()
+    await asyncio.gather(*alice._tasks)
     account_key = alice._signal.local.identity.public
     indexes = check_key_index_list(server.key_index_lists[ALICE], account_key)
     assert list(indexes.validIndexes) == [0, 2]
@@ -336,3 +337,48 @@ async def test_typing_a_code_does_not_hold_up_the_loop(
     await alice.enter_code("ABCD1234")
     done = True
     assert turns > 100
+
+
+async def test_a_silent_companion_does_not_spoil_the_code_of_another(
+    server: Any, alice: Any, uploads: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(CodeCompanion):
+        def finish(self, step: Node) -> Node:
+            return Node("link_code_companion_reg", {"stage": "something_else"})
+
+    class Confused(CodeCompanion):
+        def finish(self, step: Node) -> Node:
+            reg = Node("link_code_companion_reg", {"stage": "companion_finish"})
+            reg.content = [Node("link_code_pairing_ref", {}, self.ref.encode())]
+            return reg
+
+    monkeypatch.setattr(alice.linker, "_finish_timeout_s", 0.01)
+    # The newest is tried first.
+    connect(server, uploads, CodeCompanion("ABCD1234", "ref-1"), Confused("2", "ref-2"))
+    await server.quiet()
+    await alice.enter_code("ABCD1234")
+    connect(server, uploads, CodeCompanion("ABCD1234", "ref-3"), Silent("4", "ref-4"))
+    await server.quiet()
+    await alice.enter_code("ABCD1234")
+    assert [upload.child("ref").text for upload in uploads] == ["ref-1", "ref-3"]
+    with pytest.raises(QueryTimeout):
+        await alice.enter_code("ABCD1234")
+
+
+async def test_the_phone_goes_on_while_a_companion_takes_its_time(
+    server: Any, alice: Any, make_phone: Any, uploads: list[Node]
+) -> None:
+    bob = await make_phone("15550002222", "Bob")
+    await alice.pair_by_qr(NewCompanion().qr())
+    person = server.find(alice.owner.own.pn)
+    gone = Node("device", {"jid": alice.owner.own.pn.with_device(1)})
+    async with alice.linker._linking:  # as long as another one has not answered
+        server.notify(person, "devices", Node("remove", {}, [gone]), source=person.jid)
+        await bob.send_text(alice.owner.own.pn, "hello")
+        await server.quiet()
+        assert [message.text for message in alice.messages()] == ["hello"]
+        assert ALICE not in server.key_index_lists
+    await asyncio.gather(*alice._tasks)
+    account_key = alice._signal.local.identity.public
+    indexes = check_key_index_list(server.key_index_lists[ALICE], account_key)
+    assert list(indexes.validIndexes) == [0]

@@ -1,4 +1,4 @@
-"""Two devices that talk; each keeps what a real one would store."""
+"""Devices that talk; each keeps what a real one would store."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ from dataclasses import dataclass
 
 import pytest
 
-from waport.crypto import KeyPair, sha256
+from waport.crypto import KeyPair, sha256, sign
+from waport.errors import DecryptError, DecryptFailure
+from waport.proto import pb
 from waport.signal import (
     MAX_JUMP,
     Ciphertext,
     LocalIdentity,
     PreKeyBundle,
+    SenderKeyRecord,
     SessionRecord,
     SignedPreKey,
+    accept_distribution,
+    create_sender_key,
+    decrypt_group,
     decrypt_message,
     decrypt_pre_key_message,
+    distribution_message,
     encrypt,
+    encrypt_group,
     generate_pre_keys,
+    parse_distribution,
     start_session,
 )
+from waport.signal.sender_records import SenderKeyState
 
 
 class Dice:
@@ -98,6 +108,80 @@ class Device:
         return result.plaintext
 
 
+@dataclass
+class Sender:
+    """A device that sends to a group, with its stored record."""
+
+    dice: Dice
+    stored: bytes
+
+    @property
+    def record(self) -> SenderKeyRecord:
+        return SenderKeyRecord.load(self.stored)
+
+    @property
+    def state(self) -> SenderKeyState:
+        return self.record.states[0]
+
+    def rotate(self) -> None:
+        self.stored = create_sender_key(self.dice).dump()
+
+    def tell(self) -> bytes:
+        return distribution_message(self.record)
+
+    def send(self, text: bytes) -> bytes:
+        record, body = encrypt_group(self.record, text, self.dice)
+        self.stored = record.dump()
+        return body
+
+    def skip(self, count: int) -> None:
+        """As if `count` messages had been sent, of which nobody heard."""
+        state = self.state
+        for _ in range(count):
+            _, state = state.take(state.iteration, 0)
+        self.stored = SenderKeyRecord((state,)).dump()
+
+    def signed(self, message: bytes, private: bytes | None = None) -> bytes:
+        """A body that is truly this sender's, whatever stands in it."""
+        return message + sign(private or self.state.signing_private, message, self.dice)
+
+    def changed(self, body: bytes, **changes: object) -> bytes:
+        message = pb.SenderKeyMessage.FromString(body[1:-64])
+        for name, value in changes.items():
+            if value is None:
+                message.ClearField(name)
+            else:
+                setattr(message, name, value)
+        return self.signed(body[:1] + message.SerializeToString())
+
+
+@dataclass
+class Member:
+    """A device that reads one sender, with what it has stored of it."""
+
+    stored: bytes | None = None
+
+    @property
+    def record(self) -> SenderKeyRecord | None:
+        return None if self.stored is None else SenderKeyRecord.load(self.stored)
+
+    def hear(self, distribution: bytes) -> None:
+        self.stored = accept_distribution(self.record, parse_distribution(distribution)).dump()
+
+    def read(self, body: bytes, max_jump: int = 2000) -> bytes:
+        record, text = decrypt_group(self.record, body, max_jump)
+        self.stored = record.dump()
+        return text
+
+    def reason_of_refusal(self, body: bytes, max_jump: int = 2000) -> DecryptFailure:
+        """Why this is refused; what is stored must stay as it was, to the bit."""
+        before = self.stored
+        with pytest.raises(DecryptError) as refusal:
+            self.read(body, max_jump)
+        assert self.stored == before
+        return refusal.value.reason
+
+
 MakeDevice = Callable[[str], Device]
 
 
@@ -138,3 +222,16 @@ def talking(alice: Device, bob: Device) -> tuple[Device, Device]:
 @pytest.fixture
 def make_dice() -> type[Dice]:
     return Dice
+
+
+@pytest.fixture
+def sender() -> Sender:
+    dice = Dice("sender")
+    return Sender(dice, create_sender_key(dice).dump())
+
+
+@pytest.fixture
+def member(sender: Sender) -> Member:
+    member = Member()
+    member.hear(sender.tell())
+    return member

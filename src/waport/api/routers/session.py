@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from ...errors import InvalidInput
 from ...model import SessionState
-from ..deps import SessionId, Sessions, body_of
+from ...pairing import normalise_phone
+from ..deps import SessionId, Sessions, request_body
+from ..errors import InvalidRequest
 from ..qr_image import qr_png
 from ..routes import NO_CACHE, Routes
 from ..schemas.common import MessageAnswer, done
@@ -100,12 +102,13 @@ async def get_session_qr_image(session_id: SessionId, sessions: Sessions) -> Res
 async def request_pairing_code(
     session_id: SessionId,
     sessions: Sessions,
-    body: Annotated[PairingCodeRequest, body_of(PairingCodeRequest)],
+    body: Annotated[PairingCodeRequest, request_body(PairingCodeRequest)],
 ) -> PairingCodeAnswer:
     """Get a code to type on the phone, instead of scanning a QR code."""
-    phone = "".join(char for char in body.phone if char in "0123456789")
-    if not phone:
-        raise InvalidInput("phoneNumber must be a phone number")
+    try:
+        phone = normalise_phone(body.phone)
+    except InvalidInput as exc:
+        raise InvalidRequest("phoneNumber must be a phone number") from exc
     code = await sessions.request_pairing_code(session_id, phone)
     return {"success": True, "pairingCode": code}
 

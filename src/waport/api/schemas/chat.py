@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...events import MessageJson, stanza_id
 from ...model import Message
 from ...wire import Jid
@@ -9,21 +11,40 @@ from ..fields import body, optional, required
 from ..kinds import ADDRESS, BOOLEAN, INTEGER, TEXT, nested
 from .common import SuccessEnvelope
 
+MAX_SEARCHED: Final = 20_000
+"""Stored messages that one search looks at; an endless limit ends there."""
+
 
 @body
 class SearchOptions:
     """The other server's filters: the newest `limit` messages that fit, oldest first."""
 
-    limit: int | None = optional("limit", INTEGER, default=None, note="All messages when left out.")
+    limit: int | None = optional("limit", INTEGER, default=None, note="Up to 20,000 when left out.")
     from_me: bool | None = optional("fromMe", BOOLEAN, default=None)
     since_s: int | None = optional("since", INTEGER, default=None, note="Unix seconds.")
     message_id: str | None = optional("messageId", TEXT, default=None)
+
+    @property
+    def wanted(self) -> int:
+        """How many messages the answer may have."""
+        if self.message_id is not None:
+            return 1
+        return self.limit if self.limit is not None and self.limit > 0 else MAX_SEARCHED
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether there are messages that do not fit."""
+        return (self.from_me, self.since_s, self.message_id) != (None, None, None)
+
+    def is_past(self, message: Message) -> bool:
+        """Whether neither this message fits nor any that is older."""
+        return self.since_s is not None and message.timestamp < self.since_s
 
     def fits(self, message: Message) -> bool:
         """Whether a message passes the filters; the limit is not looked at."""
         if self.from_me is not None and message.key.from_me is not self.from_me:
             return False
-        if self.since_s is not None and message.timestamp < self.since_s:
+        if self.is_past(message):
             return False
         return self.message_id is None or message.key.id == stanza_id(self.message_id)
 

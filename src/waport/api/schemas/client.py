@@ -42,9 +42,10 @@ class SendOptions:
     )
     send_seen: bool = optional("sendSeen", BOOLEAN, default=True)
     invoked_bot_wid: str | None = optional("invokedBotWid", TEXT, default=None)
-    ignore_quote_errors: bool = optional("ignoreQuoteErrors", BOOLEAN, default=True)
     wait_until_msg_sent: bool = optional("waitUntilMsgSent", BOOLEAN, default=True)
-    media: Mapping[str, object] | None = optional("media", OBJECT, default=None)
+    media: Mapping[str, object] | None = optional(
+        "media", OBJECT, default=None, note="Not supported yet: refused."
+    )
     extra: Mapping[str, object] | None = optional("extra", OBJECT, default=None)
 
     @property
@@ -73,7 +74,7 @@ class SendMessageRequest:
         """The content of a text message.
 
         Raises:
-            InvalidInput: it is no text.
+            InvalidRequest: it is no text.
         """
         return TEXT.read(self.raw_content, "content")
 
@@ -82,7 +83,7 @@ class SendMessageRequest:
         """The options. They are read after the content, whose type depends on `contentType`.
 
         Raises:
-            InvalidInput: one has a wrong type.
+            InvalidRequest: one has a wrong type.
         """
         return (
             SendOptions()

@@ -6,78 +6,61 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from weakref import WeakValueDictionary
 
-from ...errors import (
-    ConnectionClosed,
-    CryptoError,
-    InvalidInput,
-    SessionError,
-    query_error,
-)
-from ...model import Ack, Message, MessageAdded, MessageKey, MessageKind
-from ...proto import pb
-from ...stanza.content import add_quote, device_sent, text_content
+from ...errors import ConnectionClosed, CryptoError, InvalidInput, query_error
+from ...model import Ack, Message, MessageKind
+from ...stanza.content import text_content
 from ...stanza.ids import message_id
-from ...stanza.message import MessageAck, build_message
+from ...stanza.message import MessageAck
 from ...stanza.prekeys import BundleAnswer
 from ...store import Database, UnitOfWork
-from ...wire import Jid, encode_stanza
+from ...wire import Jid
 from ..config import ClientConfig
 from ..devices import Devices
-from ..encryption import check_bundle, encrypt_for, install_bundle
-from ..fanout import Fanout, NeedDevices, canonical, plan, without_session
+from ..fanout import NeedDevices, canonical
 from ..link import Link
+from ..outgoing import Draft, NeedBundles, Outcome, Prepared, Unreachable, prepare
 from ..queries import Queries
-from ..work import EventSink, own_addresses
+from ..work import EventSink
 
 log = logging.getLogger(__name__)
 
-MAX_ROUNDS = 4
-"""How often a send asks for what is missing before it gives up."""
-
-DEVICE_GONE = 406
+MAX_ROUNDS = 5
+"""How often a send tries, asking in between for what is missing, before it gives up."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """What is to be sent, before it is known to which devices."""
-
-    chat: Jid
-    id: str
-    content: pb.Message
-    kind: MessageKind
-    now: int
-    quoted_id: str | None = None
+class _NotYet:
+    """A message before this one in the same chat could not be encrypted at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class _NeedBundles:
-    devices: tuple[Jid, ...]
+class _Turn:
+    """One call's place in its lane: what the call behind it waits for."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """Encrypted, stored and committed."""
-
-    message: Message
-    stanza: bytes
-    frames: Sequence[Any]
-
-
-_Outcome = _Prepared | NeedDevices | _NeedBundles
+    handed_in: asyncio.Future[None]
+    done: asyncio.Future[None]
 
 
 @dataclass(slots=True, weakref_slot=True)
 class _Lane:
-    """One chat's queue. `warm`: the last send found all it needed in the store."""
+    """One chat's queue: messages are committed in the order of the calls.
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    warm: bool = False
+    Attributes:
+        is_warm: the latest message found all it needed in the store. The next one is then handed
+            in without waiting for the commit, since the store keeps the order. The writer thread
+            takes this back as soon as a message lacks something; those behind it wait then.
+        waiting: calls that wait until the one before them is done.
+        last: the latest call.
+    """
+
+    is_warm: bool = False
+    waiting: int = 0
+    last: _Turn | None = None
 
 
 class Messages:
@@ -108,7 +91,11 @@ class Messages:
     # --- the connection ----------------------------------------------------------------------
 
     async def resume(self, link: Link) -> None:
-        """After a login: send again what the server has not acknowledged, then open the gate."""
+        """After a login: send again what the server has not acknowledged, then open the gate.
+
+        Raises:
+            ConnectionClosed: the connection ended; the next login sends all of it again.
+        """
         rows = await self._database.write(
             self._session_id, lambda store: store.send_queue.pending()
         )
@@ -149,32 +136,22 @@ class Messages:
             NotFound: nobody is registered there.
             QueryError: the server refused the message.
             QueryTimeout, ConnectionClosed: devices or keys could not be asked for.
+            CryptoError: there is no device that could read it.
         """
         if not chat.is_user:
             raise InvalidInput("texts can be sent to people only")
         content = text_content(text, mentions, secret=os.urandom(32))
         now = int(time.time())
-        draft = _Draft(chat, message_id(chat.user, now), content, MessageKind.TEXT, now, quoted_id)
+        draft = Draft(chat, message_id(chat.user, now), content, MessageKind.TEXT, now, quoted_id)
         return await self._send(draft)
 
-    async def _send(self, draft: _Draft) -> Message:
+    async def _send(self, draft: Draft) -> Message:
         acknowledged = self._queries.expect_ack(draft.id)
         try:
-            prepared = await self._prepare(draft)
-            if prepared.frames:
-                self._sink.publish(self._session_id, prepared.frames)
-            self._transmit(prepared.stanza)
+            prepared = await self._commit(draft)
             return await self._settle(prepared.message, acknowledged)
         finally:
             self._queries.forget_ack(draft.id)
-
-    def _transmit(self, stanza: bytes) -> None:
-        if self._link is None:
-            return
-        try:
-            self._link.send_stanza(stanza)
-        except ConnectionClosed:
-            log.info("the connection closed under a message; it goes out after the next login")
 
     async def _settle(self, message: Message, acknowledged: asyncio.Future[MessageAck]) -> Message:
         try:
@@ -190,42 +167,93 @@ class Messages:
             raise query_error(answer.error, "message refused")
         return message.with_ack(Ack.SERVER)
 
-    async def _prepare(self, draft: _Draft) -> _Prepared:
-        """Commit a message; in its turn among those of the same chat."""
+    async def _commit(self, draft: Draft) -> Prepared:
+        """Commit a message in its turn among those of the same chat."""
         lane = self._lanes.setdefault(draft.chat, _Lane())
-        async with lane.lock:
-            future = self._attempt(draft, {})
-            if not lane.warm:
-                return await self._complete(lane, draft, await future)
-        # The store keeps the order of submission, so the next send need not wait for the commit.
-        outcome = await future
-        if isinstance(outcome, _Prepared):
-            return outcome
-        async with lane.lock:
-            return await self._complete(lane, draft, outcome)
+        loop = asyncio.get_running_loop()
+        before, mine = lane.last, _Turn(loop.create_future(), loop.create_future())
+        lane.last = mine
+        try:
+            if before is not None:
+                await asyncio.shield(before.handed_in)
+            if lane.is_warm and not lane.waiting:
+                attempt = self._attempt(draft, lane)
+                mine.handed_in.set_result(None)
+                outcome = await attempt
+                if isinstance(outcome, Prepared):
+                    return outcome
+            lane.waiting += 1
+            try:
+                if before is not None:
+                    await asyncio.shield(before.done)
+                return await self._complete(draft, lane)
+            finally:
+                lane.waiting -= 1
+        finally:
+            _end(mine.handed_in, None if before is None else before.handed_in)
+            _end(mine.done, None if before is None else before.done)
 
-    def _attempt(self, draft: _Draft, bundles: dict[Jid, BundleAnswer]) -> asyncio.Future[_Outcome]:
-        job = partial(_prepare, draft=draft, bundles=bundles, sink=self._sink)
-        return self._database.submit(self._session_id, job)
-
-    async def _complete(self, lane: _Lane, draft: _Draft, outcome: _Outcome) -> _Prepared:
+    async def _complete(self, draft: Draft, lane: _Lane) -> Prepared:
         """Ask for what is missing until the message can be encrypted."""
         bundles: dict[Jid, BundleAnswer] = {}
-        lane.warm = False
+        lane.is_warm = False
         for _ in range(MAX_ROUNDS):
-            match outcome:
-                case _Prepared():
-                    lane.warm = True
-                    return outcome
+            match await self._attempt(draft, bundles=bundles):
+                case Prepared() as prepared:
+                    lane.is_warm = True
+                    return prepared
+                case Unreachable():
+                    raise CryptoError("no device of the recipient can be encrypted for")
                 case NeedDevices(users):
                     await self._devices.fetch(users)
-                case _NeedBundles(devices):
+                case NeedBundles(devices):
                     answers = await self._devices.bundles(devices)
                     # A device without an answer has no bundle; it is not asked for twice.
                     nothing = BundleAnswer(None, None, 0)
                     bundles |= {device: answers.get(device, nothing) for device in devices}
-            outcome = await self._attempt(draft, bundles)
         raise CryptoError("the recipient's devices keep changing")
+
+    def _attempt(
+        self,
+        draft: Draft,
+        lane: _Lane | None = None,
+        bundles: Mapping[Jid, BundleAnswer] = MappingProxyType({}),
+    ) -> asyncio.Future[Outcome | _NotYet]:
+        """Hand a message to the store.
+
+        Args:
+            lane: where messages before this one may be on their way; None when there are none.
+        """
+
+        def job(store: UnitOfWork) -> Outcome | _NotYet:
+            if lane is not None and not lane.is_warm:
+                return _NotYet()
+            outcome = prepare(store, draft, bundles, self._sink)
+            if lane is not None and not isinstance(outcome, Prepared):
+                lane.is_warm = False
+            return outcome
+
+        future = self._database.submit(self._session_id, job)
+        # What is committed leaves at once and in this order, even if the caller has given up.
+        future.add_done_callback(self._on_outcome)
+        return asyncio.shield(future)
+
+    def _on_outcome(self, future: asyncio.Future[Outcome | _NotYet]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return  # the caller is told
+        outcome = future.result()
+        if isinstance(outcome, Prepared):
+            self._transmit(outcome.stanza)
+            if outcome.frames:
+                self._sink.publish(self._session_id, outcome.frames)
+
+    def _transmit(self, stanza: bytes) -> None:
+        if self._link is None:
+            return
+        try:
+            self._link.send_stanza(stanza)
+        except ConnectionClosed:
+            log.info("the connection closed under a message; it goes out after the next login")
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -242,96 +270,16 @@ class Messages:
         )
 
 
+def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
+    """A stage of a call is over; for those behind it not before the same stage of all before."""
+    if mine.done():
+        return
+    if before is None or before.done():
+        mine.set_result(None)
+    else:
+        before.add_done_callback(lambda _: mine.set_result(None))
+
+
 def _mark_pending(store: UnitOfWork, chat: Jid, message: str) -> None:
     if store.send_queue.get(message) is not None:
         store.messages.set_pending(chat, message, True)
-
-
-def _prepare(
-    store: UnitOfWork, *, draft: _Draft, bundles: dict[Jid, BundleAnswer], sink: EventSink
-) -> _Outcome:
-    """Encrypt a draft for every device, store it, queue it and announce it: one transaction.
-
-    Returns what is missing instead, with nothing changed, when devices or bundles are unknown.
-    """
-    credentials = store.devices.get()
-    if credentials is None:
-        raise SessionError(store.session_id, "not linked")
-    own = own_addresses(credentials)
-    fanout = plan(store, own, draft.chat, draft.now)
-    if isinstance(fanout, NeedDevices):
-        return fanout
-    missing = without_session(store, fanout.devices)
-    unasked = tuple(device for device in missing if device not in bundles)
-    if unasked:
-        return _NeedBundles(unasked)
-    reachable = set(fanout.devices)
-    for device in missing:
-        try:
-            bundle = check_bundle(store, device, bundles[device])
-            install_bundle(store, credentials, device, bundle)
-        except CryptoError as exc:
-            log.warning("left out a device: %s", exc)
-            reachable.discard(device)
-            if bundles[device].error == DEVICE_GONE:
-                store.addresses.forget_devices(canonical(store, device))
-    content = draft.content
-    if draft.quoted_id is not None:
-        content = _quoting(store, draft)
-    stanza = _encrypt(store, draft, content, fanout, reachable, credentials.account)
-    message = store.messages.add(
-        Message(
-            key=MessageKey(fanout.chat, draft.id, from_me=True, sender=own.pn.bare),
-            timestamp=draft.now,
-            content=content.SerializeToString(),
-            kind=draft.kind,
-            push_name=credentials.push_name,
-            ack=Ack.PENDING,
-        )
-    )
-    if message is None:
-        raise InvalidInput("a message of this id exists already")
-    store.chats.touch(fanout.chat, draft.now)
-    store.send_queue.add(draft.id, fanout.chat, stanza, draft.now * 1000)
-    frames = sink.record(store, MessageAdded(message), own.pn.bare)
-    return _Prepared(message, stanza, frames)
-
-
-def _quoting(store: UnitOfWork, draft: _Draft) -> pb.Message:
-    content = pb.Message()
-    content.CopyFrom(draft.content)
-    chat = canonical(store, draft.chat)
-    quoted_id = draft.quoted_id or ""
-    quoted = store.messages.get(chat, quoted_id) or store.messages.find(quoted_id)
-    if quoted is not None and quoted.content:
-        add_quote(content, quoted.proto(), quoted.key.id, quoted.key.sender)
-    return content
-
-
-def _encrypt(
-    store: UnitOfWork,
-    draft: _Draft,
-    content: pb.Message,
-    fanout: Fanout,
-    reachable: set[Jid],
-    account: bytes,
-) -> bytes:
-    plaintext = content.SerializeToString()
-    own_plaintext = device_sent(content, fanout.to).SerializeToString()
-    peers = [device for device in fanout.peers if device in reachable]
-    if fanout.peers and not peers:
-        raise CryptoError("no device of the recipient can be encrypted for")
-    copies = [(device, encrypt_for(store, device, plaintext)) for device in peers]
-    copies += [
-        (device, encrypt_for(store, device, own_plaintext))
-        for device in fanout.own
-        if device in reachable
-    ]
-    node = build_message(
-        draft.id,
-        fanout.to,
-        copies,
-        device_identity=account,
-        peer_recipient_pn=fanout.chat if fanout.to.is_lid and fanout.chat.is_pn else None,
-    )
-    return encode_stanza(node)

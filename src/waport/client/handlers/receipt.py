@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...model import Ack, AckChanged
 from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
 from ...wire import Node
-from ..fanout import canonical
+from ..fanout import canonical, device_hashes
 from ..work import Work
 
 if TYPE_CHECKING:
     from ..retries import Retries
+
+log = logging.getLogger(__name__)
 
 
 def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
@@ -22,9 +26,10 @@ def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
     def handle_receipt(work: Work, node: Node) -> None:
         receipt = parse_receipt(node)
         if receipt.retry is not None:
-            work.later(lambda: retries.resend(receipt))
-        else:
-            _apply(work, receipt)
+            # Acked once it is answered: if the connection ends before, the server asks again.
+            work.later(partial(retries.answer, receipt, ack(node)))
+            return
+        _apply(work, receipt)
         work.reply(ack(node))
 
     return handle_receipt
@@ -59,12 +64,17 @@ def apply_message_ack(work: Work, answer: MessageAck) -> None:
     if queued is None:
         return
     work.store.send_queue.done(answer.id)
-    level = Ack.ERROR if answer.error else Ack.SERVER
+    level = Ack.SERVER
+    if answer.error:
+        level = Ack.ERROR
+        log.warning("the server refused a message: code %d", answer.error)
     work.store.messages.set_pending(queued.chat, answer.id, False)
     changed = work.store.messages.set_ack(queued.chat, answer.id, level)
     if changed is not None:
         work.emit(AckChanged(changed, level))
-    if answer.phash is not None:
+    if answer.phash is not None and answer.phash not in device_hashes(
+        work.store, work.own, queued.chat, work.now
+    ):
         # The server knows other devices than we do; the next send asks anew.
         work.store.addresses.forget_devices(queued.chat)
         work.store.addresses.forget_devices(work.own.pn.bare)

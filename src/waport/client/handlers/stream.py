@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...stanza.login import CleanDirty, parse_failure, parse_stream_error
 from ...stanza.query import iq_error, iq_result
 from ...store import Database, UnitOfWork
-from ...wire import Node
+from ...wire import SERVER, Node
 from ..background import Background
 from ..link import Link
 from ..linking import Linking
@@ -22,11 +22,16 @@ log = logging.getLogger(__name__)
 MAX_ROUTING_INFO = 4096
 """Bytes of edge routing info that are kept; real ones have a few dozen."""
 
-_SERVER = "s.whatsapp.net"
+MAX_LOGGED = 500
 
 
 class StreamHandlers:
-    """Loop handlers of one client. `on_success` starts the login sequence."""
+    """Loop handlers of one client.
+
+    Args:
+        on_success: starts the login sequence.
+        then: runs something once all that came before is committed and answered.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class StreamHandlers:
         background: Background,
         *,
         on_success: Callable[[Link, Node], Awaitable[None]],
+        then: Callable[[Callable[[], None]], Awaitable[None]],
     ) -> None:
         self._database = database
         self._session_id = session_id
@@ -46,6 +52,7 @@ class StreamHandlers:
         self._offline = offline
         self._background = background
         self._on_success = on_success
+        self._then = then
 
     async def success(self, link: Link, node: Node) -> None:
         """`<success>`."""
@@ -63,10 +70,11 @@ class StreamHandlers:
         if error.unacked is not None and error.conflict is None and not error.code:
             tag, stanza_id = error.unacked
             log.warning("the server misses our ack of a <%s>", tag)
-            link.send(Node("ack", {"id": stanza_id, "class": tag, "to": _SERVER}))
+            link.send(Node("ack", {"id": stanza_id, "class": tag, "to": SERVER}))
             return
         if error.malformed:
             log.error("the server could not parse a frame of ours")
+        log.info("the server ends the stream: %s", error.raw[:MAX_LOGGED])
         link.close(close_for_stream_error(error))
 
     async def stream_end(self, link: Link, node: Node) -> None:
@@ -75,8 +83,7 @@ class StreamHandlers:
 
     async def iq(self, link: Link, node: Node) -> None:
         """A question of the server: an offer to link, or a ping."""
-        source = node.get_jid("from")
-        if source is not None and not (source.is_server and source.server == _SERVER):
+        if node.get_jid("from") != SERVER:
             log.warning("ignored an IQ that is not the server's")
             return
         if await self._linking.on_iq(link, node):
@@ -98,7 +105,8 @@ class StreamHandlers:
                 case "offline_preview":
                     self._offline.on_preview(link, child)
                 case "offline":
-                    self._offline.stop()
+                    # In its turn: the receipts of the last stanzas are to be among those collected.
+                    await self._then(self._offline.finish)
                 case "edge_routing":
                     await self._keep_routing(child)
                 case "dirty":
@@ -123,13 +131,13 @@ class StreamHandlers:
             if credentials is not None and credentials.routing_info != routing:
                 store.devices.save(replace(credentials, routing_info=routing))
 
-        # Not awaited: nothing depends on it, and the writer keeps the order.
-        self._database.submit(self._session_id, job)
+        await self._database.write(self._session_id, job)
 
     async def _clean(self, node: Node) -> None:
         """Our own devices may have changed: the list is asked for anew when it is needed."""
         kind, timestamp = node.get("type"), node.get("timestamp")
-        if kind != "account_sync" or not timestamp or not timestamp.isdigit():
+        is_time = timestamp is not None and timestamp.isascii() and timestamp.isdigit()
+        if kind != "account_sync" or timestamp is None or not is_time:
             return
         await self._database.write(self._session_id, _forget_own_devices)
         await self._queries.run(CleanDirty(kind, timestamp))

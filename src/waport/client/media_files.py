@@ -1,0 +1,201 @@
+"""What transfers do with files: blocking code, for threads."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from ..media import (
+    CHUNK,
+    MediaDecryptor,
+    MediaDigest,
+    MediaEncryptor,
+    MediaKind,
+    Sidecar,
+    check_plaintext,
+    expand_media_key,
+)
+from .media_hosts import MediaTooLarge
+
+SPOOL = 1024 * 1024
+"""Temporary files up to this many bytes stay in memory."""
+
+Check = Callable[[], None]
+"""Called between pieces; raises when the work should end."""
+
+Source = Path | bytes
+"""A file on disk, or one in memory."""
+
+
+class ReadableFile(Protocol):
+    """What is needed of a file to read it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, none at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+
+class WritableFile(ReadableFile, Protocol):
+    """What is needed of a file to write it."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write at the present place."""
+        ...
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Cut to a length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An encrypted file that is ready for upload.
+
+    Attributes:
+        digest: for the message.
+        size: bytes of the encrypted file.
+        sidecar: for players; None unless asked for.
+    """
+
+    digest: MediaDigest
+    size: int
+    sidecar: bytes | None
+
+
+def open_source(source: Source) -> BinaryIO:
+    """The source as a file to read."""
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def temporary(folder: Path | None) -> tempfile.SpooledTemporaryFile[bytes]:
+    """A file without a name, in memory while it is small."""
+    return tempfile.SpooledTemporaryFile(
+        max_size=SPOOL, dir=None if folder is None else str(folder)
+    )
+
+
+def seal(
+    source: Source,
+    target: WritableFile,
+    media_key: bytes,
+    kind: MediaKind,
+    *,
+    limit: int,
+    with_sidecar: bool,
+    check: Check,
+) -> Sealed:
+    """Encrypt a file in one pass and constant memory.
+
+    Raises:
+        MediaTooLarge: the source is larger than the limit.
+        OSError: a file can't be read or written.
+    """
+    encryptor = MediaEncryptor(media_key, kind)
+    sidecar = Sidecar(expand_media_key(media_key, kind).mac_key) if with_sidecar else None
+    size = 0
+
+    def put(encrypted: bytes) -> None:
+        target.write(encrypted)
+        if sidecar is not None:
+            sidecar.update(encrypted)
+
+    with open_source(source) as file:
+        for piece in _pieces(file, check):
+            size += len(piece)
+            if size > limit:
+                raise MediaTooLarge(limit)
+            put(encryptor.update(piece))
+    tail, digest = encryptor.finish()
+    put(tail)
+    encrypted_size = size + 16 - size % 16 + 10
+    return Sealed(digest, encrypted_size, None if sidecar is None else sidecar.finish())
+
+
+def hash_source(source: ReadableFile, *, limit: int, check: Check) -> MediaDigest:
+    """The digest of a file that travels as it is.
+
+    Raises:
+        MediaTooLarge: the source is larger than the limit.
+        OSError: it can't be read.
+    """
+    hashed = hashlib.sha256()
+    size = 0
+    for piece in _pieces(source, check):
+        size += len(piece)
+        if size > limit:
+            raise MediaTooLarge(limit)
+        hashed.update(piece)
+    return MediaDigest(hashed.digest(), b"", size)
+
+
+def unseal(
+    encrypted: ReadableFile,
+    target: WritableFile,
+    decryptor: MediaDecryptor,
+    file_sha256: bytes | None,
+    file_length: int | None,
+    check: Check,
+) -> MediaDigest:
+    """Decrypt a file that has been verified.
+
+    Raises:
+        MediaError: padding or hash of the plaintext are wrong; the target is then of no use.
+        OSError: a file can't be read or written.
+    """
+    encrypted.seek(0)
+    for piece in _pieces(encrypted, check):
+        target.write(decryptor.update(piece))
+    tail, digest = decryptor.finish(file_sha256, file_length)
+    target.write(tail)
+    return digest
+
+
+def copy_plain(
+    received: ReadableFile,
+    target: WritableFile,
+    digest: MediaDigest,
+    file_sha256: bytes | None,
+    file_length: int | None,
+    check: Check,
+) -> MediaDigest:
+    """Hand on a file that was never encrypted, if it is the right one.
+
+    Raises:
+        MediaError: its hash is wrong.
+        OSError: a file can't be read or written.
+    """
+    check_plaintext(digest.file_sha256, digest.file_length, file_sha256, file_length)
+    received.seek(0)
+    for piece in _pieces(received, check):
+        target.write(piece)
+    return digest
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` at the end, or vanishes on failure."""
+    descriptor, name = tempfile.mkstemp(prefix=".download-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _pieces(file: ReadableFile, check: Check) -> Iterator[bytes]:
+    while piece := file.read(CHUNK):
+        check()
+        yield piece
