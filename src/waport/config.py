@@ -159,6 +159,12 @@ def _signing_secret(value: object) -> object:
     return text
 
 
+def _header_value(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+        raise ValueError("write printable ASCII characters; it goes out in a header")
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Count = Annotated[int, BeforeValidator(_integer)]
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
@@ -213,10 +219,13 @@ class Settings(BaseModel):
     # --- events ---
     enable_webhook: Flag = Field(True, alias="ENABLE_WEBHOOK")
     base_webhook_url: HttpUrl | None = Field(None, alias="BASE_WEBHOOK_URL", repr=False)
-    webhook_api_key: str | None = Field(None, alias="WEBHOOK_API_KEY", repr=False)
+    webhook_api_key: Annotated[str | None, BeforeValidator(_header_value)] = Field(
+        None, alias="WEBHOOK_API_KEY", repr=False
+    )
     webhook_secret: Annotated[str | None, BeforeValidator(_signing_secret)] = Field(
         None, alias="WEBHOOK_SECRET", repr=False
     )
+    webhook_max_age_hours: Count = Field(72, alias="WEBHOOK_MAX_AGE_HOURS", ge=1, le=87_600)
     disabled_callbacks: Annotated[frozenset[str], BeforeValidator(_words)] = Field(
         frozenset(), alias="DISABLED_CALLBACKS"
     )

@@ -123,9 +123,9 @@ class ClientWorld:
     async def read(self, job: Any) -> Any:
         return await self.database.read(SESSION, job)
 
-    async def pass_by(self, low: float, high: float | None = None) -> float:
+    async def pass_by(self, low: float, high: float | None = None, *, count: int = 1) -> float:
         """Wait until the client sleeps for that long and has told all; then let the time pass."""
-        asked = await self.clock.sleeping(low, high)
+        asked = await self.clock.sleeping(low, high, count=count)
         await self.settled()
         self.clock.advance(asked)
         return asked

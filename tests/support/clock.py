@@ -49,15 +49,20 @@ class FakeClock(Clock):
         """How long those who sleep now wanted to."""
         return [sleeper.asked for sleeper in self._sleepers]
 
-    async def sleeping(self, low: float, high: float | None = None) -> float:
-        """Wait until somebody sleeps for that long, or for a time within these bounds."""
+    async def sleeping(self, low: float, high: float | None = None, *, count: int = 1) -> float:
+        """Wait until somebody sleeps for that long, or for a time within these bounds.
+
+        Args:
+            count: how many sleepers there must be.
+        """
         high = low if high is None else high
         async with asyncio.timeout(TIMEOUT_S):
             while True:
                 self._news.clear()
-                for sleeper in self._sleepers:
-                    if low <= sleeper.asked <= high and not sleeper.future.done():
-                        return sleeper.asked
+                awake = [s for s in self._sleepers if not s.future.done()]
+                found = [s.asked for s in awake if low <= s.asked <= high]
+                if len(found) >= count:
+                    return found[0]
                 await self._news.wait()
 
     def advance(self, seconds: float) -> None:

@@ -42,7 +42,12 @@ class WebHost:
         self.url = f"{scheme}://{self.name}"
         self.client_tls = client_tls
         self.asked: list[Asked] = []
-        self.answer: Answer = lambda asked: Response(b"hello", media_type="text/plain")
+        self.answer: Answer = _hello
+
+    def reset(self) -> None:
+        """Forget what was asked, and answer everything as in the beginning."""
+        self.asked = []
+        self.answer = _hello
 
     async def handle(self, request: Request) -> Response:
         asked = Asked(
@@ -83,16 +88,18 @@ async def web_host(
             lifespan="off",
             ssl_certfile=None if folder is None else folder / "server.pem",
         )
-        config.load()
         server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        # Without its main loop, which looks only every 0.1 s whether it should end.
-        await server.startup(sockets=[listener])
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield host
         finally:
-            server.force_exit = True
-            await server.shutdown(sockets=[listener])
+            server.should_exit = True
+            await task
+
+
+def _hello(asked: Asked) -> Response:
+    return Response(b"hello", media_type="text/plain")
 
 
 def cut_off(body: bytes, announced: int) -> Response:

@@ -44,7 +44,7 @@ def _parse(text: str) -> Jid:
         return nothing
     if jid.is_pn:
         jid = Jid(_PUNCTUATION.sub("", jid.user), jid.server)
-    return jid if _names_itself(jid) else nothing
+    return jid if jid.user and _names_itself(jid) else nothing
 
 
 def _names_itself(jid: Jid) -> bool:

@@ -15,14 +15,14 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from ..client import WHATSAPP_URL, WHATSAPP_WEB, ClientConfig, VersionSource
 from ..config import Settings
 from ..errors import InvalidInput, StoreError
-from ..events import EventBus, EventHub, EventRecorder, WebhookWorker
-from ..events.webhook_sender import WebhookSender
+from ..events import EventBus, EventHub, EventRecorder, WebhookSender, WebhookWorker
 from ..noise import WHATSAPP_ROOT_KEY
 from ..pairing import ClientVersion
 from ..sessions import SessionFolders, SessionManager
 from ..store import Database
 from .app import create_app
 from .http_server import HttpServer
+from .owned_task import OwnedTask
 
 log = logging.getLogger(__name__)
 
@@ -105,17 +105,29 @@ async def _serve(
         ),
         SessionFolders(settings.sessions_path),
     )
-    app = create_app(settings, manager, hub, is_ready=lambda: not server.should_exit)
+    owned: list[OwnedTask] = []
+    app = create_app(
+        settings,
+        manager,
+        hub,
+        is_ready=lambda: not server.should_exit and all(task.is_running for task in owned),
+    )
     server = Server(settings, app, hub)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_exit, server)
     async with WebhookSender(settings.webhook_secret, settings.webhook_api_key) as sender:
-        worker = WebhookWorker(database, sender, settings.webhook_url)
+        worker = WebhookWorker(
+            database,
+            sender,
+            settings.webhook_url,
+            max_age_s=settings.webhook_max_age_hours * 3600,
+        )
         bus.subscribe(worker.on_events)
+        webhooks = OwnedTask("webhooks", worker.run)
+        owned += [webhooks, OwnedTask("prune", lambda: _prune(database, worker))]
         tasks = [
-            asyncio.create_task(worker.run(), name="webhooks"),
-            asyncio.create_task(_prune(database), name="prune"),
+            *(asyncio.create_task(task.run()) for task in owned),
             asyncio.create_task(_announce(server, on_listening), name="announce"),
         ]
         try:
@@ -124,6 +136,7 @@ async def _serve(
             await server.serve()
         finally:
             await manager.close()
+            webhooks.let_end()
             worker.stop()
             await asyncio.wait(tasks[:1], timeout=WEBHOOK_DRAIN_S)
             for task in tasks:
@@ -154,10 +167,11 @@ async def _announce(server: Server, on_listening: Callable[[str], None] | None) 
                 on_listening(url)
 
 
-async def _prune(database: Database) -> None:
-    """Forget events that were delivered long ago, so that the log does not grow for ever."""
+async def _prune(database: Database, worker: WebhookWorker) -> None:
+    """Forget old events, delivered or given up, so that the log does not grow for ever."""
     while True:
         try:
+            await worker.give_up_old()
             before_ms = int((time.time() - EVENT_RETENTION_S) * 1000)
             await database.prune(before_ms)
         except StoreError as exc:

@@ -62,6 +62,8 @@ def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
     store.signal.migrate_user(pn.signal_name, lid.signal_name)
     store.messages.rename_chat(lid, pn)
     store.chats.rename(lid, pn)
+    # What is still to be told of the chat stays ahead of what comes now.
+    store.event_log.rename_lane(str(lid), str(pn))
     return True
 
 

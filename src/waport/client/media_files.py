@@ -1,4 +1,4 @@
-"""What transfers do with files: blocking code, for threads."""
+"""What transfers do with files: mostly blocking code, for threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -23,6 +23,7 @@ from ..media import (
     expand_media_key,
 )
 from .media_hosts import MediaTooLarge
+from .threads import in_thread
 
 SPOOL = 1024 * 1024
 """Temporary files up to this many bytes stay in memory."""
@@ -182,16 +183,17 @@ def copy_plain(
     return digest
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+@contextlib.asynccontextmanager
+async def replacing(path: Path) -> AsyncIterator[BinaryIO]:
     """A new file that takes the place of `path` at the end, or vanishes on failure."""
-    descriptor, name = tempfile.mkstemp(prefix=".download-", dir=path.parent)
+    descriptor, name = await in_thread(tempfile.mkstemp, prefix=".download-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        Path(name).replace(path)
+        # In a thread: the end of a large file that was there before takes its time.
+        await in_thread(os.replace, name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        await in_thread(Path(name).unlink, missing_ok=True)
         raise
 
 

@@ -266,7 +266,7 @@ class MediaTransfer:
             MediaError: a check failed, the message names which; or the reference is unusable.
             OSError: the target can't be written.
         """
-        with replacing(target) as file:
+        async with replacing(target) as file:
             return await self._download(reference, self._limits.download, file)
 
     async def download_bytes(self, reference: MediaReference, max_bytes: int) -> bytes:

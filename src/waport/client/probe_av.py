@@ -5,6 +5,7 @@ The container is always named to the library: see `probe_files`.
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +23,16 @@ WAVEFORM_POINTS = 64
 MAX_PIXELS = 36_000_000
 """Of one frame: a little more than 8K."""
 
+_LENIENT: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Older versions refuse files whose tags are not UTF-8 unless they are told otherwise."""
+
 _MAX_PACKETS = 600
 """Looked at for the first picture."""
+
+_RATES = (2000, 384_000)
+"""Samples per second that a sound may have."""
 
 _RATE = 8000
 _BLOCK = 400
@@ -53,6 +62,10 @@ _FORMATS = {
 }
 
 
+class Undecodable(ValueError):
+    """The library can't make sense of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """What the video stream of a file is.
@@ -77,7 +90,7 @@ def read_video(file: BoundedFile, mimetype: str, side: int) -> Picture | None:
         side: the longer side of the picture, in pixels.
 
     Raises:
-        av.FFmpegError, ValueError, OSError: the file is damaged, or the time is over.
+        Undecodable, ValueError, OSError: the file is damaged, or the time is over.
     """
     with _open(file, mimetype) as container:
         if not container.streams.video:
@@ -88,6 +101,8 @@ def read_video(file: BoundedFile, mimetype: str, side: int) -> Picture | None:
         if not 0 < width * height <= MAX_PIXELS:
             return Picture(max(width, 0), max(height, 0), seconds, None)
         stream.codec_context.thread_count = 1
+        # The frames themselves may claim another size than the container.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         for number, packet in enumerate(container.demux(stream)):
             file.check()
             for frame in packet.decode():
@@ -108,7 +123,7 @@ def read_seconds(file: BoundedFile, mimetype: str) -> float | None:
     """How long a file plays, None when it does not say.
 
     Raises:
-        av.FFmpegError, ValueError, OSError: the file is damaged, or the time is over.
+        Undecodable, ValueError, OSError: the file is damaged, or the time is over.
     """
     with _open(file, mimetype) as container:
         return _seconds(container)
@@ -121,7 +136,7 @@ def read_waveform(file: BoundedFile, mimetype: str) -> bytes | None:
         None when there is no sound.
 
     Raises:
-        av.FFmpegError, ValueError, OSError: the file is damaged, or the time is over.
+        Undecodable, ValueError, OSError: the file is damaged, or the time is over.
 
     Source: docs/protocol/messages.md, "Voice notes".
     """
@@ -153,6 +168,9 @@ def _loudness(container: InputContainer, file: BoundedFile) -> Iterator[int]:
     samples = array("h")
     for frame in container.decode(audio=0):
         file.check()
+        if not _RATES[0] <= frame.sample_rate <= _RATES[1]:
+            # A filter for an absurd rate takes minutes to set up.
+            raise Undecodable(f"{frame.sample_rate} samples in a second")
         for piece in resampler.resample(frame):
             samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
         full = len(samples) // _BLOCK * _BLOCK
@@ -167,15 +185,20 @@ def _seconds(container: InputContainer) -> float | None:
     return float(Fraction(container.duration, av.time_base))
 
 
-def _open(file: BoundedFile, mimetype: str) -> InputContainer:
+@contextlib.contextmanager
+def _open(file: BoundedFile, mimetype: str) -> Iterator[InputContainer]:
     file.seek(0)
-    return av.open(
-        file,
-        mode="r",
-        format=_FORMATS[mimetype],
-        metadata_errors="replace",
-        io_open=_refuse,
-    )
+    try:
+        with av.open(
+            file,
+            mode="r",
+            format=_FORMATS[mimetype],
+            io_open=_refuse,
+            **_LENIENT,
+        ) as container:
+            yield container
+    except av.FFmpegError as exc:
+        raise Undecodable(f"{type(exc).__name__} in {mimetype}") from exc
 
 
 def _refuse(url: str, flags: int, options: object) -> object:

@@ -13,6 +13,7 @@ import io
 import logging
 import struct
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,15 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TypeVar
 
-from PIL import Image, ImageOps
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 from tinytag import TinyTag, TinyTagException
 
 from ..errors import MediaError
@@ -54,7 +63,18 @@ WORK_S = 8.0
 TIMEOUT_S = 20.0
 """The same with the wait for a thread."""
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP")
+_FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        GifImagePlugin.GifImageFile,
+        BmpImagePlugin.BmpImageFile,
+    )
+)
+"""The only parsers that get to see a file: others run programs, or are seldom looked after."""
+
 _MAY_MOVE = ("WEBP", "GIF", "PNG")
 _TURNED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
@@ -74,6 +94,9 @@ _TAGGED = frozenset(
     )
 )
 """Containers whose duration can be read without the extra."""
+
+# The size of an image is judged here, so Pillow need not warn of it on the console.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="probe")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..proto import pb
+from .rawdata import text
 
 _NO_CONTENT: Final = frozenset(
     {
@@ -141,13 +142,13 @@ def content_kind(content: Content) -> ContentKind:
 def body_of(content: Content, kind: ContentKind) -> str:
     """The text that stands for the message."""
     if content.name == "conversation":
-        return str(content.part)
+        return text(content.part)
     value = content.part
     for name in kind.body.split(".") if kind.body else ():
         value = getattr(value, name)
-    return value if isinstance(value, str) else ""
+    return text(value) if isinstance(value, str | bytes) else ""
 
 
 def caption_of(content: Content, kind: ContentKind) -> str:
     """What a reader sees as text: the body, or a file's caption. Links are looked for in it."""
-    return str(getattr(content.part, "caption", "")) or body_of(content, kind)
+    return text(getattr(content.part, "caption", "")) or body_of(content, kind)

@@ -14,14 +14,14 @@ from ..proto import pb
 from ..wire import Jid
 from .contents import REVOKE, Content
 from .ids import IdJson, id_json, jid_text
-from .rawdata import protobuf_json, whole
+from .rawdata import finite, protobuf_json, text
 
 
 class LocationJson(TypedDict):
-    """A place; `description` joins name and address."""
+    """A place; `description` joins name and address. A sender may give it no real coordinates."""
 
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     description: str
     name: NotRequired[str]
     address: NotRequired[str]
@@ -84,27 +84,28 @@ class ContentJson(TypedDict, total=False):
     protocolMessageKey: JsonValue
 
 
-def wire_text(text: str) -> str:
+def wire_text(value: str | bytes) -> str:
     """An address from inside a protobuf in the API's form; what is no address stays as it is."""
+    address = text(value)
     try:
-        return jid_text(Jid.parse(text))
+        return jid_text(Jid.parse(address))
     except InvalidInput:
-        return text
+        return address
 
 
 def location_json(part: Any) -> LocationJson:
     """A place from a location or live location message."""
-    name, address = getattr(part, "name", ""), getattr(part, "address", "")
+    name, address, url = (text(getattr(part, each, "")) for each in ("name", "address", "url"))
     shape: LocationJson = {
-        "latitude": whole(part.degreesLatitude),
-        "longitude": whole(part.degreesLongitude),
+        "latitude": finite(part.degreesLatitude),
+        "longitude": finite(part.degreesLongitude),
         "description": "\n".join(filter(None, (name, address))),
     }
     if name:
         shape["name"] = name
     if address:
         shape["address"] = address
-    if url := getattr(part, "url", ""):
+    if url:
         shape["url"] = url
     return shape
 
@@ -121,9 +122,9 @@ def _media(part: Any, _: pb.Message) -> ContentJson:
 def _text(part: Any, _: pb.Message) -> ContentJson:
     shape: ContentJson = {}
     if part.title:
-        shape["title"] = part.title
+        shape["title"] = text(part.title)
     if part.description:
-        shape["description"] = part.description
+        shape["description"] = text(part.description)
     return shape
 
 
@@ -133,9 +134,9 @@ def _location(part: Any, _: pb.Message) -> ContentJson:
 
 def _poll(part: Any, message: pb.Message) -> ContentJson:
     return {
-        "pollName": part.name,
+        "pollName": text(part.name),
         "pollOptions": [
-            {"name": option.optionName, "localId": place}
+            {"name": text(option.optionName), "localId": place}
             for place, option in enumerate(part.options)
         ],
         # 0 means any number; old senders wrote the number of options instead.
@@ -156,33 +157,33 @@ def _event(part: Any, message: pb.Message) -> ContentJson:
     if part.endTime:
         shape["eventEndTime"] = part.endTime
     if part.description:
-        shape["eventDescription"] = part.description
+        shape["eventDescription"] = text(part.description)
     if part.joinLink:
-        shape["eventJoinLink"] = part.joinLink
+        shape["eventJoinLink"] = text(part.joinLink)
     if part.HasField("location"):
         shape["eventLocation"] = location_json(part.location)
     return shape
 
 
 def _order(part: Any, _: pb.Message) -> ContentJson:
-    return {"orderId": part.orderId, "token": part.token}
+    return {"orderId": text(part.orderId), "token": text(part.token)}
 
 
 def _product(part: Any, _: pb.Message) -> ContentJson:
     return {
-        "title": part.product.title,
-        "description": part.product.description,
+        "title": text(part.product.title),
+        "description": text(part.product.description),
         "businessOwnerJid": wire_text(part.businessOwnerJid),
-        "productId": part.product.productId,
+        "productId": text(part.product.productId),
     }
 
 
 def _list(part: Any, _: pb.Message) -> ContentJson:
-    return {"title": part.title, "description": part.description}
+    return {"title": text(part.title), "description": text(part.description)}
 
 
 def _list_response(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedRowId": part.singleSelectReply.selectedRowId}
+    return {"selectedRowId": text(part.singleSelectReply.selectedRowId)}
 
 
 def _buttons(part: Any, _: pb.Message) -> ContentJson:
@@ -190,11 +191,11 @@ def _buttons(part: Any, _: pb.Message) -> ContentJson:
 
 
 def _buttons_response(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedButtonId": part.selectedButtonId}
+    return {"selectedButtonId": text(part.selectedButtonId)}
 
 
 def _template_reply(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedButtonId": part.selectedId}
+    return {"selectedButtonId": text(part.selectedId)}
 
 
 def _protocol(part: Any, _: pb.Message) -> ContentJson:
@@ -237,9 +238,9 @@ def content_json(content: Content) -> ContentJson:
 def vcards(content: Content) -> list[str]:
     """The contact cards of a message, as vCard texts."""
     if content.name == "contactMessage":
-        return [content.part.vcard]
+        return [text(content.part.vcard)]
     if content.name == "contactsArrayMessage":
-        return [contact.vcard for contact in content.part.contacts]
+        return [text(contact.vcard) for contact in content.part.contacts]
     return []
 
 
@@ -248,8 +249,8 @@ def group_mentions(context: pb.ContextInfo) -> list[GroupMentionJson]:
     mentions: list[GroupMentionJson] = []
     for mention in context.groupMentions:
         try:
-            group = Jid.parse(mention.groupJid)
+            group = Jid.parse(text(mention.groupJid))
         except InvalidInput:
             continue
-        mentions.append({"groupSubject": mention.groupSubject, "groupJid": id_json(group)})
+        mentions.append({"groupSubject": text(mention.groupSubject), "groupJid": id_json(group)})
     return mentions

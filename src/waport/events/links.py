@@ -12,7 +12,11 @@ from typing_extensions import TypedDict
 _LINK: Final = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"'`]+", re.IGNORECASE)
 _TRAILING: Final = ".,;:!?…*_~"
 _BRACKETS: Final = {")": "(", "]": "[", "}": "{"}
-_MAX_LINKS: Final = 100
+MAX_LINKS: Final = 100
+MAX_LENGTH: Final = 4096
+"""Of a link; nothing that people write is longer."""
+MAX_HOST: Final = 253
+"""Of a host's name: no longer one can be looked up."""
 # Written Japanese mixes these by itself.
 _ONE_SCRIPT: Final = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
@@ -30,21 +34,28 @@ def find_links(text: str) -> list[LinkJson]:
         return []
     found: list[LinkJson] = []
     for match in _LINK.finditer(text):
+        start, end = match.span()
+        if end - start > MAX_LENGTH:
+            continue
         link = _trim(match[0])
         found.append({"link": link, "isSuspicious": is_suspicious(link)})
-        if len(found) == _MAX_LINKS:
+        if len(found) == MAX_LINKS:
             break
     return found
 
 
 def _trim(link: str) -> str:
-    while link:
-        last = link[-1]
-        opener = _BRACKETS.get(last)
-        if last not in _TRAILING and (opener is None or link.count(opener) >= link.count(last)):
+    """Without the punctuation at its end, and without closing brackets that it does not open."""
+    surplus = {closer: link.count(closer) - link.count(_BRACKETS[closer]) for closer in _BRACKETS}
+    end = len(link)
+    while end:
+        last = link[end - 1]
+        if surplus.get(last, 0) > 0:
+            surplus[last] -= 1
+        elif last not in _TRAILING:
             break
-        link = link[:-1]
-    return link
+        end -= 1
+    return link[:end]
 
 
 def is_suspicious(link: str) -> bool:
@@ -53,7 +64,7 @@ def is_suspicious(link: str) -> bool:
         host = urlsplit(link if "://" in link else f"http://{link}").hostname or ""
     except ValueError:
         return True
-    return any(len(_scripts(label)) > 1 for label in host.split("."))
+    return any(len(_scripts(label)) > 1 for label in host[:MAX_HOST].split("."))
 
 
 def _scripts(label: str) -> set[str]:

@@ -34,8 +34,21 @@ KEY_MATERIAL: Final = frozenset(
 
 
 def compact_json(value: object) -> str:
-    """JSON without blanks, with every character as itself."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON without blanks, with every character as itself.
+
+    Raises:
+        ValueError: a number is not finite; JSON has none such.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def text(value: str | bytes) -> str:
+    """A protobuf's text; what is no UTF-8 in it becomes replacement characters.
+
+    The library gives the bytes of a text that it can't decode. What others write is theirs to
+    choose, so every text of a protobuf passes here before it goes into JSON.
+    """
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _base64(value: bytes) -> str:
@@ -43,8 +56,13 @@ def _base64(value: bytes) -> str:
 
 
 def whole(value: float) -> int | float:
-    """A number without a fraction where it has none."""
+    """A finite number, without a fraction where it has none."""
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def finite(value: float) -> int | float | None:
+    """A number for JSON; None for what JSON lacks."""
+    return whole(value) if math.isfinite(value) else None
 
 
 def _double(value: float) -> JsonValue:
@@ -65,6 +83,7 @@ def _float(value: float) -> JsonValue:
 
 
 _PLAIN: Final[dict[int, Callable[[Any], JsonValue]]] = {
+    FieldDescriptor.TYPE_STRING: text,
     FieldDescriptor.TYPE_BYTES: _base64,
     FieldDescriptor.TYPE_DOUBLE: _double,
     FieldDescriptor.TYPE_FLOAT: _float,
@@ -87,10 +106,14 @@ def protobuf_json(message: Protobuf) -> JsonObject:
         if not field.is_repeated:
             out[name] = _single(field, value)
         elif (entry := _map_value(field)) is not None:
-            out[name] = {str(key): _single(entry, item) for key, item in value.items()}
+            out[name] = {_key(key): _single(entry, item) for key, item in value.items()}
         else:
             out[name] = [_single(field, item) for item in value]
     return out
+
+
+def _key(key: str | bytes | int) -> str:
+    return str(key) if isinstance(key, int) else text(key)
 
 
 def _map_value(field: FieldDescriptor) -> FieldDescriptor | None:

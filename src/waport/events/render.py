@@ -44,7 +44,7 @@ class Frame:
 
     kind: str
     lane: str
-    data: Mapping[str, object]
+    data: Mapping[str, object] = field(repr=False)
     text: str = field(repr=False)
 
     @classmethod

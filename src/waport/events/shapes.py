@@ -24,7 +24,7 @@ from .extras import (
 )
 from .ids import MessageIdJson, jid_text, message_id_json, names_author
 from .links import LinkJson, find_links
-from .rawdata import JsonObject, protobuf_json
+from .rawdata import JsonObject, protobuf_json, text
 
 _CIPHERTEXT: Final = ContentKind("ciphertext")
 _STATUS: Final[dict[Ack, str]] = {
@@ -125,10 +125,10 @@ def message_json(
     extras = content_json(content)
     if content.name == "groupInviteMessage":
         extras["inviteV4"] = {
-            "inviteCode": content.part.inviteCode,
+            "inviteCode": text(content.part.inviteCode),
             "inviteCodeExp": content.part.inviteExpiration,
             "groupId": wire_text(content.part.groupJid),
-            "groupName": content.part.groupName,
+            "groupName": text(content.part.groupName),
             "fromId": sender,
             "toId": base["to"],
         }

@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Self
-from urllib.parse import urljoin, urlsplit
 
-import httpx
+import h11
 from standardwebhooks.webhooks import Webhook
 
+from ..errors import InvalidInput
 from ..store import Delivery
+from .http_post import Endpoint, Header, Poster
 from .websocket import envelope
 
 TIMEOUT_S: Final = 30.0
-"""For a whole delivery, redirects included."""
+"""For a whole delivery, redirects included, until the head of the last answer."""
 MAX_REDIRECTS: Final = 5
-MAX_ANSWER_BYTES: Final = 65_536
-"""More of an answer is not read; the connection is closed instead."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OVERLOADED: Final = frozenset({429, 502, 503, 504})
+_COMMON: Final[tuple[Header, ...]] = (
+    (b"content-type", b"application/json"),
+    (b"accept", b"application/json, text/plain, */*"),
+    (b"user-agent", b"waport"),
+)
 
 
 class Verdict(Enum):
@@ -43,10 +47,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict, and the HTTP status behind it (None without an answer)."""
+    """The verdict, the HTTP status behind it (None without an answer), and a word for the log."""
 
     verdict: Verdict
     status: int | None
+    why: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"status {self.status}" if not self.why else f"status {self.status}, {self.why}"
 
 
 class WebhookSender:
@@ -54,10 +62,12 @@ class WebhookSender:
 
     Args:
         secret: signs the deliveries (`whsec_...`); None sends them unsigned.
-        api_key: sent as `x-api-key`; None sends none.
-        client: the HTTP client; it must not follow redirects by itself.
+        api_key: sent as `x-api-key`, printable ASCII; None sends none.
         clock: Unix time in seconds.
         timeout_s: for one delivery.
+
+    Raises:
+        InvalidInput: the key cannot stand in a header.
     """
 
     def __init__(
@@ -65,17 +75,16 @@ class WebhookSender:
         secret: str | None = None,
         api_key: str | None = None,
         *,
-        client: httpx.AsyncClient | None = None,
         clock: Callable[[], float] = time.time,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._webhook = None if secret is None else Webhook(secret)
-        self._api_key = api_key
-        self._client = client or httpx.AsyncClient(
-            timeout=timeout_s,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-        )
+        self._headers = _COMMON
+        if api_key is not None:
+            if not (api_key.isascii() and api_key.isprintable()):
+                raise InvalidInput("a webhook key is printable ASCII")
+            self._headers += ((b"x-api-key", api_key.encode()),)
+        self._poster = Poster()
         self._clock = clock
         self._timeout_s = timeout_s
 
@@ -83,64 +92,50 @@ class WebhookSender:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._poster.close()
 
     async def send(self, url: str, delivery: Delivery) -> Outcome:
         """Post an event and judge the answer. Errors of the network are a verdict, too."""
-        body = envelope(delivery.session_id, delivery.kind, delivery.data)
+        text = envelope(delivery.session_id, delivery.kind, delivery.data)
+        body = text.encode("utf-8", "replace")
         try:
             # One limit over everything: a receiver that dribbles bytes gets no more time.
             async with asyncio.timeout(self._timeout_s):
-                status = await self._post(url, body, self._headers(delivery, body))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError):
-            return Outcome(Verdict.UNREACHABLE, None)
-        if 200 <= status < 300 or status == 410:
-            return Outcome(Verdict.DONE, status)
-        if status in _OVERLOADED:
-            return Outcome(Verdict.UNREACHABLE, status)
-        return Outcome(Verdict.REFUSED, status)
+                return await self._post(url, body, self._headers_of(delivery, body))
+        except (h11.ProtocolError, InvalidInput, OSError) as exc:
+            why = str(exc) or type(exc).__name__
+            return Outcome(Verdict.UNREACHABLE, None, why)
 
-    def _headers(self, delivery: Delivery, body: str) -> dict[str, str]:
+    def _headers_of(self, delivery: Delivery, body: bytes) -> list[Header]:
         now = int(self._clock())
         event_id = f"evt_{delivery.event_id}"
-        headers = {
-            "content-type": "application/json",
-            "accept": "application/json, text/plain, */*",
-            "user-agent": "waport",
-            "webhook-id": event_id,
-            "webhook-timestamp": str(now),
-        }
+        headers = [
+            *self._headers,
+            (b"webhook-id", event_id.encode()),
+            (b"webhook-timestamp", b"%d" % now),
+        ]
         if self._webhook is not None:
-            moment = datetime.fromtimestamp(now, UTC)
-            headers["webhook-signature"] = self._webhook.sign(event_id, moment, body)
-        if self._api_key is not None:
-            headers["x-api-key"] = self._api_key
+            signed = self._webhook.sign(event_id, datetime.fromtimestamp(now, UTC), body.decode())
+            headers.append((b"webhook-signature", signed.encode()))
         return headers
 
-    async def _post(self, url: str, body: str, headers: dict[str, str]) -> int:
-        content = body.encode("utf-8", "replace")
-        status = 0
-        for _ in range(MAX_REDIRECTS + 1):
-            async with self._client.stream(
-                "POST", url, content=content, headers=headers
-            ) as response:
-                size = 0
-                async for chunk in response.aiter_raw():
-                    size += len(chunk)
-                    if size > MAX_ANSWER_BYTES:
-                        break
-                status = response.status_code
-                target = response.headers.get("location")
-            if status not in _REDIRECTS or not target:
+    async def _post(self, url: str, body: bytes, headers: list[Header]) -> Outcome:
+        endpoint = Endpoint.of(url)
+        answer = await self._poster.post(endpoint, headers, body)
+        for _ in range(MAX_REDIRECTS):
+            if answer.status not in _REDIRECTS or not answer.location:
                 break
-            following = urljoin(url, target)
-            if _origin(following) != _origin(url):
-                # The key was meant for the receiver that the operator named.
-                headers = {name: value for name, value in headers.items() if name != "x-api-key"}
-            url = following
-        return status
+            try:
+                endpoint = endpoint.follow(answer.location)
+            except InvalidInput as exc:
+                return Outcome(Verdict.REFUSED, answer.status, str(exc))
+            answer = await self._poster.post(endpoint, headers, body)
+        return _judge(answer.status)
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+def _judge(status: int) -> Outcome:
+    if 200 <= status < 300 or status == 410:
+        return Outcome(Verdict.DONE, status)
+    if status in _OVERLOADED:
+        return Outcome(Verdict.UNREACHABLE, status)
+    return Outcome(Verdict.REFUSED, status)

@@ -1,8 +1,9 @@
 """Delivers logged events to webhooks, from the database and until they are taken.
 
-Events of one session and lane go out one after the other, lanes side by side. What a receiver does
-not take is tried again with growing delays, for as long as the log keeps it. Nothing is held in
-memory that the database does not have, so a restart goes on where this stopped.
+Events of one session and lane go out one after the other, lanes side by side. An event that its
+receiver refuses is tried again with growing delays; while nothing gets through to a receiver,
+everything for it waits behind one probe (breaker.py). Nothing is held in memory that the database
+does not have, so a restart goes on where this stopped.
 """
 
 from __future__ import annotations
@@ -12,52 +13,32 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from ..errors import StoreError
-from ..store import Delivery, Lane
-from .render import Frame
-from .webhook_sender import Outcome, Verdict, WebhookSender
+from ..store import DueLanes
+from .breaker import Attempt, Breaker
+from .delivery_store import DeliveryStore
+from .giving_up import MAX_AGE_S, GivingUp
+from .lane_poster import BASE_DELAY_S, LanePoster
+from .lanes import Lane, SessionLanes, ends_session
+from .render import SESSION_LANE, Frame
+from .strikes import STORE_PAUSE_S, Strikes
+from .webhook_sender import WebhookSender
 
 MAX_IN_FLIGHT: Final = 64
 """Posts at a time, over all sessions."""
 MAX_PER_SESSION: Final = 8
 """Posts at a time for one session, so that a slow receiver never takes every place."""
-MAX_LANES: Final = 1000
-"""Lanes that are held in memory at a time."""
-FETCH: Final = 200
-FINISH_EVERY: Final = 16
-"""Deliveries of one lane that are reported to the database together."""
-BASE_DELAY_S: Final = 1.0
-MAX_DELAY_S: Final = 600.0
-STORE_PAUSE_S: Final = 1.0
+LANES: Final = 8
+"""Lanes of a session that are read together."""
+ROWS: Final = 16
+"""Events of a lane that are read together."""
+LOOK_AROUND_S: Final = 60.0
+"""How often every session is looked at, whether or not there was news of it."""
 
 log = logging.getLogger(__name__)
-
-
-class DeliveryStore(Protocol):
-    """What the worker needs of the database."""
-
-    async def due_deliveries(
-        self, now_ms: int, limit: int, busy_lanes: Collection[Lane] = ()
-    ) -> list[Delivery]: ...
-
-    async def finish_deliveries(self, event_ids: Sequence[int]) -> None: ...
-
-    async def postpone_delivery(self, event_id: int, due_ms: int, status: int | None) -> None: ...
-
-    async def next_delivery_due(self, busy_lanes: Collection[Lane] = ()) -> int | None: ...
-
-
-@dataclass(slots=True)
-class _Receiver:
-    """One session's receiver: lanes that wait for a place, and how it has behaved."""
-
-    waiting: deque[Lane] = field(default_factory=deque)
-    in_flight: int = 0
-    failures: int = 0
 
 
 class WebhookWorker:
@@ -66,9 +47,12 @@ class WebhookWorker:
     Args:
         store: the database.
         sender: posts one event.
-        url_of: the receiver of a session; None when it has none (any more).
+        url_of: the receiver of a session; None while it has none.
+        max_age_s: older events are given up if they still fail.
         clock: Unix time in seconds.
+        monotonic: seconds that only ever rise.
         jitter: a number from 0 up to 1, for the delays.
+        base_delay_s: the longest delay after a first failure.
     """
 
     def __init__(
@@ -77,7 +61,9 @@ class WebhookWorker:
         sender: WebhookSender,
         url_of: Callable[[str], str | None],
         *,
+        max_age_s: float = MAX_AGE_S,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         base_delay_s: float = BASE_DELAY_S,
     ) -> None:
@@ -85,38 +71,92 @@ class WebhookWorker:
         self._sender = sender
         self._url_of = url_of
         self._clock = clock
+        self._monotonic = monotonic
         self._jitter = jitter
         self._base_delay_s = base_delay_s
+        self._giving_up = GivingUp(store, max_age_s)
+        self._strikes = Strikes(store.finish_deliveries)
+        self._poster = LanePoster(
+            store,
+            sender,
+            self._strikes,
+            self._giving_up,
+            clock=clock,
+            monotonic=monotonic,
+            jitter=jitter,
+            base_delay_s=base_delay_s,
+        )
         self._wake = asyncio.Event()
         self._is_stopping = False
-        self._lanes: dict[Lane, deque[Delivery]] = {}
-        self._receivers: dict[str, _Receiver] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sessions: dict[str, SessionLanes] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._unwanted: dict[str, float] = {}
         self._in_flight = 0
+        self._look_around_at = 0.0
+        self._giving_up.started_at = self._monotonic()
 
     def on_events(self, session_id: str, frames: Sequence[Frame]) -> None:
         """Look for work: a listener of the bus."""
-        self._wake.set()
+        if self._url_of(session_id) is not None:
+            session = self._session(session_id)
+            session.is_stale = session.has_news = True
+            self._wake.set()
 
     def stop(self) -> None:
         """Start nothing new; `run` returns once what is in flight is done."""
-        self._is_stopping = True
+        self._is_stopping = self._poster.is_stopping = True
         self._wake.set()
 
     async def run(self) -> None:
         """Deliver until `stop` is called or the task is cancelled."""
-        async with asyncio.TaskGroup() as lanes:
-            while not self._is_stopping:
-                self._wake.clear()
-                try:
-                    pause_s = await self._take_due()
-                except StoreError:
-                    log.exception("webhooks: the database refused; trying again")
-                    pause_s = STORE_PAUSE_S
-                self._start_lanes(lanes)
-                await self._sleep(pause_s)
+        self._reset()
+        await self._strikes.flush_once()
+        try:
+            async with asyncio.TaskGroup() as group:
+                striking = group.create_task(self._strikes.run())
+                async with asyncio.TaskGroup() as lanes:
+                    while not self._is_stopping:
+                        self._wake.clear()
+                        await self._sleep(await self._turn(lanes))
+                striking.cancel()
+        finally:
+            # Whatever ends this: what was told must not be told again after the next start.
+            await self._strikes.flush_once()
 
-    async def _sleep(self, pause_s: float | None) -> None:
-        """Wait for the time to pass, or for news. None waits for news alone."""
+    async def give_up_old(self) -> None:
+        """Strike out events beyond the age limit whose receiver is away; to be called now and then.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        for session_id in await self._store.sessions_with_deliveries():
+            url = self._url_of(session_id)
+            away_since = self._unwanted.get(session_id)
+            if url is not None:
+                breaker = self._breakers.get(url)
+                away_since = None if breaker is None else breaker.down_since
+            if away_since is None or not self._giving_up.is_away(away_since, self._monotonic()):
+                continue
+            if await self._giving_up.strike_old(session_id, self._now_ms()):
+                self._refresh(session_id)
+                self._wake.set()
+
+    async def _turn(self, tasks: asyncio.TaskGroup) -> float:
+        """Read and start what is due; returns seconds until there can be more."""
+        try:
+            await self._read()
+        except StoreError:
+            log.exception("webhooks: the database refused; trying again")
+            await asyncio.sleep(STORE_PAUSE_S)  # whatever else would wake it
+            return 0.0
+        self._start_lanes(tasks)
+        return self._pause_s()
+
+    async def _sleep(self, pause_s: float) -> None:
+        """Wait for the time to pass, or for news."""
         try:
             async with asyncio.timeout(pause_s):
                 await self._wake.wait()
@@ -125,118 +165,185 @@ class WebhookWorker:
 
     # --- taking from the database ---
 
-    async def _take_due(self) -> float | None:
-        """Take due deliveries into memory; returns seconds until there can be more."""
-        if len(self._lanes) >= MAX_LANES:
-            return None  # a lane that ends wakes the loop
-        due = await self._store.due_deliveries(self._now_ms(), FETCH, tuple(self._lanes))
-        for delivery in due:
-            lane = (delivery.session_id, delivery.lane)
-            if lane not in self._lanes:
-                self._lanes[lane] = deque()
-                self._receiver(lane).waiting.append(lane)
-            self._lanes[lane].append(delivery)
-        if len(due) == FETCH:
-            return 0.0
-        next_ms = await self._store.next_delivery_due(tuple(self._lanes))
-        return None if next_ms is None else max(0.0, (next_ms - self._now_ms()) / 1000)
+    async def _read(self) -> None:
+        """Take due lanes of some sessions into memory."""
+        if self._monotonic() >= self._look_around_at:
+            await self._look_around()
+        sessions = self._readable()
+        if not sessions:
+            return
+        busy = {session.session_id: set(session.lanes) for session in sessions}
+        held: set[int] = set()
+        for session in sessions:
+            session.is_stale = session.has_news = False
+            for lane in session.lanes.values():
+                lane.may_have_more = True
+                held.update(row.event_id for row in lane.rows)
+        now_ms = self._now_ms()
+        try:
+            found = await self._store.due_deliveries(busy, now_ms, lanes=LANES, rows=ROWS)
+        except StoreError:
+            for session in sessions:
+                session.is_stale = session.has_news = True
+            raise
+        for session, due in zip(sessions, found, strict=True):
+            self._take(session, due, held, now_ms)
 
-    def _receiver(self, lane: Lane) -> _Receiver:
-        return self._receivers.setdefault(lane[0], _Receiver())
+    async def _look_around(self) -> None:
+        """Look at all sessions: at the start, and in case that news of one were missed."""
+        now = self._monotonic()
+        unwanted: dict[str, float] = {}
+        for session_id in await self._store.sessions_with_deliveries():
+            if self._url_of(session_id) is not None:
+                self._refresh(session_id)
+                continue
+            unwanted[session_id] = self._unwanted.get(session_id, now)
+            if session_id not in self._unwanted:
+                log.warning("session %s has events to deliver, but no webhook URL", session_id)
+        self._unwanted = unwanted
+        self._look_around_at = now + LOOK_AROUND_S
+
+    def _readable(self) -> list[SessionLanes]:
+        """Sessions whose due lanes could leave now, no more than there are places."""
+        now, now_ms = self._monotonic(), self._now_ms()
+        free = MAX_IN_FLIGHT - self._in_flight
+        probed: set[str] = set()
+        found: list[SessionLanes] = []
+        for session in self._sessions.values():
+            if len(found) >= free:
+                break
+            if session.waiting:
+                free -= 1
+            elif session.in_flight < MAX_PER_SESSION and (
+                session.is_stale or (session.next_ms is not None and session.next_ms <= now_ms)
+            ):
+                url = self._url_of(session.session_id)
+                if url is None or url in probed or not self._is_open(url, session, now):
+                    continue
+                if self._breaker(url).failures:
+                    probed.add(url)
+                found.append(session)
+        return found
+
+    def _is_open(self, url: str, session: SessionLanes, now: float) -> bool:
+        breaker = self._breaker(url)
+        return breaker.admits(now) or (session.has_news and breaker.wants_witnesses)
+
+    def _take(self, session: SessionLanes, due: DueLanes, held: set[int], now_ms: int) -> None:
+        session.next_ms = due.next_ms
+        for rows in due.lanes:
+            name = rows[0].lane
+            if not held.isdisjoint(row.event_id for row in rows):
+                # A lane got another name while its first events are on their way under the old one.
+                session.is_stale = session.is_stale or not session.lanes
+                continue
+            if session.is_ending and ends_session(rows[0]):
+                continue
+            lane = session.lanes[name] = Lane(name, rows, len(rows) == ROWS)
+            session.waiting.append(lane)
+        if due.next_ms is not None and due.next_ms <= now_ms:  # there was more than could be read
+            session.next_ms = None
+            session.is_stale = session.is_stale or bool(session.waiting)
+
+    def _session(self, session_id: str) -> SessionLanes:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = self._sessions[session_id] = SessionLanes(session_id)
+        return session
+
+    def _refresh(self, session_id: str) -> None:
+        session = self._session(session_id)
+        session.is_stale = True
+        session.is_ending = False
+
+    def _breaker(self, url: str) -> Breaker:
+        breaker = self._breakers.get(url)
+        if breaker is None:
+            breaker = self._breakers[url] = Breaker(self._base_delay_s, self._jitter)
+        return breaker
+
+    # --- giving out places ---
 
     def _start_lanes(self, tasks: asyncio.TaskGroup) -> None:
-        """Give free places to waiting lanes, one receiver after the other."""
-        candidates = deque(each for each in self._receivers.values() if each.waiting)
+        """Give free places to waiting lanes, one session after the other."""
+        now = self._monotonic()
+        candidates = deque(each for each in self._sessions.values() if each.waiting)
         while candidates and self._in_flight < MAX_IN_FLIGHT and not self._is_stopping:
-            receiver = candidates.popleft()
-            if receiver.in_flight >= MAX_PER_SESSION:
+            session = candidates.popleft()
+            url = self._url_of(session.session_id)
+            if session.in_flight >= MAX_PER_SESSION:
                 continue
-            lane = receiver.waiting.popleft()
-            receiver.in_flight += 1
+            breaker = None if url is None else self._breaker(url)
+            chosen = None if breaker is None else self._choose(session, breaker, now)
+            if url is None or breaker is None or chosen is None:
+                session.drop_waiting()  # nothing of it is kept while it cannot leave
+                continue
+            lane, attempt = chosen
+            session.waiting.remove(lane)
+            session.in_flight += 1
             self._in_flight += 1
-            tasks.create_task(self._run_lane(lane, receiver))
-            if receiver.waiting:
-                candidates.append(receiver)
+            tasks.create_task(self._run_lane(session, lane, url, breaker, attempt))
+            # To the end of the row: with more sessions than places, each gets its turn.
+            self._sessions[session.session_id] = self._sessions.pop(session.session_id)
+            if session.waiting:
+                candidates.append(session)
+
+    def _choose(
+        self, session: SessionLanes, breaker: Breaker, now: float
+    ) -> tuple[Lane, Attempt] | None:
+        """The next lane that may leave, and the permission; None if none may."""
+        if breaker.failures:
+            # Any of them: an event that the receiver chokes on must not be the probe each time.
+            session.waiting.rotate(-int(self._jitter() * len(session.waiting)))
+        for lane in session.waiting:
+            attempt = breaker.begin(now, lane.rows[0].event_id)
+            if attempt is not None:
+                return lane, attempt
+        return None
+
+    def _pause_s(self) -> float:
+        """Seconds until something can be due; forgets sessions that have nothing."""
+        if not self._is_stopping and self._readable():
+            return 0.0
+        now, now_ms = self._monotonic(), self._now_ms()
+        until = self._look_around_at
+        for session in tuple(self._sessions.values()):
+            is_waiting = session.is_stale or bool(session.waiting)
+            if not (is_waiting or session.lanes or session.next_ms):
+                del self._sessions[session.session_id]
+                continue
+            times = [now + ((session.next_ms or 0) - now_ms) / 1000]
+            if is_waiting and (url := self._url_of(session.session_id)) is not None:
+                times.append(self._breaker(url).retry_at or 0.0)
+            # What is in the past waits for a place or for a probe, and the end of that wakes us.
+            until = min((until, *(time for time in times if time > now)))
+        return max(0.0, until - now)
 
     # --- one lane ---
 
-    async def _run_lane(self, lane: Lane, receiver: _Receiver) -> None:
+    async def _run_lane(
+        self, session: SessionLanes, lane: Lane, url: str, breaker: Breaker, attempt: Attempt
+    ) -> None:
+        is_through = False
         try:
-            await self._deliver(lane, receiver)
+            is_through = await self._poster.deliver(session, lane, url, breaker, attempt)
+            await self._strikes.flush()
         except StoreError:
-            # Told but not marked as told: the receiver gets it again, under the same id.
+            # A failed try that was not noted: it is made again, without a delay of its own.
             log.exception("webhooks: the database refused while delivering")
             await asyncio.sleep(STORE_PAUSE_S)
         finally:
-            self._in_flight -= 1
-            receiver.in_flight -= 1
-            self._release(lane)
-            self._wake.set()
+            self._release(session, lane, is_through)
 
-    async def _deliver(self, lane: Lane, receiver: _Receiver) -> None:
-        queue = self._lanes[lane]
-        told: list[int] = []
-        failed: tuple[Delivery, Outcome] | None = None
-        while queue and not self._is_stopping:
-            delivery = queue.popleft()
-            outcome = await self._send(delivery)
-            if outcome.verdict is not Verdict.DONE:
-                failed = delivery, outcome
-                break
-            receiver.failures = 0
-            told.append(delivery.event_id)
-            if len(told) == FINISH_EVERY:
-                await self._store.finish_deliveries(told)
-                told = []
-        if told:
-            await self._store.finish_deliveries(told)
-        if failed is not None:
-            await self._postpone(*failed, receiver)
-
-    async def _send(self, delivery: Delivery) -> Outcome:
-        url = self._url_of(delivery.session_id)
-        if url is None:
-            return Outcome(Verdict.DONE, None)  # the receiver was taken out of the settings
-        return await self._sender.send(url, delivery)
-
-    async def _postpone(self, delivery: Delivery, outcome: Outcome, receiver: _Receiver) -> None:
-        """Put off a lane; an unreachable receiver puts off all its waiting lanes."""
-        attempts = delivery.attempts
-        if outcome.verdict is Verdict.UNREACHABLE:
-            receiver.failures += 1
-            attempts = max(attempts, receiver.failures - 1)
-        delay_s = self._delay_s(attempts)
-        due_ms = self._now_ms() + int(delay_s * 1000)
-        log.warning(
-            "webhook of session %s: status %s for event %d, next try in %.1f s",
-            delivery.session_id,
-            outcome.status,
-            delivery.event_id,
-            delay_s,
-        )
-        await self._store.postpone_delivery(delivery.event_id, due_ms, outcome.status)
-        if outcome.verdict is not Verdict.UNREACHABLE:
-            return
-        # Trying each of a dead receiver's lanes would only hold up the others.
-        waiting, receiver.waiting = receiver.waiting, deque()
-        heads = [self._lanes[lane][0].event_id for lane in waiting]
-        postponing = (self._store.postpone_delivery(head, due_ms, outcome.status) for head in heads)
-        try:
-            await asyncio.gather(*postponing)
-        finally:
-            for lane in waiting:
-                self._release(lane)
-
-    def _release(self, lane: Lane) -> None:
-        self._lanes.pop(lane, None)
-        receiver = self._receivers.get(lane[0])
-        if receiver and not receiver.waiting and not receiver.in_flight and not receiver.failures:
-            del self._receivers[lane[0]]
-
-    def _delay_s(self, attempts: int) -> float:
-        """Doubles with each failure up to ten minutes; between half of that and all of it."""
-        longest = min(MAX_DELAY_S, self._base_delay_s * float(2 ** min(attempts, 20)))
-        return longest * (0.5 + self._jitter() / 2)
+    def _release(self, session: SessionLanes, lane: Lane, is_through: bool) -> None:
+        self._in_flight -= 1
+        session.in_flight -= 1
+        del session.lanes[lane.name]
+        session.is_stale = session.is_stale or lane.may_have_more or not is_through
+        if session.is_ending and lane.name != SESSION_LANE:
+            session.is_ending = False
+            session.is_stale = True
+        self._wake.set()
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..crypto import KeyPair
@@ -43,7 +43,7 @@ class Credentials:
     identity: KeyPair
     registration_id: int
     signed_pre_key: SignedPreKey
-    adv_secret: bytes
+    adv_secret: bytes = field(repr=False)
     next_pre_key_id: int = 1
     state: LinkState = LinkState.NEW
     pn: Jid | None = None

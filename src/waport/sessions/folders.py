@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from ..errors import InvalidInput
@@ -15,12 +16,15 @@ SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,247}")
 """Matched whole; the folder's name must fit into 255 bytes."""
 
 _MARKER = ".waport"
+_PASSING = ".passing-"
 
 
 class SessionFolders:
     """Folders named `session-<id>`.
 
-    A folder without our marker was made by somebody else: it is never changed and never deleted.
+    A folder without our marker was made by somebody else: it is never changed and never deleted,
+    nor is a link, wherever it leads. Folders come and go by renaming, so a crash half-way leaves
+    neither a folder of ours without its marker nor half of one.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,27 +38,41 @@ class SessionFolders:
         """
         if SESSION_ID.fullmatch(session_id) is None:
             raise InvalidInput("Session should be alphanumerical or -")
-        path = self._root / f"session-{session_id}"
-        if path.resolve().parent != self._root.resolve():
-            raise InvalidInput("Session should be alphanumerical or -")
-        return path
+        return self._root / f"session-{session_id}"
+
+    def clear(self) -> None:
+        """Remove what a crash left half made or half removed."""
+        for path in self._root.glob(f"{_PASSING}*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
     def make(self, session_id: str) -> None:
-        """Make the folder with its marker, unless somebody else's is there."""
+        """Make the folder with its marker, unless something of that name is there.
+
+        Raises:
+            InvalidInput: the id is unusable.
+            OSError: the folder can't be made.
+        """
         path = self.path(session_id)
-        if path.exists() and not self._is_ours(path):
+        if self._is_ours(path):
+            return
+        if path.exists() or path.is_symlink():
             log.warning("a folder named like the session exists already and is left alone")
             return
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (path / _MARKER).touch()
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=_PASSING, dir=self._root))
+        (fresh / _MARKER).touch()
+        fresh.rename(path)
 
     def remove(self, session_id: str) -> None:
         """Remove the folder with all that is in it, if it is ours."""
         path = self.path(session_id)
-        if path.is_symlink() or not self._is_ours(path):
+        if not self._is_ours(path):
             return
-        shutil.rmtree(path, ignore_errors=True)
+        doomed = Path(tempfile.mkdtemp(prefix=_PASSING, dir=self._root))
+        path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     @staticmethod
     def _is_ours(path: Path) -> bool:
-        return (path / _MARKER).is_file()
+        return not path.is_symlink() and (path / _MARKER).is_file()

@@ -92,6 +92,7 @@ class SessionManager:
 
     async def restore(self) -> None:
         """Start every session that the database knows. One that can't be started stops no other."""
+        await asyncio.to_thread(self._folders.clear)
         for session_id in await self._database.session_ids():
             try:
                 await self.start(session_id)

@@ -50,7 +50,11 @@ class Session:
             # The credentials are left as they are: an operator can mend or restore them.
             log.error("session %s cannot run: %s", self.id, exc)
             close = Close(Cause.REFUSED, "the stored credentials can't be used")
-        self.has_ended = True
+        except Exception:  # a fault of ours ends this session and no other
+            log.exception("session %s failed", self.id)
+            close = Close(Cause.REFUSED, "internal error")
+        finally:
+            self.has_ended = True
         if not self._stopping:
             self._on_end(self, close)
 

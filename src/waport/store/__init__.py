@@ -2,8 +2,8 @@
 
 from .backend import sqlite_url
 from .database import Database
-from .event_log import Delivery, Lane
+from .deliveries import Delivery, DueLanes
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 
-__all__ = ["Database", "Delivery", "Lane", "QueuedSend", "UnitOfWork", "sqlite_url"]
+__all__ = ["Database", "Delivery", "DueLanes", "QueuedSend", "UnitOfWork", "sqlite_url"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..errors import StoreError
 from .backend import Backend
+from .deliveries import Deliveries, Delivery, DueLanes
 from .devices import session_ids
-from .event_log import Deliveries, Delivery, Lane
+from .event_log import prune, prune_retries
 from .statements import Connection
 from .unit_of_work import UnitOfWork
 from .writer import Writer
@@ -138,42 +139,76 @@ class Database:
         """
         await self._submit(lambda _db: None)
 
-    async def due_deliveries(
-        self, now_ms: int, limit: int, busy_lanes: Collection[Lane] = ()
-    ) -> list[Delivery]:
-        """Up to `limit` deliveries of all sessions whose time has come, each lane in its order.
+    async def sessions_with_deliveries(self) -> list[str]:
+        """The sessions that have events which somebody still has to be told."""
+        return await self._read(lambda db: Deliveries(db).sessions())
 
-        A lane's rows are here only with every undelivered row in front of them: the first ones of
-        the lane, up to the first that waits for another try.
+    async def due_deliveries(
+        self, busy: Mapping[str, Collection[str]], now_ms: int, *, lanes: int, rows: int
+    ) -> list[DueLanes]:
+        """What of some sessions may be told now.
+
+        A lane's deliveries are here with every one in front of them: the first ones of the lane,
+        and none of a lane whose head waits for another try.
 
         Args:
-            busy_lanes: lanes to leave out, since the caller is at work on them.
+            busy: the sessions to look at, and the lanes of each to leave out, since the caller is
+                at work on them.
+            lanes: so many lanes of each session at most.
+            rows: so many deliveries of each lane at most.
         """
-        return await self._read(lambda db: Deliveries(db).due(now_ms, limit, busy_lanes))
-
-    async def next_delivery_due(self, busy_lanes: Collection[Lane] = ()) -> int | None:
-        """When the next delivery is due, Unix milliseconds; None if there is none.
-
-        A time that has passed, such as the 0 of an event that nobody was told yet, means now.
-        """
-        return await self._read(lambda db: Deliveries(db).next_due(busy_lanes))
+        return await self._read(
+            lambda db: [
+                Deliveries(db).due(session_id, now_ms, lanes_out, lanes, rows)
+                for session_id, lanes_out in busy.items()
+            ]
+        )
 
     async def finish_deliveries(self, event_ids: Sequence[int]) -> None:
-        """Strike out deliveries that arrived or are given up.
-
-        What one of them held back by a failed try is due when that try would have been.
-        """
+        """Strike out deliveries that arrived or are given up; what they held back is due."""
         await self._submit(lambda db: Deliveries(db).finish(event_ids))
 
-    async def postpone_delivery(
-        self, event_id: int, due_ms: int, status: int | None = None
-    ) -> None:
-        """Count a failed try and hold the delivery back, and its lane with it, until `due_ms`.
+    async def count_failed_try(self, event_id: int, status: int | None = None) -> None:
+        """Count a try that failed since nothing reaches the receiver; the lane stays due.
 
         Args:
             status: what the receiver answered, an HTTP status; None without an answer.
         """
-        await self._submit(lambda db: Deliveries(db).postpone(event_id, due_ms, status))
+        await self._submit(lambda db: Deliveries(db).count_try(event_id, status))
+
+    async def postpone_delivery(
+        self, event_id: int, due_ms: int, now_ms: int, status: int | None = None
+    ) -> None:
+        """Count a try that failed, and hold its lane back until `due_ms`.
+
+        Args:
+            event_id: the first of its lane; for others nothing happens.
+            status: what the receiver answered, an HTTP status; None without an answer.
+        """
+        await self._submit(lambda db: Deliveries(db).postpone(event_id, due_ms, now_ms, status))
+
+    async def has_earlier_deliveries(
+        self, delivery: Delivery, now_ms: int, *, refusals: int
+    ) -> bool:
+        """Whether other lanes of the session still hold events from before this one.
+
+        Args:
+            refusals: a lane whose head was refused so often does not count while it waits.
+        """
+        return await self._read(lambda db: Deliveries(db).has_earlier(delivery, now_ms, refusals))
+
+    async def old_deliveries(
+        self, session_id: str, before_ms: int, start: str, limit: int
+    ) -> tuple[list[int], str | None]:
+        """Some of a session's deliveries of events from before a time.
+
+        Args:
+            start: the lane to begin with, "" the first time.
+
+        Returns:
+            their events, and the lane to go on with, None when that was all.
+        """
+        return await self._read(lambda db: Deliveries(db).old(session_id, before_ms, start, limit))
 
     async def prune(self, before_ms: int) -> int:
         """Remove events from before that time, but none that still has to be delivered.
@@ -190,7 +225,7 @@ class Database:
             if last is None:
                 break
             after = last
-        await self._submit(lambda db: Deliveries(db).prune_retries(before_ms))
+        await self._submit(lambda db: prune_retries(db, before_ms))
         return total
 
     def _put(self, session_id: str, job: Callable[[UnitOfWork], T]) -> asyncio.Future[T]:
@@ -234,4 +269,4 @@ class Database:
 
 
 def _prune_step(before_ms: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:
-    return lambda db: Deliveries(db).prune(before_ms, after, _PRUNE_STEP)
+    return lambda db: prune(db, before_ms, after, _PRUNE_STEP)

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that brings a database to what stands here."""
 
 metadata = MetaData(
@@ -269,17 +269,29 @@ event_log = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", _RowId, primary_key=True, autoincrement=False),
     Column("session_id", Text, nullable=False),
     Column("lane", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_ms", BigInteger, nullable=False),
-    Column("status", Integer),
-    Index(None, "session_id", "lane", "due_ms"),
-    Index(None, "due_ms", "event_id"),
+    Index(None, "session_id", "lane", "event_id"),
 )
-"""Events that somebody still has to be told. Along a lane `due_ms` never falls: a row that waits
-holds back every later one of its lane (event_log.py says how)."""
+"""Events that somebody still has to be told, written once and deleted once."""
+
+delivery_lanes = Table(
+    "delivery_lanes",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("head_event_id", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("refused_ms", BigInteger, nullable=False),
+    Column("status", Integer),
+    Index(None, "session_id", "due_ms", "head_event_id"),
+    sqlite_with_rowid=False,
+)
+"""The lanes that have deliveries, one row each: the first of them, when it may be tried, and how it
+has fared (`Delivery` in event_log.py says what the counts mean)."""
 
 send_queue = Table(
     "send_queue",

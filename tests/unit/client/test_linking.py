@@ -59,6 +59,7 @@ async def test_the_first_code_lives_longer_and_the_last_one_ends_the_round(
     # At once, with the same keys.
     again = await world.whatsapp.accept()
     assert again.payload.devicePairingData == wire.payload.devicePairingData
+    await world.settled()
     assert world.words()[-2:] == ["TIMEOUT", "OPENING"]
 
 

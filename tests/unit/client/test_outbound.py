@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from starlette.responses import RedirectResponse, Response
 
 from support.web_host import Asked, WebHost, cut_off, endless, stalled, web_host
@@ -20,10 +21,20 @@ from waport.errors import InvalidInput
 LIMIT = 100_000
 
 
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[WebHost]:
-    async with web_host(tmp_path, certified="files.example") as host:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebHost]:
+    folder = tmp_path_factory.mktemp("tls")
+    async with web_host(folder, certified="files.example") as host:
         yield host
+
+
+@pytest.fixture
+def host(server: WebHost) -> WebHost:
+    server.reset()
+    return server
 
 
 class Names:
@@ -228,12 +239,6 @@ async def test_nothing_else_is_allowed_with_it(host: WebHost, entries: list[str]
         await client.fetch(f"https://files.example:{host.port}/")
 
 
-@pytest.mark.parametrize("entry", ["10.0.0.0/33", "a/b", "user@host", "host:99999", "http://x", ""])
-def test_an_entry_that_means_nothing_is_an_error(entry: str) -> None:
-    with pytest.raises(InvalidInput):
-        AllowList.parse([entry])
-
-
 async def test_a_host_that_does_not_exist_is_a_failure(host: WebHost) -> None:
     async def nowhere(name: str, port: int) -> Sequence[str]:
         raise OSError("no such name")
@@ -364,7 +369,7 @@ async def test_the_beginning_of_a_larger_body_can_be_had(host: WebHost) -> None:
 
 
 async def test_a_compressed_bomb_is_refused_in_bounded_memory(host: WebHost) -> None:
-    bomb = gzip.compress(bytes(200_000_000), 9)
+    bomb = gzip.compress(bytes(30_000_000), 1)
     host.answer = lambda _: Response(bomb, headers={"content-encoding": "gzip"})
     with pytest.raises(BodyTooLarge):
         await client_of(host).fetch(host.url)
@@ -372,7 +377,10 @@ async def test_a_compressed_bomb_is_refused_in_bounded_memory(host: WebHost) -> 
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", gzip.compress(b"hello" * 1000)), ("deflate", zlib.compress(b"hello" * 1000))],
+    [
+        ("gzip", gzip.compress(b"hello" * 1000, mtime=0)),
+        ("deflate", zlib.compress(b"hello" * 1000)),
+    ],
 )
 async def test_a_body_that_is_compressed_unasked_is_unpacked(
     host: WebHost, coding: str, body: bytes
@@ -385,7 +393,11 @@ async def test_a_body_that_is_compressed_unasked_is_unpacked(
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", b"no gzip at all"), ("gzip", gzip.compress(b"hello")[:-9]), ("br", b"hello")],
+    [
+        ("gzip", b"no gzip at all"),
+        ("gzip", gzip.compress(b"hello", mtime=0)[:-9]),
+        ("br", b"hello"),
+    ],
 )
 async def test_a_body_that_cannot_be_unpacked_is_a_failure(
     host: WebHost, coding: str, body: bytes

@@ -38,6 +38,12 @@ async def ask(world: ClientWorld, wire: Wire, ref: bytes = b"REF") -> tuple[str,
     return code, await asyncio.to_thread(TypingPhone, code, hello)
 
 
+async def waits_for_the_link(world: ClientWorld) -> None:
+    """The phone's answer is dealt with; the first QR code sleeps as long as this wait."""
+    assert PAIR_SUCCESS_TIMEOUT_S == FIRST_QR_LIFE_S
+    await world.clock.sleeping(PAIR_SUCCESS_TIMEOUT_S, count=2)
+
+
 async def secret_of(world: ClientWorld) -> bytes:
     credentials = await world.credentials()
     assert credentials is not None
@@ -179,7 +185,7 @@ async def test_the_phones_answer_leads_to_a_link_with_the_agreed_secret(
     secret = phone.secret(finish)
     assert (await secret_of(world), secret != before) == (secret, True)
     wire.answer(finish)
-    await world.clock.sleeping(PAIR_SUCCESS_TIMEOUT_S)
+    await waits_for_the_link(world)
     # The QR code was renewed along with the secret: whoever is first wins.
     assert parse_qr(world.client.linking.qr or "").adv_secret == secret
     credentials = await world.credentials()
@@ -235,7 +241,7 @@ async def test_a_fourth_try_is_ignored(world: ClientWorld, wire: Wire) -> None:
         await wire.hear("ack")
         finish = await wire.hear("iq")
         wire.answer(finish)
-        await world.clock.sleeping(PAIR_SUCCESS_TIMEOUT_S)
+        await waits_for_the_link(world)
     await ignored(world, wire, hello, phone.secret(finish))
 
 
@@ -244,12 +250,13 @@ async def test_typing_again_begins_the_wait_anew(world: ClientWorld, wire: Wire)
     hello = await asyncio.to_thread(phone.hello)
     wire.say(hello)
     wire.answer(await wire.hear("iq"))
-    await world.clock.sleeping(PAIR_SUCCESS_TIMEOUT_S)
-    world.clock.advance(PAIR_SUCCESS_TIMEOUT_S - 1)
+    await waits_for_the_link(world)
+    world.clock.advance(PAIR_SUCCESS_TIMEOUT_S - 0.25)
     wire.say(hello)
     finish = await wire.hear("iq")
     wire.answer(finish)
-    world.clock.advance(2)
+    await waits_for_the_link(world)
+    world.clock.advance(0.5)
     await world.settled()
     assert await secret_of(world) == phone.secret(finish)
     assert world.client.linking.code is not None
@@ -273,6 +280,7 @@ async def test_a_refused_finish_kills_code_and_secret(world: ClientWorld, wire: 
     wire.say(await asyncio.to_thread(phone.hello))
     finish = await wire.hear("iq")
     secret = phone.secret(finish)
+    await world.settled()
     shown = len(world.sink.of(QrReady))
     wire.refuse(finish, 400)
     await world.sink.until(AuthFailure)
@@ -288,10 +296,12 @@ async def test_a_phone_that_never_finishes_kills_code_and_secret(
     wire.say(await asyncio.to_thread(phone.hello))
     finish = await wire.hear("iq")
     wire.answer(finish)
+    await world.settled()
     shown = len(world.sink.of(QrReady))
-    await world.pass_by(PAIR_SUCCESS_TIMEOUT_S)
+    await world.pass_by(PAIR_SUCCESS_TIMEOUT_S, count=2)
     await world.sink.until(AuthFailure)
-    await world.sink.until(QrReady, shown + 1)
+    # The next QR code, whose time had come, and the same one again with the new secret.
+    await world.sink.until(QrReady, shown + 2)
     assert await secret_of(world) != phone.secret(finish)
     credentials = await world.credentials()
     assert credentials is not None

@@ -179,7 +179,7 @@ async def test_what_is_committed_leaves_even_if_the_caller_has_given_up(sender: 
         SESSION, lambda _: asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(5)
     )
     sending = sender.send("two")
-    await asyncio.sleep(0)  # the job is handed in
+    await sender.account.read(lambda _: None)  # by now the job is handed in
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     gate.set()

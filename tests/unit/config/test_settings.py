@@ -42,6 +42,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.max_attachment_size == 10_000_000
     assert settings.send_ack_timeout_s == 10.0
     assert settings.event_payloads == "flat"
+    assert settings.webhook_max_age_hours == 72
     assert settings.rate_limit is None
     assert settings.has_docs
     assert settings.webhook_url("any") is None
@@ -89,6 +90,10 @@ def test_empty_means_unset() -> None:
         ("WA_NOISE_ROOT_KEY", "zz" * 32),
         ("WA_CA_FILE", "/nowhere/ca.pem"),
         ("WEBHOOK_SECRET", "whsec_!!"),
+        ("WEBHOOK_API_KEY", "schl\u00fcssel"),
+        ("WEBHOOK_API_KEY", "one\ttwo"),
+        ("WEBHOOK_MAX_AGE_HOURS", "0"),
+        ("WEBHOOK_MAX_AGE_HOURS", "long"),
         ("SEND_ACK_TIMEOUT", "soon"),
         ("SEND_ACK_TIMEOUT", "nan"),
         ("PROXY_URL", "host:80"),

@@ -45,12 +45,17 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
 
 @dataclass
 class Receiver:
-    """Collects requests; `script` decides each answer. b"" closes without one."""
+    """Collects requests; `script` decides each answer. b"" closes without one.
+
+    A connection is closed after an answer with `connection: close`.
+    """
 
     script: Script = lambda request: answer(200)
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
     url: str = ""
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def wait_for(self, count: int) -> list[Request]:
         """Wait until so many requests came."""
@@ -61,26 +66,43 @@ class Receiver:
         return self.requests
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-                raw = {
-                    line.split(": ", 1)[0].lower(): line.split(": ", 1)[1]
-                    for line in head[1:]
-                    if line
-                }
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                request = Request(head[0].split(" ")[1], raw, body.decode())
-                self.requests.append(request)
-                self.news.set()
-                reply = self.script(request)
-                data = reply if isinstance(reply, bytes) else await reply
-                if not data:
-                    break
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            # The one who cancels is `close`, and streams complain about a handler that is.
+            ends = (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError)
+            with contextlib.suppress(*ends):
+                while await self._answer_one(reader, writer):
+                    pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def close(self) -> None:
+        """End what is still going on."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Returns whether the connection stays open."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        pairs = (line.split(": ", 1) for line in head[1:] if line)
+        headers = {name.lower(): value for name, value in pairs}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        request = Request(head[0].split(" ")[1], headers, body.decode())
+        self.requests.append(request)
+        self.news.set()
+        reply = self.script(request)
+        data = reply if isinstance(reply, bytes) else await reply
+        writer.write(data)
+        await writer.drain()
+        return bool(data) and b"connection: close" not in data
 
 
 @pytest.fixture
@@ -91,6 +113,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     it.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     yield it
     server.close()
+    await it.close()
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from waport.events import message_json
+from waport.events import compact_json, message_json
 from waport.events.ids import stanza_id
 from waport.model import Ack, MessageKind
 from waport.proto import pb
@@ -304,6 +305,38 @@ def test_a_place_has_whole_numbers_without_a_fraction(make_message: Any) -> None
         '{"latitude": 37, "longitude": -122.25, "description": "Pier\\nRoad 1", '
         '"name": "Pier", "address": "Road 1"}'
     )
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_place_that_is_nowhere_has_no_coordinates(make_message: Any, number: float) -> None:
+    place = pb.LocationMessage(degreesLatitude=number, degreesLongitude=number, name="Pier")
+    shape = message_json(make_message(pb.Message(locationMessage=place)), OWN)
+    assert shape["location"] == {
+        "latitude": None,
+        "longitude": None,
+        "description": "Pier",
+        "name": "Pier",
+    }
+    compact_json(shape)
+
+
+def test_texts_that_are_no_utf8_are_mended_wherever_they_stand(make_message: Any) -> None:
+    image = pb.ImageMessage(
+        caption="http://ok?",
+        contextInfo=pb.ContextInfo(
+            mentionedJid=["ok?"],
+            groupMentions=[pb.GroupMention(groupJid="1203@g.us", groupSubject="ok?")],
+        ),
+        **FILE,
+    )
+    raw = pb.Message(imageMessage=image).SerializeToString().replace(b"ok?", b"ok\xff")
+    shape = message_json(make_message(pb.Message.FromString(raw)), OWN)
+    assert shape["body"] == "http://ok\ufffd"
+    assert shape["links"] == [{"link": "http://ok\ufffd", "isSuspicious": False}]
+    assert shape["mentionedIds"] == ["ok\ufffd"]
+    assert shape["groupMentions"][0]["groupSubject"] == "ok\ufffd"
+    raw = pb.Message(conversation="ok?").SerializeToString().replace(b"ok?", b"ok\xff")
+    assert message_json(make_message(pb.Message.FromString(raw)), OWN)["body"] == "ok\ufffd"
 
 
 def test_cards_invites_buttons_and_products_have_their_fields(make_message: Any) -> None:

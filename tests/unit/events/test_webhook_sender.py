@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import Webhook
 
+from waport.errors import InvalidInput
+from waport.events import http_post
+from waport.events.http_post import Endpoint
 from waport.events.webhook_sender import Outcome, Verdict, WebhookSender
 from waport.store import Delivery
 
@@ -16,7 +26,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def delivery(data: str = '{"qr":"grüße"}', event_id: int = 7) -> Delivery:
-    return Delivery(event_id, "abc", "", "qr", data, 0, 0)
+    return Delivery(event_id, "abc", "", "qr", data, 0)
 
 
 async def test_the_body_is_exactly_the_three_keys_in_order(receiver: Any) -> None:
@@ -112,17 +122,44 @@ async def test_redirects_are_followed_with_method_and_body(receiver: Any, make_a
     assert all(request.headers["x-api-key"] == "k" for request in receiver.requests)
 
 
-async def test_the_key_does_not_go_to_another_host(receiver: Any, make_answer: Any) -> None:
-    elsewhere = receiver.url.replace("127.0.0.1", "localhost").replace("/hook", "/there")
-    receiver.script = lambda request: (
-        make_answer(307, location=elsewhere) if request.path == "/hook" else make_answer(200)
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[",
+        "//[",
+        "http://xn--a/",
+        "http://\xff\xfe/",
+        "http://user@:x/",
+        "http://127.0.0.1:1/there",
+        "http://localhost:{port}/there",
+        "file:///etc/passwd",
+        "https:",
+        "http://127.0.0.1:99999/",
+    ],
+)
+async def test_a_redirect_to_elsewhere_or_nowhere_is_a_refusal(
+    receiver: Any, make_answer: Any, location: str
+) -> None:
+    target = location.format(port=receiver.url.split(":")[2].removesuffix("/hook"))
+    receiver.script = lambda _: make_answer(302).replace(
+        b"\r\n\r\n", b"\r\nlocation: " + target.encode("latin-1") + b"\r\n\r\n", 1
     )
     async with WebhookSender(api_key="k") as sender:
-        await sender.send(receiver.url, delivery())
-    first, second = receiver.requests
-    assert "x-api-key" in first.headers
-    assert second.path == "/there"
-    assert "x-api-key" not in second.headers
+        assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.REFUSED, 302)
+    assert len(receiver.requests) == 1
+
+
+def test_a_redirect_may_change_to_https_on_the_same_host_and_never_back() -> None:
+    plain = Endpoint.of("http://user:pw@host.example:8080/hook?x=1")
+    secure = plain.follow(b"https://host.example/hook")
+    assert secure.origin == ("https", "host.example", 443)
+    assert (b"authorization", b"Basic dXNlcjpwdw==") in secure.headers
+    assert secure.follow(b"/there").origin == secure.origin
+    for location in (b"http://host.example:8080/hook", b"https://host.example:444/"):
+        with pytest.raises(InvalidInput):
+            secure.follow(location)
+    with pytest.raises(InvalidInput):
+        plain.follow(b"http://host.example/hook")
 
 
 async def test_an_endless_redirect_ends_as_a_refusal(receiver: Any, make_answer: Any) -> None:
@@ -132,15 +169,202 @@ async def test_an_endless_redirect_ends_as_a_refusal(receiver: Any, make_answer:
     assert len(receiver.requests) == 6
 
 
-async def test_a_redirect_to_something_else_than_http_is_a_failure(
-    receiver: Any, make_answer: Any
-) -> None:
-    receiver.script = lambda _: make_answer(302, location="file:///etc/passwd")
+@pytest.mark.parametrize(
+    "url",
+    ["http://xn--a/", "http://[", "ftp://host/", "http://", "http://a..b/", "http://" + "a" * 64],
+)
+async def test_a_url_that_leads_nowhere_means_unreachable(url: str) -> None:
     async with WebhookSender() as sender:
-        assert (await sender.send(receiver.url, delivery())).verdict is Verdict.UNREACHABLE
+        assert await sender.send(url, delivery()) == Outcome(Verdict.UNREACHABLE, None)
+
+
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "a\r\nb", "a\tb", "\x7f"])
+def test_a_key_that_no_header_can_hold_is_refused_at_once(key: str) -> None:
+    with pytest.raises(InvalidInput):
+        WebhookSender(api_key=key)
+
+
+async def test_name_and_password_of_the_url_go_into_a_header(receiver: Any) -> None:
+    url = receiver.url.replace("http://", "http://me:p%40ss@")
+    async with WebhookSender() as sender:
+        await sender.send(url, delivery())
+    assert receiver.requests[0].headers["authorization"] == "Basic bWU6cEBzcw=="
+    assert "me" not in receiver.requests[0].headers["host"]
+
+
+async def test_cookies_are_not_kept_and_no_proxy_is_used(
+    receiver: Any, make_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    receiver.script = lambda _: make_answer(200, **{"set-cookie": "a=b"})
+    async with WebhookSender() as sender:
+        for _ in range(2):
+            assert (await sender.send(receiver.url, delivery())).verdict is Verdict.DONE
+    assert "cookie" not in receiver.requests[1].headers
+
+
+# --- the answer counts at its head ---------------------------------------------------------------
 
 
 async def test_of_a_huge_answer_only_the_beginning_is_read(receiver: Any, make_answer: Any) -> None:
     receiver.script = lambda _: make_answer(200, b"x" * 5_000_000)
     async with WebhookSender() as sender:
         assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.DONE, 200)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"content-length: 100\r\n\r\nhalf",
+        b"content-length: 100\r\nconnection: close\r\n\r\nhalf",
+        b"transfer-encoding: chunked\r\n\r\nno chunk\r\n",
+        b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\nhel",
+        b"connection: close\r\n\r\nuntil the end",
+    ],
+)
+async def test_what_happens_after_the_head_of_an_answer_does_not_matter(
+    receiver: Any, rest: bytes
+) -> None:
+    receiver.script = lambda _: b"HTTP/1.1 200 OK\r\n" + rest
+    async with WebhookSender() as sender:
+        for _ in range(3):
+            assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.DONE, 200)
+
+
+async def test_an_interim_answer_is_not_the_answer(receiver: Any, make_answer: Any) -> None:
+    receiver.script = lambda _: b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + make_answer(500)
+    async with WebhookSender() as sender:
+        assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.REFUSED, 500)
+
+
+async def test_a_head_without_end_means_unreachable(receiver: Any) -> None:
+    receiver.script = lambda _: b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000
+    async with WebhookSender() as sender:
+        assert (await sender.send(receiver.url, delivery())).verdict is Verdict.UNREACHABLE
+
+
+async def test_an_answer_may_come_before_the_event_is_read() -> None:
+    is_over = asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 413 Too large\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        while await reader.read(65536):  # until the other side gives up
+            pass
+        writer.close()
+        await writer.wait_closed()
+        is_over.set()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with WebhookSender() as sender:
+        large = delivery(f'"{"x" * 20_000_000}"')
+        assert await sender.send(url, large) == Outcome(Verdict.REFUSED, 413)
+    await is_over.wait()
+    server.close()
+    await server.wait_closed()
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        b"HTTP/1.1 204 No\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno",
+    ],
+)
+async def test_a_connection_is_used_again(receiver: Any, reply: bytes) -> None:
+    receiver.script = lambda _: reply
+    async with WebhookSender() as sender:
+        for _ in range(5):
+            await sender.send(receiver.url, delivery())
+    assert (len(receiver.requests), receiver.connections) == (5, 1)
+
+
+async def test_a_connection_that_went_away_unused_is_no_failure(
+    receiver: Any, make_answer: Any
+) -> None:
+    """The receiver closes at the sight of a second request, as one does whose patience ran out."""
+    receiver.script = lambda _: b"" if len(receiver.requests) % 2 == 0 else make_answer(200)
+    async with WebhookSender() as sender:
+        for _ in range(3):
+            assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.DONE, 200)
+    assert receiver.connections == 3
+
+
+async def test_what_a_receiver_says_unasked_is_not_taken_for_an_answer(
+    receiver: Any, make_answer: Any
+) -> None:
+    receiver.script = lambda _: make_answer(200) + make_answer(500)
+    async with WebhookSender() as sender:
+        for _ in range(3):
+            assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.DONE, 200)
+
+
+async def test_posts_at_the_same_time_have_connections_of_their_own(
+    receiver: Any, make_answer: Any
+) -> None:
+    everybody = asyncio.Barrier(4)
+
+    async def meet(_: object) -> bytes:
+        await everybody.wait()
+        return bytes(make_answer(200))
+
+    receiver.script = meet
+    async with WebhookSender() as sender:
+        for _ in range(2):
+            sends = [sender.send(receiver.url, delivery()) for _ in range(4)]
+            assert await asyncio.gather(*sends) == [Outcome(Verdict.DONE, 200)] * 4
+    assert receiver.connections == 4
+
+
+async def test_over_tls_the_certificate_is_checked(
+    receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "both.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with WebhookSender() as sender:
+        outcome = await sender.send(f"https://localhost:{port}/hook", delivery())
+        assert outcome == Outcome(Verdict.UNREACHABLE, None)
+        assert "certificate" in outcome.why
+    trusting = ssl.create_default_context(cafile=str(pem))
+    monkeypatch.setattr(http_post, "_tls_context", lambda: trusting)
+    async with WebhookSender() as sender:
+        for _ in range(2):
+            outcome = await sender.send(f"https://localhost:{port}/hook", delivery())
+            assert outcome == Outcome(Verdict.DONE, 200)
+        outcome = await sender.send(f"https://127.0.0.1:{port}/hook", delivery())
+        assert outcome.verdict is Verdict.UNREACHABLE
+    assert len(receiver.requests) == 2
+    server.close()
+    await receiver.close()
+    await server.wait_closed()

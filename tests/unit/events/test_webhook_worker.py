@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from waport.events import Frame, WebhookWorker
-from waport.events.webhook_sender import WebhookSender
+from waport.events import Frame, WebhookWorker, giving_up, strikes, webhooks
+from waport.events.lane_poster import HOLDING_REFUSALS
+from waport.events.webhook_sender import Outcome, Verdict, WebhookSender
 from waport.events.webhooks import MAX_PER_SESSION
-from waport.store import Database
+from waport.store import Database, Delivery
 
 
 @pytest.fixture
@@ -39,35 +43,54 @@ def numbers(requests: list[Any]) -> list[int]:
 
 
 class Watched:
-    """A database that tells when a delivery was marked."""
+    """A database that tells when a delivery was marked, and how."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._news = asyncio.Event()
+        self.finished: list[int] = []
+        self.unreached: list[int] = []
+        self.postponed: list[int] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 
     async def finish_deliveries(self, event_ids: Sequence[int]) -> None:
         await self._database.finish_deliveries(event_ids)
+        self.finished += event_ids
         self._news.set()
 
-    async def postpone_delivery(self, event_id: int, due_ms: int, status: int | None) -> None:
-        await self._database.postpone_delivery(event_id, due_ms, status)
+    async def count_failed_try(self, event_id: int, status: int | None) -> None:
+        await self._database.count_failed_try(event_id, status)
+        self.unreached.append(event_id)
         self._news.set()
 
-    async def until(self, is_reached: Callable[[int | None], bool]) -> None:
-        """Wait until the time of the next delivery is as wanted."""
+    async def postpone_delivery(
+        self, event_id: int, due_ms: int, now_ms: int, status: int | None
+    ) -> None:
+        await self._database.postpone_delivery(event_id, due_ms, now_ms, status)
+        self.postponed.append(event_id)
+        self._news.set()
+
+    async def until(self, is_reached: Callable[[], bool]) -> None:
+        """Wait until what was marked is as wanted."""
         async with asyncio.timeout(20):
-            while True:
+            while not is_reached():
                 self._news.clear()
-                if is_reached(await self._database.next_delivery_due()):
-                    return
                 await self._news.wait()
 
     async def nothing_left(self) -> None:
         """Wait until every delivery is marked as done."""
-        await self.until(lambda due_ms: due_ms is None)
+        async with asyncio.timeout(20):
+            while await self._database.sessions_with_deliveries():
+                self._news.clear()
+                await self._news.wait()
+
+    async def left(self, session_id: str = "a") -> list[Delivery]:
+        """What still waits, in the order of the events."""
+        (due,) = await self._database.due_deliveries({session_id: ()}, 2**60, lanes=999, rows=999)
+        found = [delivery for lane in due.lanes for delivery in lane]
+        return sorted(found, key=lambda delivery: delivery.event_id)
 
 
 Run = Callable[..., "contextlib.AbstractAsyncContextManager[WebhookWorker]"]
@@ -82,10 +105,15 @@ def run(receiver: Any) -> Run:
         database: Any,
         url_of: Callable[[str], str | None] | None = None,
         base_delay_s: float = 0.01,
+        **options: Any,
     ) -> AsyncIterator[WebhookWorker]:
         async with WebhookSender() as sender:
             worker = WebhookWorker(
-                database, sender, url_of or (lambda _: str(receiver.url)), base_delay_s=base_delay_s
+                database,
+                sender,
+                url_of or (lambda _: str(receiver.url)),
+                base_delay_s=base_delay_s,
+                **options,
             )
             task = asyncio.create_task(worker.run())
             try:
@@ -99,8 +127,8 @@ def run(receiver: Any) -> Run:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Any]:
-    database = await Database.open(url)
+async def opened(url: str, **options: Any) -> AsyncIterator[Any]:
+    database = await Database.open(url, **options)
     try:
         yield Watched(database)
     finally:
@@ -159,8 +187,14 @@ async def test_a_lane_that_fails_does_not_hold_up_another(
         await log_events(database, "a", ("bad", 1), ("bad", 2), ("good", 3), ("good", 4))
         async with run(database, base_delay_s=100):
             await receiver.wait_for(3)
+            await database.until(lambda: len(database.postponed) == 1)
+            await database.until(lambda: len(database.finished) == 2)
         assert sorted(numbers(receiver.requests)) == [1, 3, 4]
-        assert numbers(receiver.requests)[-2:] != [4, 3]
+        assert [n for n in numbers(receiver.requests) if n != 1] == [3, 4]
+        assert [(each.attempts, each.refusals) for each in await database.left()] == [
+            (1, 1),
+            (0, 0),
+        ]
 
 
 async def test_lanes_are_delivered_side_by_side_up_to_a_bound(
@@ -214,9 +248,104 @@ async def test_a_dead_receiver_is_not_tried_lane_by_lane(url: str, receiver: Any
     async with opened(url) as database:
         await log_events(database, "a", *((f"chat{n}", n) for n in range(150)))
         async with run(database, base_delay_s=1000):
-            await database.until(lambda due_ms: due_ms != 0)
-        # Each place may have tried once or twice before the first failure put the rest off.
-        assert len(receiver.requests) <= 3 * MAX_PER_SESSION
+            # What was under way when the first one failed, and nothing else.
+            await database.until(lambda: len(database.unreached) == MAX_PER_SESSION)
+        assert len(receiver.requests) == MAX_PER_SESSION
+        left = await database.left()
+    assert len(left) == 150
+    assert sorted(each.attempts for each in left) == [0] * 142 + [1] * 8
+    assert all(each.refusals == 0 for each in left)
+
+
+async def test_one_probe_after_another_goes_to_a_dead_receiver(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    """And the first answer lets everything through at once, with nothing tried for nothing."""
+    receiver.script = lambda _: make_answer(503 if len(receiver.requests) <= 12 else 200)
+    async with opened(url) as database:
+        await log_events(database, "a", *((f"chat{n}", n) for n in range(100)))
+        async with run(database):
+            await database.nothing_left()
+    assert sorted(database.unreached) != []
+    assert database.postponed == []
+    assert len(database.unreached) == 12
+    assert len(receiver.requests) == 112
+    assert sorted(numbers(receiver.requests[12:])) == list(range(100))
+
+
+async def test_sessions_with_the_same_receiver_share_its_probes(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda _: b""
+    async with opened(url) as database:
+        for n in range(5):
+            await log_events(database, f"s{n}", ("chat", n))
+        async with run(database, base_delay_s=1000):
+            await database.until(lambda: len(database.unreached) == 5)
+            for n in range(5, 10):
+                await log_events(database, f"s{n}", ("chat", n))
+        assert len(receiver.requests) == 5
+        receiver.script = lambda _: make_answer(200)
+        async with run(database):
+            await database.nothing_left()
+    assert sorted(numbers(receiver.requests[5:])) == list(range(10))
+
+
+async def test_an_event_that_the_receiver_chokes_on_does_not_look_like_a_dead_receiver(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda request: make_answer(502 if request.json["data"]["n"] == 0 else 200)
+    async with opened(url) as database:
+        await log_events(database, "a", *((f"chat{n}", n) for n in range(60)))
+        await log_events(database, "a", ("chat0", 60))
+        async with run(database, base_delay_s=0.02):
+            await database.until(lambda: len(database.finished) == 59)
+            await database.until(lambda: len(database.postponed) >= 3)
+        first, second = await database.left()
+    assert (first.data, second.data) == ('{"n":0}', '{"n":60}')
+    assert first.refusals >= 3
+    assert second.attempts == 0
+
+
+async def test_a_new_event_does_not_wait_behind_one_that_the_receiver_chokes_on(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda request: make_answer(502 if request.json["data"]["n"] == 0 else 200)
+    async with opened(url) as database:
+        await log_events(database, "a", ("chat0", 0))
+        async with run(database, base_delay_s=1000) as worker:
+            await database.until(lambda: database.unreached == [1])
+            for n in range(1, 4):
+                await log_events(database, "a", (f"chat{n}", n))
+                worker.on_events("a", [])
+                await database.until(lambda n=n: len(database.finished) == n)
+    assert numbers(receiver.requests)[0] == 0
+    assert numbers(receiver.requests).count(0) <= 2
+
+
+async def test_a_delivery_that_nobody_thought_of_ends_nothing(
+    url: str, receiver: Any, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    real = WebhookSender.send
+    tries = 0
+
+    async def send(self: WebhookSender, url: str, delivery: Delivery) -> Outcome:
+        nonlocal tries
+        if delivery.data == '{"n":1}':
+            tries += 1
+            if tries <= 2:
+                raise ZeroDivisionError("odd")
+        return await real(self, url, delivery)
+
+    monkeypatch.setattr(WebhookSender, "send", send)
+    async with opened(url) as database:
+        await log_events(database, "a", ("bad", 1), ("bad", 2), ("good", 3))
+        await log_events(database, "b", ("good", 4))
+        async with run(database):
+            await database.nothing_left()
+    assert sorted(numbers(receiver.requests)) == [1, 2, 3, 4]
+    assert len(database.postponed) == 2
+    assert "could not be posted" in caplog.text
 
 
 async def test_a_restart_goes_on_where_it_stopped(
@@ -254,31 +383,358 @@ async def test_stopping_waits_for_what_is_in_flight(
             await receiver.wait_for(1)
             worker.stop()
             gate.set()
-        (left,) = await database.due_deliveries(2**60, 10)
+        (left,) = await database.left()
     # The first was told and marked; the second was not begun.
     assert json.loads(left.data) == {"n": 2}
     assert numbers(receiver.requests) == [1]
 
 
-async def test_events_of_a_session_without_a_receiver_any_more_are_dropped(
-    url: str, receiver: Any, run: Run
+async def test_what_was_told_is_marked_although_the_next_one_hangs(
+    url: str, receiver: Any, run: Run, make_answer: Any
 ) -> None:
+    gate = asyncio.Event()
+
+    async def script(request: Any) -> bytes:
+        if request.json["data"]["n"] == 3:
+            await gate.wait()
+        return bytes(make_answer(200))
+
+    receiver.script = script
     async with opened(url) as database:
+        await log_events(database, "a", *(("chat", n) for n in range(5)))
+        async with run(database):
+            await database.until(lambda: len(database.finished) == 3)
+            assert [each.data for each in await database.left()] == ['{"n":3}', '{"n":4}']
+            gate.set()
+
+
+async def test_a_worker_that_is_cut_off_marks_what_it_has_told(
+    url: str, receiver: Any, make_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strikes, "WITHIN_S", 1000.0)
+    never = asyncio.Event()
+
+    async def script(request: Any) -> bytes:
+        if request.json["data"]["n"] == 3:
+            await never.wait()
+        return bytes(make_answer(200))
+
+    receiver.script = script
+    async with opened(url) as database, WebhookSender() as sender:
+        await log_events(database, "a", *(("chat", n) for n in range(5)))
+        worker = WebhookWorker(database, sender, lambda _: str(receiver.url))
+        task = asyncio.create_task(worker.run())
+        await receiver.wait_for(4)
+        assert database.finished == []
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert [each.data for each in await database.left()] == ['{"n":3}', '{"n":4}']
+
+
+async def test_a_worker_can_be_run_again_after_an_error(
+    url: str, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(url) as database, WebhookSender() as sender:
+        worker = WebhookWorker(database, sender, lambda _: str(receiver.url))
         await log_events(database, "a", ("chat", 1))
-        async with run(database, lambda _: None):
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "_start_lanes", lambda _tasks: 1 / 0)
+            with pytest.raises(ExceptionGroup):
+                await worker.run()
+        task = asyncio.create_task(worker.run())
+        await database.nothing_left()
+        worker.stop()
+        await task
+    assert numbers(receiver.requests) == [1]
+
+
+async def test_without_a_receiver_events_wait_until_there_is_one(
+    url: str, receiver: Any, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_AROUND_S", 0.01)
+    asked = 0
+    enough = asyncio.Event()
+    urls: dict[str, str] = {}
+
+    async def counted() -> list[str]:
+        nonlocal asked
+        asked += 1
+        if asked > 5:
+            enough.set()
+        found: list[str] = await database._database.sessions_with_deliveries()
+        return found
+
+    async with opened(url) as database:
+        monkeypatch.setattr(database, "sessions_with_deliveries", counted, raising=False)
+        await log_events(database, "a", ("chat", 1))
+        async with run(database, urls.get):
+            await enough.wait()
+            assert len(await database.left()) == 1
+            assert database.finished == database.postponed == database.unreached == []
+            urls["a"] = receiver.url
+            await database.until(lambda: len(database.finished) == 1)
+    assert numbers(receiver.requests) == [1]
+    assert caplog.text.count("no webhook URL") == 1
+
+
+# --- giving up -----------------------------------------------------------------------------------
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@contextlib.asynccontextmanager
+async def with_old_events(
+    url: str, days: int, *events: tuple[str, int]
+) -> AsyncIterator[tuple[Any, list[int]]]:
+    """A database with events of some days ago in it, and the clock to set."""
+    clock = [int(time.time() * 1000) - days * DAY_MS]
+    async with opened(url, now_ms=lambda: clock[0]) as database:
+        await log_events(database, "a", *events)
+        clock[0] += days * DAY_MS
+        yield database, clock
+
+
+async def test_an_event_that_is_refused_for_too_long_is_given_up_and_its_lane_goes_on(
+    url: str,
+    receiver: Any,
+    run: Run,
+    make_answer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+) -> None:
+    monkeypatch.setattr(giving_up, "PATIENCE_S", 0.0)
+    receiver.script = lambda request: make_answer(500 if request.json["data"]["n"] == 1 else 200)
+    async with with_old_events(url, 4, ("chat", 1), ("chat", 2)) as (database, _), run(database):
+        await database.nothing_left()
+    assert numbers(receiver.requests) == [1, 2]
+    assert "given up" in caplog.text
+
+
+async def test_a_young_event_is_not_given_up(
+    url: str, receiver: Any, run: Run, make_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving_up, "PATIENCE_S", 0.0)
+    receiver.script = lambda request: make_answer(500)
+    async with with_old_events(url, 2, ("chat", 1)) as (database, _), run(database):
+        await database.until(lambda: len(database.postponed) == 5)
+    assert database.finished == []
+
+
+async def test_nothing_is_given_up_right_after_the_start(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    """The server may have been off for days, and the receiver starts a little later."""
+    receiver.script = lambda _: make_answer(500 if len(receiver.requests) < 5 else 200)
+    async with with_old_events(url, 30, ("chat", 1)) as (database, _), run(database) as worker:
+        await worker.give_up_old()
+        await database.nothing_left()
+    assert numbers(receiver.requests) == [1] * 5
+
+
+async def test_old_events_of_a_receiver_that_is_away_are_struck_out_untried(
+    url: str, receiver: Any, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    receiver.script = lambda _: b""
+    old = [(f"chat{n % 50}", n) for n in range(1200)]
+    async with with_old_events(url, 4, *old) as (database, _):
+        await log_events(database, "a", ("chat1", 5000), ("other", 5001))
+        async with run(database, base_delay_s=1000) as worker:
+            await database.until(lambda: len(database.unreached) > 0)
+            await worker.give_up_old()
+            assert len(await database.left()) == 1202  # it is not away for long
+            monkeypatch.setattr(giving_up, "PATIENCE_S", 0.0)
+            await worker.give_up_old()
+            assert [each.data for each in await database.left()] == ['{"n":5000}', '{"n":5001}']
+    assert "1200 events are given up" in caplog.text
+
+
+async def test_old_events_of_a_session_without_a_receiver_are_struck_out(
+    url: str, receiver: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving_up, "PATIENCE_S", 0.0)
+    async with with_old_events(url, 4, ("chat", 1)) as (database, _):
+        await log_events(database, "a", ("chat", 2))
+        async with WebhookSender() as sender:
+            worker = WebhookWorker(database, sender, lambda _: None)
+            await worker.give_up_old()
+            assert len(await database.left()) == 2  # not before the worker has seen it
+            await worker._look_around()
+            await worker.give_up_old()
+        assert [each.data for each in await database.left()] == ['{"n":2}']
+
+
+async def test_one_event_that_a_working_receiver_never_takes_is_skipped(
+    url: str, receiver: Any, run: Run, make_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving_up, "POISON_MS", 0)
+    monkeypatch.setattr(giving_up, "POISON_TRIES", 4)
+    receiver.script = lambda request: make_answer(404 if request.json["data"]["n"] == 1 else 200)
+    async with opened(url) as database:
+        await log_events(database, "a", ("bad", 1), ("bad", 2))
+        async with run(database) as worker:
+            await database.until(lambda: len(database.postponed) >= 5)
+            assert database.finished == []  # so far the receiver may be at fault
+            await log_events(database, "a", ("good", 3))
+            worker.on_events("a", [])
             await database.nothing_left()
-    assert receiver.requests == []
+    assert numbers(receiver.requests).count(2) == 1
 
 
-@pytest.mark.parametrize(
-    ("attempts", "shortest", "longest"), [(0, 0.5, 1), (1, 1, 2), (4, 8, 16), (30, 300, 600)]
-)
-def test_delays_double_up_to_ten_minutes(attempts: int, shortest: float, longest: float) -> None:
-    for jitter, expected in ((0.0, shortest), (1.0, longest)):
-        worker = WebhookWorker(
-            None,  # type: ignore[arg-type]
-            None,  # type: ignore[arg-type]
-            lambda _: None,
-            jitter=lambda jitter=jitter: jitter,
-        )
-        assert worker._delay_s(attempts) == expected
+# --- order ---------------------------------------------------------------------------------------
+
+
+async def log_end(database: Any, session_id: str, number: int) -> None:
+    def job(work: Any) -> None:
+        work.event_log.append("change_state", "", f'{{"n":{number}}}', deliver=True)
+        work.event_log.append("disconnected", "", f'{{"n":{number + 1}}}', deliver=True)
+
+    await database.write(session_id, job)
+
+
+async def test_the_end_of_a_session_leaves_after_its_earlier_events(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    gate = asyncio.Event()
+
+    async def script(request: Any) -> bytes:
+        if request.json["data"]["n"] == 5:
+            await gate.wait()
+        return bytes(make_answer(200))
+
+    receiver.script = script
+    async with opened(url) as database:
+        await log_events(database, "a", *((f"chat{n % 20}", n) for n in range(60)))
+        await log_end(database, "a", 100)
+        await log_events(database, "a", ("chat0", 200), ("", 201))
+        await log_events(database, "b", ("chat", 300))
+        async with run(database):
+            await receiver.wait_for(61)  # all but what waits for the gate
+            gate.set()
+            await database.nothing_left()
+    told = [request.json for request in receiver.requests if request.json["sessionId"] == "a"]
+    order = [event["data"]["n"] for event in told]
+    assert len(order) == len(set(order)) == 64
+    assert max(order.index(n) for n in range(60)) < order.index(101) < order.index(201)
+
+
+async def test_the_end_of_a_session_does_not_wait_for_a_lane_that_is_refused_again_and_again(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda request: make_answer(500 if request.json["data"]["n"] == 1 else 200)
+    async with opened(url) as database:
+        await log_events(database, "a", ("bad", 1))
+        await log_end(database, "a", 100)
+        async with run(database):
+            await database.until(lambda: len(database.finished) == 2)
+    assert numbers(receiver.requests).count(1) >= HOLDING_REFUSALS
+    assert set(numbers(receiver.requests)) == {1, 100, 101}
+
+
+async def test_a_lane_that_is_renamed_on_its_way_keeps_its_order(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    gate = asyncio.Event()
+
+    async def script(request: Any) -> bytes:
+        if request.json["data"]["n"] == 1:
+            await gate.wait()
+        return bytes(make_answer(200))
+
+    receiver.script = script
+    async with opened(url) as database:
+        await log_events(database, "a", *(("lid", n) for n in range(4)))
+        async with run(database) as worker:
+            await receiver.wait_for(2)
+            await database.write("a", lambda work: work.event_log.rename_lane("lid", "pn"))
+            await log_events(database, "a", *(("pn", n) for n in range(4, 8)), ("other", 100))
+            worker.on_events("a", [])
+            await receiver.wait_for(3)  # the worker has looked, and other lanes go on
+            gate.set()
+            await database.nothing_left()
+    assert [n for n in numbers(receiver.requests) if n < 100] == list(range(8))
+
+
+async def test_with_more_sessions_than_places_each_gets_its_turn(
+    url: str, receiver: Any, run: Run, make_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MAX_IN_FLIGHT", 4)
+    monkeypatch.setattr(webhooks, "MAX_PER_SESSION", 2)
+    async with opened(url) as database:
+        for session_id in "abcdef":
+            await log_events(database, session_id, *((f"chat{n}", n) for n in range(40)))
+        async with run(database):
+            await database.nothing_left()
+    first = [request.json["sessionId"] for request in receiver.requests[:60]]
+    assert set(first) == set("abcdef")
+    assert len(receiver.requests) == 240
+
+
+class Moody:
+    """Stands in for the sender: takes what it likes, when it likes; notes what it took."""
+
+    def __init__(self, chosen: random.Random) -> None:
+        self._chosen = chosen
+        self.is_willing = False
+        self.taken: list[int] = []
+
+    async def send(self, url: str, delivery: Delivery) -> Outcome:
+        for _ in range(self._chosen.randrange(8)):
+            await asyncio.sleep(0)
+        match self._chosen.random():
+            case luck if luck < 0.1 and not self.is_willing:
+                return Outcome(Verdict.UNREACHABLE, 503)
+            case luck if luck < 0.2 and not self.is_willing:
+                return Outcome(Verdict.REFUSED, 500)
+            case luck if luck < 0.22 and not self.is_willing:
+                raise RuntimeError("moody")
+        self.taken.append(json.loads(delivery.data)["n"])
+        return Outcome(Verdict.DONE, 200)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_order_and_completeness_survive_failures_renames_and_restarts(
+    url: str, seed: int
+) -> None:
+    chosen = random.Random(seed)
+    sender = Moody(chosen)
+    chats = {chat: f"lid{chat}" for chat in range(6)}
+    logged: dict[int, list[int]] = {chat: [] for chat in chats}
+    numbers = itertools.count()
+    worker: WebhookWorker | None = None
+    task: asyncio.Task[None] | None = None
+    async with opened(url) as database:
+        for _ in range(150):
+            if task is None or chosen.random() < 0.05:
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+                worker = WebhookWorker(
+                    database,
+                    sender,  # type: ignore[arg-type]
+                    lambda session_id: session_id,
+                    base_delay_s=0.001,
+                )
+                task = asyncio.create_task(worker.run())
+            chat = chosen.randrange(6)
+            session_id = f"s{chat % 2}"
+            if chosen.random() < 0.1 and chats[chat].startswith("lid"):
+                old, chats[chat] = chats[chat], f"pn{chat}"
+                await database.write(
+                    session_id,
+                    lambda work, old=old, new=chats[chat]: work.event_log.rename_lane(old, new),
+                )
+            new = [next(numbers) for _ in range(chosen.randrange(1, 9))]
+            await log_events(database, session_id, *((chats[chat], n) for n in new))
+            logged[chat] += new
+            assert worker is not None
+            worker.on_events(session_id, [])
+        sender.is_willing = True
+        await database.nothing_left()
+        assert worker is not None
+        assert task is not None
+        worker.stop()
+        await task
+    assert sorted(sender.taken) == sorted(n for events in logged.values() for n in events)
+    for events in logged.values():
+        mine = set(events)
+        assert [n for n in sender.taken if n in mine] == events

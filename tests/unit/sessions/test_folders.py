@@ -66,9 +66,21 @@ def test_a_link_to_another_place_is_never_followed(folders: SessionFolders, tmp_
     (elsewhere / ".waport").touch()
     (tmp_path / "sessions").mkdir()
     (tmp_path / "sessions" / "session-link").symlink_to(elsewhere)
-    with pytest.raises(InvalidInput):
-        folders.remove("link")
-    assert elsewhere.is_dir()
+    folders.make("link")
+    folders.remove("link")
+    assert [path.name for path in elsewhere.iterdir()] == [".waport"]
+    assert (tmp_path / "sessions" / "session-link").is_symlink()
+
+
+def test_what_a_crash_left_half_made_is_cleared_and_nothing_else(
+    folders: SessionFolders, tmp_path: Path
+) -> None:
+    folders.make("kept")
+    root = tmp_path / "sessions"
+    (root / ".passing-abc" / "inner").mkdir(parents=True)
+    (root / "other").mkdir()
+    folders.clear()
+    assert sorted(path.name for path in root.iterdir()) == ["other", "session-kept"]
 
 
 def test_a_link_inside_a_folder_is_removed_but_not_what_it_points_to(

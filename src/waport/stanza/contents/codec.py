@@ -154,14 +154,16 @@ def read_message(message: pb.Message, *, may_edit: bool = True) -> DecodedMessag
         if levels[level].HasField("messageContextInfo"):
             info, depth = MESSAGE_INFO.read(levels[level].messageContextInfo), level
             break
+    # One that says nothing stays where it is.
+    taken = depth if info != NO_INFO else None
     wrappers = []
     for level, name in enumerate(names):
-        around = _copy(levels[level], without_info=level == depth)
+        around = _copy(levels[level], without_info=level == taken)
         getattr(around, name).ClearField("message")
         if not getattr(around, name).ByteSize():
             around.ClearField(name)
         wrappers.append(Wrapper(name, around.SerializePartialToString()))
-    rest = _copy(levels[-1], without_info=len(names) == depth)
+    rest = _copy(levels[-1], without_info=len(names) == taken)
     content = _take(rest, may_edit=may_edit)
     if isinstance(content, Pin):
         content = replace(content, duration_s=info.add_on_duration_s)

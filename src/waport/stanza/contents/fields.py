@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields
 from dataclasses import replace as replace_attributes
 from enum import IntEnum
 from functools import cache
-from typing import Any, Generic, TypeVar
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message as Protobuf
@@ -24,6 +25,12 @@ from ...errors import InvalidInput
 from ...wire import Jid
 
 V = TypeVar("V")
+
+MAX_ITEMS: Final = 2048
+"""Items read of one list; a group has 1024 members. What is beyond is kept unread."""
+
+MAX_UNKNOWN: Final = 1024
+"""Unknown fields looked at in search of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,7 @@ def enum_number(part: Any, name: str) -> int | None:
     number = part.DESCRIPTOR.fields_by_name[name].number
     found = None
     unknowns: Any = UnknownFieldSet(part)
-    for unknown in unknowns:
+    for unknown in islice(unknowns, MAX_UNKNOWN):
         if unknown.field_number == number and unknown.wire_type == 0:
             # Enumerations are signed; an unknown field shows the bits.
             found = (unknown.data & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
@@ -261,7 +268,7 @@ def addresses(attr: str, name: str) -> Field:
     """A list of addresses, without the unreadable ones."""
 
     def read(part: Any) -> tuple[Jid, ...]:
-        parsed = (parse_jid(item) for item in getattr(part, name))
+        parsed = (parse_jid(item) for item in getattr(part, name)[:MAX_ITEMS])
         return tuple(jid for jid in parsed if jid is not None)
 
     def write(part: Any, value: Any) -> None:
@@ -294,7 +301,7 @@ def many(attr: str, name: str, spec: Spec[Any]) -> Field:
     """A list of values, each in a protobuf of its own."""
 
     def read(part: Any) -> tuple[Any, ...]:
-        return tuple(spec.read(item) for item in getattr(part, name))
+        return tuple(spec.read(item) for item in getattr(part, name)[:MAX_ITEMS])
 
     def write(part: Any, value: Any) -> None:
         part.ClearField(name)
@@ -322,7 +329,7 @@ def texts(attr: str, name: str, inner: str) -> Field:
     """A list of texts, each the only thing of interest in a protobuf of its own."""
 
     def read(part: Any) -> tuple[str, ...]:
-        return tuple(as_text(getattr(item, inner)) for item in getattr(part, name))
+        return tuple(as_text(getattr(item, inner)) for item in getattr(part, name)[:MAX_ITEMS])
 
     def write(part: Any, value: Any) -> None:
         part.ClearField(name)

@@ -34,6 +34,7 @@ from waport.model.contents import (
 from waport.proto import pb
 from waport.stanza.contents import Wrapper, decode, encode, read_message, write_message
 from waport.stanza.contents.codec import DecodedMessage
+from waport.stanza.contents.fields import MAX_ITEMS
 from waport.stanza.contents.members import MEMBERS
 
 
@@ -214,6 +215,17 @@ def test_a_template_in_the_older_form_is_read_and_kept() -> None:
     changed = replace(decoded, content=replace(decoded.content, footer="g"))
     written = write_message(changed).templateMessage.hydratedTemplate
     assert (written.hydratedContentText, written.hydratedFooterText) == ("b", "g")
+
+
+def test_a_huge_list_is_read_in_part_and_kept_whole() -> None:
+    message = pb.Message()
+    poll = message.pollCreationMessage
+    for number in range(MAX_ITEMS + 5):
+        poll.options.add().optionName = str(number)
+    decoded = read_message(message)
+    assert isinstance(decoded.content, Poll)
+    assert len(decoded.content.options) == MAX_ITEMS
+    assert len(write_message(decoded).pollCreationMessage.options) == MAX_ITEMS + 5
 
 
 def test_five_wrappers_are_read_and_six_are_refused() -> None:
