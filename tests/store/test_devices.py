@@ -14,6 +14,7 @@ from waport.model import Credentials, DeviceList, LinkState
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.schema import metadata
+from waport.store.statements import Statement
 from waport.wire import Jid
 
 from .conftest import MakeMessage
@@ -169,6 +170,29 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
 
     await database.write("two", lambda work: work.devices.delete_session(keep_events=True))
     left = await database.read("two", count)
-    assert {name for name, rows in left.items() if rows} == {"event_log", "deliveries"}
+    assert {name for name, rows in left.items() if rows} == {
+        "event_log",
+        "deliveries",
+        "delivery_lanes",
+    }
     assert await database.read("three", count) == everywhere
     assert await database.session_ids() == ["three"]
+
+
+async def test_a_deleted_session_keeps_only_the_events_that_are_still_to_be_told(
+    database: Database,
+) -> None:
+    def fill(work: UnitOfWork) -> None:
+        work.event_log.append("message", "chat", '"told to nobody"', deliver=False)
+        work.event_log.append("disconnected", "", "{}", deliver=True)
+        work.devices.delete_session(keep_events=True)
+
+    await database.write("one", fill)
+    (due,) = await database.due_deliveries({"one": []}, 2**62, lanes=10, rows=10)
+    assert [[delivery.kind for delivery in lane] for lane in due.lanes] == [["disconnected"]]
+
+    def count(work: UnitOfWork) -> int:
+        rows = select(func.count()).select_from(metadata.tables["event_log"])
+        return int(work.event_log._db.single(Statement(rows))[0])
+
+    assert await database.read("one", count) == 1

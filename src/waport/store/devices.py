@@ -14,7 +14,7 @@ from ..model import Credentials, LinkState
 from ..signal import SignedPreKey
 from .rows import Repository, jid_column, parse_jid
 from .schema import credentials as table
-from .schema import metadata
+from .schema import deliveries, event_log, metadata
 from .statements import Connection, Row, Statement, add_row
 
 _VALUES = [c for c in table.columns if c.name not in ("position", "session_id", "checksum")]
@@ -33,7 +33,7 @@ _SAVE = Statement(
 )
 _SESSION_IDS = Statement(select(table.c.session_id).order_by(table.c.position))
 
-_EVENT_TABLES = ("event_log", "deliveries")
+_EVENT_TABLES = ("event_log", "deliveries", "delivery_lanes")
 _DELETE_EVENTS, _DELETE_REST = (
     [
         Statement(delete(t).where(t.c.session_id == bindparam("session_id")))
@@ -41,6 +41,16 @@ _DELETE_EVENTS, _DELETE_REST = (
         if (t.name in _EVENT_TABLES) is events
     ]
     for events in (True, False)
+)
+
+# A subquery without correlation: SQLite builds it once.
+_DELETE_TOLD = Statement(
+    delete(event_log).where(
+        event_log.c.session_id == bindparam("session_id"),
+        event_log.c.id.not_in(
+            select(deliveries.c.event_id).where(deliveries.c.session_id == bindparam("session_id"))
+        ),
+    )
 )
 
 
@@ -81,12 +91,14 @@ class Devices(Repository):
         """Remove every row of this session, in every table.
 
         Args:
-            keep_events: leave the event log and what is still to be delivered of it, so that the
-                world learns of the end.
+            keep_events: leave the events that are still to be delivered, so that the world learns
+                of the end.
         """
         for statement in _DELETE_REST:
             self._db.change(statement, session_id=self._session_id)
-        if not keep_events:
+        if keep_events:
+            self._db.change(_DELETE_TOLD, session_id=self._session_id)
+        else:
             for statement in _DELETE_EVENTS:
                 self._db.change(statement, session_id=self._session_id)
 
