@@ -23,11 +23,16 @@ class Ack(IntEnum):
 
 
 class MessageKind(StrEnum):
-    """What a stored message is. `CIPHERTEXT` is a placeholder for one that can't be read yet."""
+    """What a stored message is.
+
+    `CIPHERTEXT` is a placeholder for one that can't be read yet. `ADD_ON` speaks of another message
+    (a reaction, an edit, a deletion, a vote): it is kept, but never listed as one.
+    """
 
     TEXT = "text"
     OTHER = "other"
     CIPHERTEXT = "ciphertext"
+    ADD_ON = "add_on"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,26 @@ _NOT_SHOWN = frozenset(
     )
 )
 
+_ADD_ONS = frozenset(
+    (
+        "reactionMessage",
+        "encReactionMessage",
+        "pollUpdateMessage",
+        "encEventResponseMessage",
+        "keepInChatMessage",
+        "pinInChatMessage",
+        "secretEncryptedMessage",
+        "encCommentMessage",
+    )
+)
+_PROTOCOL_ADD_ONS = frozenset(
+    (
+        pb.ProtocolMessage.REVOKE,
+        pb.ProtocolMessage.EPHEMERAL_SETTING,
+        pb.ProtocolMessage.MESSAGE_EDIT,
+    )
+)
+
 
 def parse_content(data: bytes) -> pb.Message:
     """Decode the plaintext of an `<enc>`.
@@ -145,7 +165,7 @@ def unwrap(message: pb.Message) -> pb.Message:
 
 
 def kind_of(message: pb.Message) -> MessageKind | None:
-    """What a content is, None when it is no message of its own (a receipt of keys, a reaction...).
+    """What a content is, None when it is machinery that nobody keeps (keys, a history notice...).
 
     Raises:
         DecodeError: nested deeper than any real message.
@@ -154,9 +174,12 @@ def kind_of(message: pb.Message) -> MessageKind | None:
     if inner.HasField("conversation") or inner.HasField("extendedTextMessage"):
         return MessageKind.TEXT
     names = {field.name for field, _ in inner.ListFields()}
-    if names and names <= _NOT_SHOWN:
-        return None
-    return MessageKind.OTHER
+    if not names or not names <= _NOT_SHOWN:
+        return MessageKind.OTHER
+    protocol = inner.protocolMessage
+    if names & _ADD_ONS or (protocol.HasField("type") and protocol.type in _PROTOCOL_ADD_ONS):
+        return MessageKind.ADD_ON
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ _FIND = Statement(
 )
 _NEWEST_FIRST = (
     select(*_COLUMNS)
-    .where(_chat(table))
+    .where(_chat(table), table.c.kind != MessageKind.ADD_ON.value)
     .order_by(table.c.timestamp.desc(), table.c.seq.desc())
     .limit(bindparam("limit"))
 )
@@ -271,7 +271,7 @@ class Messages(Repository):
         return _message_or_none(self._db.one(_FIND, session_id=self._session_id, id=message_id))
 
     def page(self, chat: Jid, limit: int, before_id: str | None = None) -> list[Message]:
-        """Up to `limit` messages of a chat, newest first.
+        """Up to `limit` messages of a chat, newest first; add-ons are none.
 
         Args:
             before_id: only messages older than this one; ignored if the chat has no such message.

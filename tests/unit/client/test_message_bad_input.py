@@ -279,7 +279,7 @@ async def test_a_content_that_is_not_stored_is_acked_when_it_comes_again(
     account: Account, peer: Peer
 ) -> None:
     content = pb.Message()
-    content.reactionMessage.text = "x"
+    content.senderKeyDistributionMessage.groupId = "x"
     node = stanza(peer.encrypt(content.SerializeToString()), "M1")
     assert await take(account, node) == [RECEIPT]
     assert await take(account, node) == [ACK]

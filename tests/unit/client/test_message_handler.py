@@ -291,7 +291,7 @@ async def test_a_message_without_id_or_from_is_refused(account: Account) -> None
             await account.handle(handle_message, Node("message", dict(attrs)))
 
 
-async def test_a_reaction_or_a_revoke_is_no_message_of_its_own(
+async def test_a_reaction_or_a_revoke_is_kept_but_is_no_message_of_its_own(
     account: Account, peer: Peer
 ) -> None:
     reaction = pb.Message()
@@ -303,6 +303,10 @@ async def test_a_reaction_or_a_revoke_is_no_message_of_its_own(
         work = await account.handle(handle_message, node)
         assert only_reply(work).tag == "receipt"
     assert account.sink.recorded == []
+    assert await account.read(lambda store: store.messages.page(PEER_PN, 10)) == []
+    assert await account.read(lambda store: store.chats.get(PEER_PN)) is None
+    kept = await account.read(lambda store: store.messages.get(PEER_PN, "V0"))
+    assert (kept.kind, kept.proto()) == (MessageKind.ADD_ON, reaction)
 
 
 async def test_other_contents_are_kept_whole_and_announced(account: Account, peer: Peer) -> None:

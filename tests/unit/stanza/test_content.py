@@ -65,8 +65,16 @@ def test_what_changes_or_announces_something_is_no_message_of_its_own() -> None:
     revoke = pb.Message()
     revoke.protocolMessage.type = pb.ProtocolMessage.REVOKE
     revoke.messageContextInfo.messageSecret = bytes(32)
-    for message in (key, revoke):
+    share = pb.Message()
+    share.protocolMessage.type = pb.ProtocolMessage.APP_STATE_SYNC_KEY_SHARE
+    vote = pb.Message()
+    vote.pollUpdateMessage.senderTimestampMs = 1
+    nameless = pb.Message()
+    nameless.protocolMessage.SetInParent()
+    for message in (key, share, nameless):
         assert kind_of(message) is None
+    for message in (revoke, vote):
+        assert kind_of(message) is MessageKind.ADD_ON
     key.conversation = "and a text"
     assert kind_of(key) is MessageKind.TEXT
     assert kind_of(pb.Message()) is MessageKind.OTHER

@@ -213,7 +213,8 @@ def _take_in(arrival: _Arrival, padded: bytes) -> None:
         arrival.dismiss()
         return
     arrival.confirm()
-    if kind is not None and work.mark_seen and not incoming.from_me:
+    is_shown = kind is not None and kind is not MessageKind.ADD_ON
+    if is_shown and work.mark_seen and not incoming.from_me:
         arrival.mark_seen()
 
 
@@ -241,7 +242,7 @@ def _keep(
         ack=Ack.SERVER,
     )
     stored = work.store.messages.add(message)
-    if stored is None:
+    if stored is None or kind is MessageKind.ADD_ON:
         return
     unread = 0 if message.key.from_me else 1
     work.store.chats.touch(message.key.chat, message.timestamp, unread_delta=unread)
