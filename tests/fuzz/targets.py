@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import struct
+import time
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
+import av
+from av.video.stream import VideoStream
+from PIL import Image
+
+from waport.client.probe_files import BoundedFile, ProbeStopped
+from waport.client.probing import WORK_S, read_audio, read_image, read_video
 from waport.crypto import KeyPair, sign
 from waport.errors import DecryptError, InvalidInput, PairingError, StanzaError, WhatsAppError
+from waport.events import render
+from waport.media import (
+    MediaKind,
+    SealedRetry,
+    decrypt_media,
+    encrypt_media,
+    open_retry_answer,
+    seal_retry_request,
+)
+from waport.model import (
+    Ack,
+    AckChanged,
+    Message,
+    MessageAdded,
+    MessageKey,
+    MessageKind,
+    MessageUndecryptable,
+)
+from waport.model.contents import (
+    EncryptedComment,
+    EncryptedReaction,
+    EventResponse,
+    PollVote,
+    Sealed,
+    TargetKey,
+)
 from waport.noise import (
     ClientHandshake,
     FrameReader,
@@ -19,6 +58,7 @@ from waport.noise import (
     verify_chain,
 )
 from waport.pairing import parse_key_index_list, parse_pair_success, parse_qr, verify_pair_success
+from waport.proto import pb
 from waport.signal import (
     LocalIdentity,
     PreKeyBundle,
@@ -39,11 +79,30 @@ from waport.signal import (
     start_session,
     unpad,
 )
+from waport.stanza.addons import (
+    AddOn,
+    Original,
+    open_event_response,
+    open_message,
+    open_reaction,
+    open_vote,
+    seal,
+)
+from waport.stanza.bot import open_bot_reply
 from waport.stanza.content import kind_of, parse_content, parse_inline_history
+from waport.stanza.contents import quote, read_message, write_message
+from waport.stanza.contents.traits import business_nodes, traits
+from waport.stanza.media import (
+    FetchMediaConn,
+    RetrySubject,
+    media_retry_receipt,
+    parse_media_retry,
+)
 from waport.stanza.message import OwnAddresses, parse_message
 from waport.stanza.notification import parse_device_change
 from waport.stanza.prekeys import FetchBundles
 from waport.stanza.receipt import parse_receipt
+from waport.stanza.reporting import reported_bytes, reporting_node
 from waport.stanza.usync import FetchDevices
 from waport.wire import Jid, Node, decode_stanza, encode_stanza
 
@@ -111,6 +170,8 @@ def _stanza(data: bytes) -> None:
         lambda: FetchDevices([_PEER.bare], "1").parse(node),
         lambda: FetchBundles([_PEER]).parse(node),
         lambda: parse_pair_success(node),
+        lambda: FetchMediaConn().parse(node),
+        lambda: parse_media_retry(node),
     )
     for reader in readers:
         try:
@@ -131,6 +192,101 @@ def _group_message(data: bytes) -> None:
 
 def _content(data: bytes) -> None:
     kind_of(parse_content(data))
+
+
+def _values(data: bytes) -> None:
+    """A content as a value and back, and all that is derived from it on the way out."""
+    message = parse_content(data)
+    write_message(read_message(message))
+    traits(message)
+    business_nodes(message, to=_PEER, now=0)
+    quote(message, "3EB0AA", _PEER)
+    reporting_node(message, message_id="3EB0AA", sender=_PEER, chat=_PEER)
+
+
+_CONTENTS = tuple(
+    bytes.fromhex(case["bytes"])
+    for case in json.loads(
+        (Path(__file__).parents[1] / "vectors" / "proto.json").read_text(encoding="utf-8")
+    )["messages"]
+    if case["type"] == "Message"
+)
+_ORIGINAL = Original("3EB0AA", (_PEER.bare,), bytes(32))
+_TARGET = TargetKey("3EB0AA")
+
+
+def _add_ons(data: bytes) -> None:
+    """Good ciphertexts with this inside."""
+
+    def sealed(add_on: AddOn) -> Sealed:
+        return seal(add_on, data, _ORIGINAL, [_PEER])
+
+    readers: Sequence[Callable[[], object]] = (
+        lambda: open_vote(PollVote(_TARGET, sealed(AddOn.POLL_VOTE)), _ORIGINAL, [_PEER]),
+        lambda: open_event_response(
+            EventResponse(_TARGET, sealed(AddOn.EVENT_RESPONSE)), _ORIGINAL, [_PEER]
+        ),
+        lambda: open_reaction(
+            EncryptedReaction(_TARGET, sealed(AddOn.REACTION)), _ORIGINAL, [_PEER]
+        ),
+        lambda: open_message(EncryptedComment(_TARGET, sealed(AddOn.COMMENT)), _ORIGINAL, [_PEER]),
+    )
+    for reader in readers:
+        try:
+            reader()
+        except WhatsAppError:
+            continue
+
+
+def _bot_reply(data: bytes) -> None:
+    open_bot_reply(data, bytes(32), message_id="3EB0AA", prompter=_PEER, bot=_PEER)
+
+
+def _no_number(word: str) -> NoReturn:
+    raise AssertionError(f"{word} is no JSON")
+
+
+def _events(data: bytes) -> None:
+    """The events of a message with this content; they are JSON, whatever it says."""
+    peer = Jid("15559990000", "s.whatsapp.net")
+    message = Message(MessageKey(peer, "3EB0AA", False, peer), 1, data, MessageKind.OTHER)
+    for event in (
+        MessageAdded(message),
+        AckChanged(message, Ack.READ),
+        MessageUndecryptable(message),
+    ):
+        for frame in render(event, _OWN.pn):
+            json.loads(frame.text.encode(), parse_constant=_no_number)
+
+
+_RENDERED = (
+    pb.Message(
+        locationMessage=pb.LocationMessage(
+            degreesLatitude=1.5, degreesLongitude=float("nan"), name="Pier", address="Road 1"
+        )
+    ),
+    pb.Message(
+        extendedTextMessage=pb.ExtendedTextMessage(
+            text="see (http://a.example/(b)).",
+            contextInfo=pb.ContextInfo(
+                mentionedJid=["1@lid"],
+                groupMentions=[pb.GroupMention(groupJid="1203@g.us", groupSubject="Team")],
+                quotedMessage=pb.Message(conversation="before"),
+            ),
+        )
+    ),
+    pb.Message(
+        pollCreationMessageV3=pb.PollCreationMessage(
+            name="Lunch?", options=[pb.PollCreationMessage.Option(optionName="Yes")]
+        ),
+        messageContextInfo=pb.MessageContextInfo(messageSecret=bytes(32)),
+    ),
+    pb.Message(
+        ephemeralMessage=pb.FutureProofMessage(
+            message=pb.Message(imageMessage=pb.ImageMessage(caption="c", mediaKey=bytes(32)))
+        )
+    ),
+)
 
 
 def _handshakes() -> tuple[bytes, bytes, KeyPair, bytes]:
@@ -177,8 +333,85 @@ _RECEIPT_STANZA = encode_stanza(
     )
 )
 
+_MEDIA_KEY = bytes(range(32))
+_SEALED = seal_retry_request(_MEDIA_KEY, "3EB0AA")
+_MEDIA_CONN_STANZA = encode_stanza(
+    Node(
+        "iq",
+        {"id": "1", "type": "result"},
+        [
+            Node(
+                "media_conn",
+                {"auth": "A", "ttl": "300", "auth_ttl": "300"},
+                [
+                    Node(
+                        "host",
+                        {"hostname": "mmg.whatsapp.net", "type": "primary"},
+                        [Node("upload", {}, [Node("image")]), Node("download")],
+                    )
+                ],
+            )
+        ],
+    )
+)
+_MEDIA_RETRY_STANZA = encode_stanza(
+    media_retry_receipt("3EB0AA", _PEER, _SEALED, RetrySubject(_PEER, False))
+)
+
+
+def _picture(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (9, 7)).save(out, kind)
+    return out.getvalue()
+
+
+def _page(position: int, kind: int, content: bytes) -> bytes:
+    """One page of an Ogg stream."""
+    head = b"OggS\0" + bytes((kind,)) + struct.pack("<QIIIB", position, 7, 0, 0, 1)
+    return head + bytes((len(content),)) + content
+
+
+_VOICE = _page(0, 2, b"OpusHead\1\1" + struct.pack("<HIhB", 312, 48_000, 0, 0)) + _page(
+    96_312, 4, bytes(20)
+)
+
+
+def _tone() -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(400))
+    return out.getvalue()
+
+
+def _film(container: str, codec: str) -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=5)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(3):
+            file.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (32, 32)))))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def _probe(read: Callable[[BoundedFile], object]) -> Callable[[bytes], None]:
+    def look(data: bytes) -> None:
+        try:
+            read(BoundedFile(io.BytesIO(data), time.monotonic() + WORK_S))
+        except ProbeStopped:
+            return
+
+    return look
+
+
 TARGETS: Sequence[Target] = (
-    Target("stanza decoder", _stanza, (_MESSAGE_STANZA, _RECEIPT_STANZA)),
+    Target(
+        "stanza decoder",
+        _stanza,
+        (_MESSAGE_STANZA, _RECEIPT_STANZA, _MEDIA_CONN_STANZA, _MEDIA_RETRY_STANZA),
+    ),
     Target("frame reader", _frames, (encode_frame(b"hello") + encode_frame(bytes(300)),)),
     Target("intro reader", lambda data: IntroReader().feed(data), (intro(b"\x08\x0d"), intro())),
     Target(
@@ -218,6 +451,15 @@ TARGETS: Sequence[Target] = (
     ),
     Target("padding", unpad, (pad(b"hello"),)),
     Target("message content", _content, (b"\x0a\x02hi", b"\xa2\x02\x06\x0a\x04\x0a\x02hi")),
+    Target("content values", _values, _CONTENTS),
+    Target("reported bytes", reported_bytes, _CONTENTS),
+    Target(
+        "add-ons",
+        _add_ons,
+        (b"\x0a\x20" + bytes(32), b"\x08\x01\x10\x80\xf8\xa5\xf9\xc1\x32", b"\x0a\x02hi"),
+    ),
+    Target("bot reply", _bot_reply, (b"\x0d\x01\0\0\0\x12\x0c" + bytes(12) + b"\x1a\x01x",)),
+    Target("event rendering", _events, [each.SerializeToString() for each in _RENDERED]),
     Target("inline history", parse_inline_history, (b"x\x9c\x03\x00\x00\x00\x00\x01",)),
     Target(
         "device identity",
@@ -225,6 +467,27 @@ TARGETS: Sequence[Target] = (
         (b"\x0a\x04\x0a\x02\x18\x01\x12\x20" + bytes(32),),
     ),
     Target("key index list", parse_key_index_list, (b"\x0a\x04\x08\x01\x10\x01",)),
+    Target(
+        "media file",
+        lambda data: decrypt_media(data, _MEDIA_KEY, MediaKind.IMAGE),
+        (encrypt_media(b"hello media", _MEDIA_KEY, MediaKind.IMAGE)[0],),
+    ),
+    Target(
+        "media retry answer",
+        lambda data: open_retry_answer(_MEDIA_KEY, "3EB0AA", SealedRetry(data[12:], data[:12])),
+        (_SEALED.iv + _SEALED.ciphertext,),
+    ),
+    Target(
+        "image probe",
+        _probe(lambda file: read_image(file, 100)),
+        tuple(_picture(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")),
+    ),
+    Target("audio probe", _probe(lambda file: read_audio(file, True)), (_VOICE, _tone())),
+    Target(
+        "video probe",
+        _probe(lambda file: read_video(file, 100)),
+        (_film("mp4", "mpeg4"), _film("webm", "libvpx")),
+    ),
     Target(
         "QR text",
         lambda data: parse_qr(data.decode("latin-1")),

@@ -207,6 +207,21 @@ class Baileys:
         result = await self.command("send_text", to=to, text=text, message_id=message_id)
         return str(result["id"])
 
+    async def send(self, to: str, content: Mapping[str, Any], message_id: str | None = None) -> str:
+        """Send content in Baileys' own form, files as `{"url": path}`; the message id."""
+        result = await self.command("send", to=to, content=content, message_id=message_id)
+        return str(result["id"])
+
+    async def download(self, message: Received, *, reupload: bool = False) -> tuple[str, int]:
+        """Fetch a message's file; its SHA-256 in hex, and its length.
+
+        Args:
+            message: as it was reported.
+            reupload: have the phone upload the file again first.
+        """
+        result = await self.command("download", message=message.raw, reupload=reupload)
+        return str(result["sha256"]), int(result["length"])
+
     async def read(self, *keys: Mapping[str, Any]) -> None:
         """Send read receipts for received messages."""
         await self.command("read", keys=list(keys))
@@ -305,6 +320,18 @@ class Baileys:
 
         event = await self.wait_event(has_text, what=f"message {text!r}", **wait)
         return next(message for message in _received(event) if message.text == text)
+
+    async def wait_message(self, message_id: str, **wait: Any) -> Received:
+        """The message with this id, in or out, once it can be read."""
+
+        def is_it(message: Received) -> bool:
+            return message.id == message_id and bool(message.raw.get("message"))
+
+        def has_it(event: Event) -> bool:
+            return any(is_it(message) for message in _received(event))
+
+        event = await self.wait_event(has_it, what=f"message {message_id}", **wait)
+        return next(message for message in _received(event) if is_it(message))
 
     async def wait_status(self, message_id: str, status: int, **wait: Any) -> None:
         """Wait until a message that we sent has reached at least this status."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..crypto import RandomBytes
 from ..errors import InvalidInput
 from ..wire import Jid
+from .groups import GroupBook
 from .mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MAX_DEVICES = 255
 """A device number travels in one byte (docs/protocol/nodes.md, "JID wire forms")."""
 
 _ACCEPTED_KEPT = 5_000  # message ids remembered per sending device, to recognise repetitions
+_ASKED_KEPT = 500  # message ids that others have asked to be sent again
 _MIN_DIGITS = 7
 _MAX_DIGITS = 15
 
@@ -71,6 +73,8 @@ class Device:
         dirty: kinds of data that the device has to fetch again, and since when (unix seconds).
         mailbox: what the device has not acknowledged yet.
         accepted: ids of messages that the device sent lately, with the time of their ack.
+        asked_again: ids of messages that other devices have asked it for again, and which devices
+            (by PN); of no use after a restart, when they would ask once more.
         session: its login, while it is connected.
         available: it said that its user is looking at it.
     """
@@ -90,6 +94,7 @@ class Device:
     dirty: dict[str, int] = field(default_factory=dict)
     mailbox: Mailbox = field(default_factory=Mailbox)
     accepted: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    asked_again: OrderedDict[str, set[Jid]] = field(default_factory=OrderedDict)
     session: DeviceSession | None = None
     available: bool = False
 
@@ -107,6 +112,12 @@ class Device:
         if len(self.accepted) > _ACCEPTED_KEPT:
             self.accepted.popitem(last=False)
         return None
+
+    def ask_again(self, message_id: str, asking: Jid) -> None:
+        """Note that another device, named by PN, wants a message again."""
+        self.asked_again.setdefault(message_id, set()).add(asking)
+        if len(self.asked_again) > _ASKED_KEPT:
+            self.asked_again.popitem(last=False)
 
 
 @dataclass(slots=True)
@@ -183,9 +194,13 @@ class Directory:
 
     Args:
         random_bytes: makes fresh numbers.
+
+    Attributes:
+        groups: all groups of these accounts.
     """
 
     def __init__(self, random_bytes: RandomBytes = os.urandom) -> None:
+        self.groups = GroupBook(random_bytes)
         self._random_bytes = random_bytes
         self._by_number: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}

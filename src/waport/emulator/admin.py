@@ -5,26 +5,42 @@ Every error is a 4xx with `{"error": "<text>"}`. Shapes: docs/emulator.md.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from starlette.exceptions import HTTPException
+from google.protobuf.json_format import ParseDict, ParseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import InvalidInput, NotFound, QueryError, QueryTimeout, WhatsAppError
+from ..errors import InvalidInput
+from ..proto import pb
 from ..wire import Jid
 from .accounts import Account
+from .admin_media import MediaServer, media_routes
+from .admin_requests import (
+    MAX_BODY,
+    Handler,
+    Refused,
+    body_of,
+    guarded,
+    optional_text,
+    read,
+    text_of,
+)
 from .phone import Phone
+from .phone_media import OutgoingFile
+from .phone_outbox import SentMessage
 from .phone_pairing import parse_qr
 
-MAX_BODY = 1 << 20
-"""Bytes; no call of today needs more."""
+__all__ = ["MAX_BODY", "MAX_FILE_BODY", "AdminServer", "admin_routes"]
+
+MAX_FILE_BODY = 64 << 20
+"""Bytes of a call that carries a file, in base64."""
 
 _MAX_TEXT = 65_536
-_MAX_ID = 128
 
 
 class AccountBook(Protocol):
@@ -39,7 +55,7 @@ class AccountBook(Protocol):
         ...
 
 
-class AdminServer(Protocol):
+class AdminServer(MediaServer, Protocol):
     """What this API needs from the server."""
 
     @property
@@ -72,22 +88,10 @@ class AdminServer(Protocol):
         ...
 
 
-class _Refused(Exception):
-    """This request is answered by an error."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
-_Handler = Callable[[Request], Awaitable[Response]]
-
-
 def admin_routes(server: AdminServer) -> list[Route]:
     """The routes below `/admin`."""
     api = _Admin(server)
-    table: list[tuple[str, str, _Handler]] = [
+    table: list[tuple[str, str, Handler]] = [
         ("GET", "/info", api.info),
         ("GET", "/root-key", api.root_key),
         ("POST", "/accounts", api.create_account),
@@ -96,47 +100,18 @@ def admin_routes(server: AdminServer) -> list[Route]:
         ("POST", "/mock-phone/enter-code", api.enter_code),
         ("POST", "/accounts/{jid}/send", api.send),
         ("GET", "/accounts/{jid}/messages", api.messages),
+        ("GET", "/accounts/{jid}/messages/{id}/file", api.file),
         ("POST", "/accounts/{jid}/read", api.read),
         ("POST", "/accounts/{jid}/unlink", api.unlink),
         ("GET", "/arrivals", api.arrivals),
     ]
     return [
-        Route(f"/admin{path}", _guarded(handler), methods=[method])
-        for method, path, handler in table
+        *(
+            Route(f"/admin{path}", guarded(handler), methods=[method])
+            for method, path, handler in table
+        ),
+        *media_routes(server),
     ]
-
-
-def _guarded(handler: _Handler) -> _Handler:
-    """Turn what a handler raises into the API's error shape."""
-
-    async def guarded(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except _Refused as exc:
-            return _error(exc.status, exc.text)
-        except InvalidInput as exc:
-            return _error(400, str(exc))
-        except NotFound as exc:
-            return _error(404, exc.text or "not found")
-        except QueryTimeout as exc:
-            return _error(408, str(exc))
-        except QueryError as exc:
-            return _error(409, f"refused by the server: {exc}")
-        except WhatsAppError as exc:
-            return _error(409, str(exc))
-
-    return guarded
-
-
-def _error(status: int, text: str) -> Response:
-    return JSONResponse({"error": text}, status_code=status)
-
-
-async def refuse_path(request: Request, exc: Exception) -> Response:
-    """Answer a request for a path or method that does not exist, in the API's error shape."""
-    assert isinstance(exc, HTTPException)  # registered for nothing else
-    text = f"there is no {request.method} {request.url.path}"
-    return JSONResponse({"error": text}, exc.status_code, exc.headers)
 
 
 class _Admin:
@@ -152,10 +127,10 @@ class _Admin:
         return JSONResponse({"root_key": self._server.info()["noise_root_key"]})
 
     async def create_account(self, request: Request) -> Response:
-        body = await _body(request)
-        phone, name = _optional_text(body, "phone"), _optional_text(body, "name")
+        body = await body_of(request)
+        phone, name = optional_text(body, "phone"), optional_text(body, "name")
         if phone is not None and self._server.directory.find(phone) is not None:
-            raise _Refused(409, "there is an account with that phone number")
+            raise Refused(409, "there is an account with that phone number")
         account = await self._server.create_account(phone, name)
         return JSONResponse(_account(account), status_code=201)
 
@@ -167,12 +142,12 @@ class _Admin:
         return JSONResponse({"accounts": accounts})
 
     async def scan_qr(self, request: Request) -> Response:
-        text = (await _read(request)).decode(errors="replace")
+        text = (await read(request)).decode(errors="replace")
         named = request.query_params.get("account")
         try:
             code = parse_qr(text)
         except InvalidInput as exc:
-            raise _Refused(404, f"unknown QR: {exc}") from exc
+            raise Refused(404, f"unknown QR: {exc}") from exc
         account = (
             await self._server.account_for_ref(code.ref) if named is None else self._account(named)
         )
@@ -180,46 +155,51 @@ class _Admin:
         return JSONResponse({"jid": str(device)})
 
     async def enter_code(self, request: Request) -> Response:
-        body = await _body(request)
-        account = self._account(_text(body, "phone"))
-        device = await self._server.phone_of(account).enter_code(_text(body, "code"))
+        body = await body_of(request)
+        account = self._account(text_of(body, "phone"))
+        device = await self._server.phone_of(account).enter_code(text_of(body, "code"))
         return JSONResponse({"jid": str(device)})
 
     async def send(self, request: Request) -> Response:
         account = self._account(request.path_params["jid"])
-        body = await _body(request)
-        to = self._address(_text(body, "to"))
-        text = _text(body, "text", _MAX_TEXT)
-        message_id = _optional_text(body, "id")
-        sent = await self._server.phone_of(account).send_text(to, text, message_id)
+        body = await body_of(request, MAX_FILE_BODY)
+        to = self._address(text_of(body, "to"))
+        message_id = optional_text(body, "id")
+        sent = await _send(self._server.phone_of(account), to, body, message_id)
         return JSONResponse({"id": sent.id, "timestamp": sent.timestamp})
 
     async def messages(self, request: Request) -> Response:
         account = self._account(request.path_params["jid"])
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit()) or len(after) > 18:
-            raise _Refused(400, "after is no number")
+            raise Refused(400, "after is no number")
         received = self._server.phone_of(account).messages(int(after))
         return JSONResponse({"messages": [message.to_json() for message in received]})
 
+    async def file(self, request: Request) -> Response:
+        account = self._account(request.path_params["jid"])
+        phone = self._server.phone_of(account)
+        file = await phone.fetch_file(request.path_params["id"])
+        return Response(file.data, media_type=file.mimetype or "application/octet-stream")
+
     async def read(self, request: Request) -> Response:
         account = self._account(request.path_params["jid"])
-        body = await _body(request)
-        chat = self._address(_text(body, "chat"))
+        body = await body_of(request)
+        chat = self._address(text_of(body, "chat"))
         ids = body.get("ids")
         if ids is not None and not (isinstance(ids, list) and all(isinstance(i, str) for i in ids)):
-            raise _Refused(400, "ids is no list of texts")
+            raise Refused(400, "ids is no list of texts")
         read = await self._server.phone_of(account).mark_read(chat, ids)
         return JSONResponse({"read": read})
 
     async def unlink(self, request: Request) -> Response:
         account = self._account(request.path_params["jid"])
-        body = await _body(request)
+        body = await body_of(request)
         device = body.get("device")
         if device is not None and (isinstance(device, bool) or not isinstance(device, int)):
-            raise _Refused(400, "device is no number")
+            raise Refused(400, "device is no number")
         if device == 0 or (device is not None and device not in account.devices):
-            raise _Refused(404, "no such companion")
+            raise Refused(404, "no such companion")
         return JSONResponse({"unlinked": await self._server.unlink(account, device)})
 
     async def arrivals(self, request: Request) -> Response:
@@ -229,11 +209,16 @@ class _Admin:
     def _account(self, text: str) -> Account:
         account = self._server.directory.find(text)
         if account is None:
-            raise _Refused(404, "no such account")
+            raise Refused(404, "no such account")
         return account
 
     def _address(self, text: str) -> Jid:
-        """A person's address in the kind in which it was written."""
+        """A chat: a person in the kind of address that was written, a group, the status feed."""
+        if text.endswith(("@g.us", "@broadcast")):
+            chat = Jid.parse(text)
+            if not (chat.is_group or chat.is_status):
+                raise Refused(404, "no such chat")
+            return chat
         account = self._account(text)
         return account.lid if text.endswith("@lid") else account.jid
 
@@ -247,41 +232,39 @@ def _account(account: Account) -> dict[str, object]:
     }
 
 
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _Refused(413, "the body is too large")
-    return bytes(body)
-
-
-async def _body(request: Request) -> Mapping[str, object]:
-    """The JSON object in the body; an empty body counts as an empty object."""
-    data = await _read(request)
-    if not data.strip():
-        return {}
+async def _send(
+    phone: Phone, to: Jid, body: Mapping[str, object], message_id: str | None
+) -> SentMessage:
+    """Send what the body holds: a text, a file, or any message as protobuf JSON."""
+    given = [name for name in ("text", "file", "message") if body.get(name) is not None]
+    if len(given) != 1:
+        raise Refused(400, "there must be one of text, file and message")
+    if given == ["text"]:
+        return await phone.send_text(to, text_of(body, "text", _MAX_TEXT), message_id)
+    if given == ["message"]:
+        return await phone.send_message(to, _message(body["message"]), message_id)
     try:
-        body = json.loads(data)
-    except (ValueError, RecursionError) as exc:
-        raise _Refused(400, "the body is no JSON") from exc
-    if not isinstance(body, dict):
-        raise _Refused(400, "the body is no JSON object")
-    return body
+        data = base64.b64decode(text_of(body, "file", MAX_FILE_BODY), validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise Refused(400, "file is no base64") from exc
+    file = OutgoingFile(
+        data,
+        text_of(body, "mimetype"),
+        caption=optional_text(body, "caption", _MAX_TEXT),
+        name=optional_text(body, "filename"),
+        kind=optional_text(body, "kind"),
+    )
+    return await phone.send_file(to, file, message_id)
 
 
-def _text(body: Mapping[str, object], name: str, limit: int = 512) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise _Refused(400, f"{name} is missing or no text")
-    if len(value) > limit:
-        raise _Refused(400, f"{name} is longer than {limit} characters")
+def _message(value: object) -> pb.Message:
+    if not isinstance(value, dict):
+        raise Refused(400, "message is no JSON object")
     try:
-        value.encode()
-    except UnicodeEncodeError as exc:  # JSON can say half a surrogate pair
-        raise _Refused(400, f"{name} is no text") from exc
-    return value
-
-
-def _optional_text(body: Mapping[str, object], name: str) -> str | None:
-    return None if body.get(name) is None else _text(body, name, _MAX_ID)
+        message = ParseDict(value, pb.Message())
+        message.SerializeToString()
+    except (ParseError, UnicodeEncodeError, RecursionError) as exc:
+        raise Refused(400, f"message is no Message: {exc}") from exc
+    if not message.ListFields():
+        raise Refused(400, "message is empty")
+    return message

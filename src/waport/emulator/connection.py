@@ -192,6 +192,9 @@ class ClientConnection:
                     # Somebody else may have written it; that must not lock this client out.
                     _log.warning("dropped a <%s> that cannot be written: %s", item.tag, exc)
                     continue
+                # First read what has come in: a write that finds the connection broken throws it
+                # away, and with it the receipts that a client sent just before it died.
+                await asyncio.sleep(0)
                 await self._websocket.send_bytes(frame)
         except (WebSocketDisconnect, OSError):
             return  # the reader has noticed, or will

@@ -9,6 +9,7 @@ from ..errors import InvalidInput, StanzaError
 from ..wire import SERVER, AttrValue, Node
 from .accounts import Account, Device
 from .delivery import Deliveries, DeviceSession
+from .media_retry import MediaRetries
 from .messages import MessageRouter
 from .presence import Presences
 from .queries import Queries
@@ -32,6 +33,7 @@ class Dispatcher:
         messages: MessageRouter,
         receipts: ReceiptRouter,
         presences: Presences,
+        media_retries: MediaRetries,
         on_active: OnActive,
     ) -> None:
         self._deliveries = deliveries
@@ -39,6 +41,7 @@ class Dispatcher:
         self._messages = messages
         self._receipts = receipts
         self._presences = presences
+        self._media_retries = media_retries
         self._on_active = on_active
 
     async def answer(self, account: Account, device: Device, iq: Node) -> Node:
@@ -97,6 +100,8 @@ class Dispatcher:
             batch = node.find("offline_batch")
             if batch is not None and device.session is not None:
                 device.session.request_batch(batch.int_attr("count"))
+        elif node.tag == "notification":
+            self._media_retries.handle(account, device, node)
         elif node.tag == "call":
             self._ack_call(device, node)
         else:

@@ -1,4 +1,4 @@
-"""Trouble to order: closed sockets, refused logins, lost acks, stanzas out of the blue."""
+"""Trouble to order: closed sockets, refused logins, lost acks, unasked stanzas, damaged files."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from ..errors import NotFound
 from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Device, Directory
 from .delivery import Deliveries
+from .media import MediaHost
+from .media_store import name_in
 from .notifications import Notifier
-from .policy import PendingFaults
+from .policy import MediaFault, PendingFaults
 
 
 class Faults:
     """Disturbs devices, named by PN or LID with the device number.
 
-    Every method raises NotFound when there is no such device, and InvalidInput when the text is no
-    JID.
+    Every method that takes an address raises NotFound when there is no such device, and
+    InvalidInput when the text is no JID.
     """
 
     def __init__(
@@ -23,11 +25,13 @@ class Faults:
         deliveries: Deliveries,
         notifier: Notifier,
         pending: PendingFaults,
+        media: MediaHost,
     ) -> None:
         self._directory = directory
         self._deliveries = deliveries
         self._notifier = notifier
         self._pending = pending
+        self._media = media
 
     def cut_off(self, address: Jid | str) -> None:
         """Close a device's socket without a word."""
@@ -66,6 +70,40 @@ class Faults:
     def mark_dirty(self, account: Account, kind: str) -> None:
         """Tell an account's companions to fetch a kind of data again."""
         self._notifier.dirty(account, kind)
+
+    def disturb_media(self, fault: MediaFault) -> None:
+        """Let something go wrong with the next uploads or downloads of files."""
+        self._pending.media.append(fault)
+
+    def expire_media(self, path: str | None = None, *, forget: bool = False) -> int:
+        """End paths of files.
+
+        Args:
+            path: a direct path or URL path, with or without its query; None means all of them.
+            forget: no phone has the file any more either.
+
+        Returns:
+            how many paths have ended.
+        Raises:
+            NotFound: there is no such path.
+        """
+        store = self._media.store
+        if path is None:
+            files = store.files()
+        else:
+            file = store.find(name_in(path) or "")
+            if file is None:
+                raise NotFound(404, "no such file")
+            files = [file]
+        for file in files:
+            store.expire(file)
+            if forget:
+                store.forget(file.sha256)
+        return sum(not file.is_gone for file in files)
+
+    def revoke_media_tokens(self) -> None:
+        """Refuse every upload until the client has asked for the media hosts again."""
+        self._media.conn.revoke()
 
     def _find(self, address: Jid | str) -> tuple[Account, Device]:
         jid = Jid.parse(address) if isinstance(address, str) else address

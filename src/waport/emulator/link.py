@@ -7,6 +7,7 @@ same for both.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -25,6 +26,48 @@ class DeviceLink(Protocol):
 
     async def send(self, node: Node) -> None:
         """Hand the server a stanza that is no IQ: message, receipt, ack, presence, chatstate."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlace:
+    """Where an uploaded file is.
+
+    Attributes:
+        url: on one media host.
+        direct_path: on all of them.
+    """
+
+    url: str
+    direct_path: str
+
+
+class MediaLink(Protocol):
+    """What the media host offers a phone that lives in this process."""
+
+    async def upload(self, kind: str, body: bytes) -> MediaPlace:
+        """Store an encrypted file.
+
+        Raises:
+            MediaError: there is no room for it.
+        """
+        ...
+
+    def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
+        """Store the phone's own copy of a file once more; None when it has none any more.
+
+        Every phone has the files of its chats. That they lie with the media host's own is a matter
+        of this process.
+        """
+        ...
+
+    async def download(self, direct_path: str) -> bytes:
+        """Fetch an encrypted file.
+
+        Raises:
+            NotFound: it is unknown or has expired.
+            MediaError: it is too large for a phone.
+        """
         ...
 
 

@@ -31,26 +31,12 @@ class Listener:
     """Accepts connections and hands each to the web server's protocol.
 
     Args:
-        app: what is served.
         tls: for clients that open with a TLS handshake.
     """
 
-    def __init__(self, app: Starlette, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
-        self._config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="websockets-sansio",
-            ws_max_size=_MAX_MESSAGE,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            access_log=False,
-            log_config=None,
-        )
-        self._config.load()
+        self._config: uvicorn.Config | None = None
         self._state = ServerState()
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
@@ -69,10 +55,24 @@ class Listener:
         self._socket.setblocking(False)
         return int(self._socket.getsockname()[1])
 
-    def start(self) -> None:
-        """Accept connections from now on."""
+    def start(self, app: Starlette) -> None:
+        """Accept connections from now on, and serve `app`."""
         if self._socket is None:
             raise RuntimeError("bind comes first")
+        self._config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=_MAX_MESSAGE,
+            ws_per_message_deflate=False,
+            ws_ping_interval=None,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+        )
+        self._config.load()
         self._accepting = asyncio.create_task(self._accept(self._socket))
 
     async def stop(self) -> None:
@@ -94,6 +94,16 @@ class Listener:
         for protocol in list(self._state.connections):
             # A peer that does not answer the close frame would keep its socket for seconds more.
             if protocol.transport is not None:
+                protocol.transport.abort()
+
+    def cut_off(self, client: tuple[str, int]) -> None:
+        """Break off the connection of one client, in the middle of whatever it does.
+
+        Args:
+            client: its address and port.
+        """
+        for protocol in list(self._state.connections):
+            if getattr(protocol, "client", None) == client and protocol.transport is not None:
                 protocol.transport.abort()
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -137,6 +147,7 @@ class Listener:
                 accepted.close()
 
     def _protocol(self) -> asyncio.Protocol:
+        assert self._config is not None  # nothing is accepted before `start`
         protocol_class: Any = self._config.http_protocol_class
         protocol: asyncio.Protocol = protocol_class(
             config=self._config, server_state=self._state, app_state={}

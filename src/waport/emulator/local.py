@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ..errors import MediaError, NotFound
 from ..wire import Node
 from .accounts import Account
 from .dispatcher import Dispatcher
-from .link import PhoneDevice
+from .link import MediaPlace, PhoneDevice
+from .media_store import MediaStore, direct_path, name_in
 
 _log = logging.getLogger(__name__)
+
+_MAX_DOWNLOAD = 256 * 2**20  # a phone holds its file in memory
 
 
 class LocalLink:
@@ -30,6 +34,48 @@ class LocalLink:
     async def send(self, node: Node) -> None:
         """Hand the server a stanza that is no IQ."""
         self._dispatcher.receive_stanza(self._account, self._account.devices[0], node)
+
+
+class LocalMedia:
+    """A `MediaLink` that leads straight to the store.
+
+    Args:
+        store: the files of the media host.
+        authority: `HOST:PORT` for URLs.
+    """
+
+    def __init__(self, store: MediaStore, authority: str) -> None:
+        self._store = store
+        self._authority = authority
+
+    async def upload(self, kind: str, body: bytes) -> MediaPlace:
+        """Store an encrypted file."""
+        try:
+            return self._place(direct_path(await self._store.put(kind, body)))
+        except OSError as exc:
+            raise MediaError("the media host has no room for the file") from exc
+
+    def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
+        """Store a file once more, if its bytes are still there."""
+        file = self._store.put_again(kind, sha256.hex())
+        return None if file is None else self._place(direct_path(file))
+
+    async def download(self, direct_path: str) -> bytes:
+        """Fetch an encrypted file."""
+        name = name_in(direct_path)
+        file = None if name is None else self._store.find(name)
+        if file is None or file.is_gone:
+            raise NotFound(404, "the media host does not have the file")
+        if file.size > _MAX_DOWNLOAD:
+            raise MediaError("the file is too large for a phone")
+        opened = self._store.open(file)
+        try:
+            return await asyncio.to_thread(opened.read, 0, file.size)
+        finally:
+            opened.close()
+
+    def _place(self, path: str) -> MediaPlace:
+        return MediaPlace(f"https://{self._authority}{path}", path)
 
 
 class PhoneLine:

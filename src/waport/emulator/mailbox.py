@@ -107,7 +107,7 @@ class Mailbox:
                 continue
             # A message and its repetition after a retry carry the same id from the same device.
             for letter in found:
-                if letter.node.get("from") == nearest.node.get("from"):
+                if _source(letter.node) == _source(nearest.node):
                     self._remove(letter)
                     settled += 1
         return settled
@@ -132,8 +132,18 @@ def _listed(receipt: Node) -> list[Node]:
 def _nearest(found: list[Letter], answer: Node, same_user: SameUser) -> Letter | None:
     """The oldest letter from whom the answer is addressed to; else the oldest of that id."""
     peers = [jid for name in ("to", "participant") if (jid := answer.get_jid(name)) is not None]
+    near = []
     for letter in found:
         source = letter.node.get_jid("from")
         if source is not None and any(same_user(source, peer) for peer in peers):
+            near.append(letter)
+    for letter in near:
+        # Two members of a group may have chosen the same id.
+        author = letter.node.get_jid("participant")
+        if author is None or any(same_user(author, peer) for peer in peers):
             return letter
-    return found[0] if found else None
+    return near[0] if near else found[0] if found else None
+
+
+def _source(node: Node) -> tuple[str | None, str | None]:
+    return node.get("from"), node.get("participant")

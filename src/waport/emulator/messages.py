@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from ..wire import SERVER, AttrValue, Jid, Node, encode_node, encode_stanza
 from .accounts import Account, Device, Directory
+from .copies import (
+    MALFORMED,
+    NO_SUCH_CHAT,
+    NOT_ALLOWED,
+    TAKEN,
+    Verdict,
+    kept_attributes,
+    kept_content,
+    named_devices,
+    too_many,
+)
 from .delivery import Deliveries
+from .groups_messages import GroupMessages
 from .policy import PendingFaults
 
 _ARRIVALS_KEPT = 100_000
-_KEPT_ATTRIBUTES = ("id", "type", "edit", "category")
-_USED_UP = frozenset({"participants", "enc", "device-identity", "tctoken", "cstoken"})
 _MAX_ID = 256
-_MAX_ENCS = 8  # for one device
-
-NO_SUCH_CHAT = 404
-NOT_ALLOWED = 405
-MALFORMED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,13 @@ class Arrival:
 
 
 class MessageRouter:
-    """The server's way with `<message>` between two people, and within one account."""
+    """The server's way with `<message>`: between two people, within one account, to many."""
 
     def __init__(self, directory: Directory, deliveries: Deliveries, faults: PendingFaults) -> None:
         self._directory = directory
         self._deliveries = deliveries
         self._faults = faults
+        self._groups = GroupMessages(directory, deliveries)
         self.arrivals: deque[Arrival] = deque(maxlen=_ARRIVALS_KEPT)
 
     def handle(self, account: Account, device: Device, node: Node, raw: bytes | None) -> None:
@@ -69,17 +75,32 @@ class MessageRouter:
         message_id = node.get("id", "")[:_MAX_ID]
         self.arrivals.append(Arrival(message_id, sender, digest, first is not None))
         if first is not None:
+            # A client may answer a retry receipt by sending everything to everybody once more; it
+            # is for those who asked. Whoever has read it would take it for another message.
+            asking = device.asked_again.pop(key, None)
+            if asking:
+                self._deliver(account, device, node, asking)
             self._ack(account, device, node, t=first)
             return
-        failure = self._deliver(account, device, node)
-        if failure is None:
+        verdict = self._deliver(account, device, node, None)
+        if verdict.error is None:
             device.accept(key, now)
+            if key != message_id:
+                self._note_answer(device, node)
             self._deliveries.changed()
         # Only now: an acked message is in the mailboxes of everybody it is for.
-        self._ack(account, device, node, t=now, failure=failure)
+        self._ack(account, device, node, t=now, verdict=verdict)
+
+    def _note_answer(self, device: Device, node: Node) -> None:
+        """A resend answers the device that it is for."""
+        target = node.get_jid("participant") or node.get_jid("to")
+        found = self._directory.device(target) if target is not None else None
+        if found is not None:
+            asking = found[0].address(lid=False, device=found[1].id)
+            device.asked_again.get(node.get("id", ""), set()).discard(asking)
 
     def _ack(
-        self, account: Account, device: Device, node: Node, *, t: int, failure: int | None = None
+        self, account: Account, device: Device, node: Node, *, t: int, verdict: Verdict = TAKEN
     ) -> None:
         if self._faults.take_ack(account.address(lid=False, device=device.id)):
             return
@@ -88,29 +109,45 @@ class MessageRouter:
             "id": node.get("id", ""),
             "from": node.attrs.get("to", SERVER),
             "t": str(t),
+            **verdict.extra,
         }
-        if failure is not None:
-            attrs["error"] = str(failure)
+        if verdict.error is not None:
+            attrs["error"] = str(verdict.error)
         if device.session is not None:
             device.session.send(Node("ack", attrs))
 
-    def _deliver(self, account: Account, device: Device, node: Node) -> int | None:
-        """Put the copies into the mailboxes; the error for the ack if nobody can be sent to."""
+    def _deliver(
+        self, account: Account, device: Device, node: Node, only: Set[Jid] | None
+    ) -> Verdict:
+        """Put the copies into the mailboxes.
+
+        Args:
+            account: of the sender.
+            device: that sent it.
+            node: the stanza.
+            only: devices, by PN, beyond which nobody gets it; None: whoever it is for.
+
+        Returns:
+            what the ack says.
+        """
         to = node.get_jid("to")
         if to is None or not 0 < len(node.get("id", "")) <= _MAX_ID:
-            return MALFORMED
+            return Verdict(MALFORMED)
         if to.is_group:
-            return NO_SUCH_CHAT
+            return self._groups.to_group(account, device, node, only)
+        if to.is_status:
+            return self._groups.to_audience(account, device, node, only)
         if not to.is_user:
-            return NOT_ALLOWED
+            return Verdict(NOT_ALLOWED)
         peer = self._directory.by_jid(to)
         if peer is None:
-            return NO_SUCH_CHAT
-        named = _named(node, to)
-        if not named or any(len(encs) > _MAX_ENCS for _, encs in named):
-            return MALFORMED
+            return Verdict(NO_SUCH_CHAT)
+        named = named_devices(node, to)
+        if not named or too_many(named):
+            return Verdict(MALFORMED)
         for owner, receiver, encs in self._copies(named):
-            if receiver is device:
+            address = owner.address(lid=False, device=receiver.id)
+            if receiver is device or (only is not None and address not in only):
                 continue
             if owner is account:
                 own = self._own_copy(account, device, node, to, encs)
@@ -122,7 +159,7 @@ class MessageRouter:
         if peer is not account:
             account.contacts.add(peer.number)
             peer.contacts.add(account.number)
-        return None
+        return TAKEN
 
     def _copies(
         self, named: list[tuple[Jid, list[Node]]]
@@ -140,21 +177,21 @@ class MessageRouter:
 
     def _peer_copy(self, account: Account, device: Device, node: Node, encs: list[Node]) -> Node:
         lid = node.jid("to").is_lid
-        attrs = _kept(node)
+        attrs = kept_attributes(node)
         attrs["from"] = account.address(lid=lid, device=device.id)
         attrs["t"] = self._deliveries.t
         attrs["notify"] = account.name
         attrs["sender_pn" if lid else "sender_lid"] = account.address(lid=not lid, device=device.id)
-        return Node("message", attrs, _content(node, encs))
+        return Node("message", attrs, kept_content(node, encs))
 
     def _own_copy(
         self, account: Account, device: Device, node: Node, to: Jid, encs: list[Node]
     ) -> Node:
-        attrs = _kept(node)
+        attrs = kept_attributes(node)
         attrs["from"] = account.address(lid=to.is_lid, device=device.id)
         attrs["t"] = self._deliveries.t
         if node.get("category") == "peer":
-            return Node("message", attrs, _content(node, encs))
+            return Node("message", attrs, kept_content(node, encs))
         # A resend to an own device names the chat itself; otherwise the chat is what `to` was.
         chat = node.get_jid("recipient") or to.bare
         attrs["recipient"] = chat
@@ -163,31 +200,7 @@ class MessageRouter:
             name = "peer_recipient_pn" if chat.is_lid else "peer_recipient_lid"
             attrs[name] = person.address(lid=not chat.is_lid)
         attrs["notify"] = account.name
-        return Node("message", attrs, _content(node, encs))
-
-
-def _named(node: Node, to: Jid) -> list[tuple[Jid, list[Node]]]:
-    """Every address that something is encrypted for, as the stanza names them."""
-    bare = node.children("enc")
-    named = [(to, bare)] if bare else []
-    participants = node.find("participants")
-    for entry in participants.children("to") if participants is not None else []:
-        target, encs = entry.get_jid("jid"), entry.children("enc")
-        if target is not None and encs:
-            named.append((target, encs))
-    return named
-
-
-def _kept(node: Node) -> dict[str, AttrValue]:
-    return {name: node.attrs[name] for name in _KEPT_ATTRIBUTES if name in node.attrs}
-
-
-def _content(node: Node, encs: list[Node]) -> list[Node]:
-    rest = [child for child in node.children() if child.tag not in _USED_UP]
-    identity = node.find("device-identity")
-    if identity is not None and any(enc.get("type") == "pkmsg" for enc in encs):
-        rest.insert(0, identity)
-    return [*encs, *rest]
+        return Node("message", attrs, kept_content(node, encs))
 
 
 def _repetition_key(node: Node) -> str:
@@ -205,8 +218,9 @@ def _repetition_key(node: Node) -> str:
         node.get("device_fanout") == "false"
         or any("count" in enc.attrs for enc in encs)
         or (to is not None and to.device != 0)
+        or "participant" in node.attrs
     )
     if not is_resend:
         return message_id
     bodies = hashlib.sha256(b"".join(encode_node(enc) for enc in encs)).hexdigest()
-    return f"{message_id} {to} {bodies}"
+    return f"{message_id} {node.get('participant') or to} {bodies}"

@@ -75,11 +75,11 @@ class Notifier:
         )
 
     def device_added(self, account: Account, device: Device) -> None:
-        """Tell contacts and the account's other devices of a new companion."""
+        """Tell contacts, members of common groups and the account's other devices."""
         self._devices_changed(account, device, "add")
 
     def device_removed(self, account: Account, device: Device) -> None:
-        """Tell contacts and the account's remaining devices that a companion is gone."""
+        """Tell the same people that a companion is gone."""
         self._devices_changed(account, device, "remove")
 
     def low_keys(self, account: Account, device: Device) -> None:
@@ -92,8 +92,9 @@ class Notifier:
         self._deliveries.post(account, device, self.notification("encrypt", SERVER, count))
 
     def identity_changed(self, account: Account, device: Device) -> None:
-        """Tell contacts that a device of this account has a new identity key."""
-        for contact in self._directory.select(account.contacts):
+        """Tell contacts and members of common groups of a device's new identity key."""
+        others = account.contacts | self._directory.groups.companions_of(account.number)
+        for contact in self._directory.select(others - {account.number}):
             source = account.address(lid=False, device=device.id)
             node = self.notification("encrypt", source, Node("identity"), lid=account.lid)
             self._deliveries.post_all(contact, node)
@@ -114,11 +115,27 @@ class Notifier:
                 self._deliveries.post(account, device, node)
 
     def contacts(
-        self, account: Account, kind: str, child: Node, *, skip: Device, lid: bool = False
+        self,
+        account: Account,
+        kind: str,
+        child: Node,
+        *,
+        skip: Device,
+        lid: bool = False,
+        also: Iterable[str] = (),
     ) -> None:
-        """Something about this account, to its contacts and its own other devices."""
+        """Something about this account, to its contacts and its own other devices.
+
+        Args:
+            account: whose.
+            kind: of notification.
+            child: what it says.
+            skip: the device that knows already.
+            lid: name the account by its LID.
+            also: numbers of further accounts that have to hear of it.
+        """
         other: dict[str, AttrValue] = {} if lid else {"lid": account.lid}
-        for contact in self._directory.select({*account.contacts, account.number}):
+        for contact in self._directory.select({*account.contacts, account.number, *also}):
             for device in list(contact.devices.values()):
                 if device is not skip:
                     node = self.notification(kind, account.address(lid=lid), child, **other)
@@ -135,6 +152,8 @@ class Notifier:
         self._deliveries.changed()
 
     def _devices_changed(self, account: Account, device: Device, change: str) -> None:
+        # Whoever shares a group writes to all devices, and must not have an old list.
+        others = self._directory.groups.companions_of(account.number)
         # Once for each address kind: Baileys keeps a list for each and reads no second address.
         for lid in (False, True):
             hashes: dict[str, AttrValue] = {"device_hash": account_phash(account, lid=lid)}
@@ -145,7 +164,7 @@ class Notifier:
                 hashes,
                 [device_node(account, device, lid=lid), *key_index_node(account)],
             )
-            self.contacts(account, "devices", changed, skip=device, lid=lid)
+            self.contacts(account, "devices", changed, skip=device, lid=lid, also=others)
         listed = [
             Node("device", _without_lid(device_node(account, own, lid=False)))
             for own in account.devices.values()

@@ -2,7 +2,8 @@
 
 It lives in the server's process but knows only what a phone knows, and speaks with the server in
 stanzas. Its parts: keys and sessions (`phone_signal`), sending (`phone_outbox`), receiving
-(`phone_inbox`), linking (`phone_pairing`), app state (`appstate_store`), history (`history`).
+(`phone_inbox`), files (`phone_media`), linking (`phone_pairing`), app state (`appstate_store`),
+history (`history`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from ..wire import AttrValue, Jid, Node
 from .appstate import SyncKey
 from .appstate_store import Announce, AppState
 from .history import initial_bootstrap, key_share
-from .link import DeviceLink
+from .link import DeviceLink, MediaLink
 from .phone_adv import AdvAccount
+from .phone_content import traits
+from .phone_data import data_response
 from .phone_devices import OwnAddress, ask
-from .phone_inbox import Inbox, ReceivedMessage
+from .phone_inbox import Inbox
 from .phone_keys import upload_iq
+from .phone_media import IncomingFile, OutgoingFile, PhoneMedia
 from .phone_outbox import Outbox, SentMessage
 from .phone_pairing import Linker
+from .phone_received import ReceivedMessage
 from .phone_settings import first_settings, push_name
 from .phone_signal import PhoneSignal
 from .saved import Saved
@@ -38,8 +43,7 @@ _log = logging.getLogger(__name__)
 _FIRST_UPLOAD = 100
 _REFILL = 50
 _LOW_KEYS = 5
-_MAX_DATA_REQUESTS = 64  # messages that a companion may ask for at once
-_DATA_NOT_FOUND = pb.MediaRetryNotification.NOT_FOUND
+_SECRET = 32
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class Phone:
         self,
         owner: Owner,
         link: DeviceLink,
+        media: MediaLink,
         signal: PhoneSignal,
         account: AdvAccount,
         app_state: AppState,
@@ -74,9 +79,11 @@ class Phone:
         self._link = link
         self._signal = signal
         self._clock = clock
+        self._random_bytes = random_bytes
         self._tasks: set[asyncio.Task[None]] = set()
         own = owner.own
         signal.learn(own.pn, own.lid)
+        self.media = PhoneMedia(media, clock, random_bytes)
         self.outbox = Outbox(link, signal, own, clock=clock, random_bytes=random_bytes)
         self.inbox = Inbox(link, signal, own, self._on_peer, clock)
         self.linker = Linker(
@@ -96,6 +103,30 @@ class Phone:
     async def send_text(self, to: Jid, text: str, message_id: str | None = None) -> SentMessage:
         """Write to somebody; see `Outbox.send_text`."""
         return await self.outbox.send_text(to, text, message_id)
+
+    async def send_message(
+        self, to: Jid, message: pb.Message, message_id: str | None = None
+    ) -> SentMessage:
+        """Send any message; see `Outbox.send_message`.
+
+        One that others may vote on, react to or comment gets the secret that this takes.
+        """
+        shown = traits(message).attrs
+        if "edit" not in shown and shown["type"] != "reaction":
+            info = message.messageContextInfo
+            info.messageSecret = info.messageSecret or self._random_bytes(_SECRET)
+        return await self.outbox.send_message(to, message, message_id)
+
+    async def send_file(
+        self, to: Jid, file: OutgoingFile, message_id: str | None = None
+    ) -> SentMessage:
+        """Send a file; see `PhoneMedia.upload` and `Outbox.send_message`."""
+        return await self.send_message(to, await self.media.upload(file), message_id)
+
+    async def fetch_file(self, message_id: str) -> IncomingFile:
+        """Look at the file of a message; see `PhoneMedia.fetch`."""
+        message, _ = self._find(message_id) or (pb.Message(), 0)
+        return await self.media.fetch(message)
 
     async def mark_read(self, chat: Jid, ids: Iterable[str] | None = None) -> list[str]:
         """Look at messages; see `Inbox.mark_read`."""
@@ -124,6 +155,9 @@ class Phone:
             await self._acknowledge(node)
             if node.get("type") == "retry":
                 await self.outbox.answer_retry(node)
+            elif node.get("type") == "server-error":
+                message, _ = self._find(node.attr("id")) or (None, 0)
+                await self._link.send(self.media.answer_retry(node, message))
         elif node.tag == "notification":
             await self._acknowledge(node)
             await self._notified(node)
@@ -190,44 +224,15 @@ class Phone:
             missing = [key_id for key_id in wanted if key_id not in {key.id for key in known}]
             await self.outbox.send_peer(companion, key_share(known, self.linker.account, missing))
         elif request.type == pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_MESSAGE:
-            answer = self._answer_data_request(name, request.peerDataOperationRequestMessage)
+            answer = data_response(name, request.peerDataOperationRequestMessage, self._find)
             await self.outbox.send_peer(companion, answer)
 
-    def _answer_data_request(
-        self, name: str, request: pb.PeerDataOperationRequestMessage
-    ) -> pb.ProtocolMessage:
-        result_type = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
-        results = []
-        for wanted in request.placeholderMessageResendRequest[:_MAX_DATA_REQUESTS]:
-            info = self._web_message(wanted.messageKey)
-            if info is None:
-                results.append(result_type(mediaUploadResult=_DATA_NOT_FOUND))
-            else:
-                response = result_type.PlaceholderMessageResendResponse(
-                    webMessageInfoBytes=info.SerializeToString()
-                )
-                results.append(result_type(placeholderMessageResendResponse=response))
-        return pb.ProtocolMessage(
-            type=pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE,
-            peerDataOperationRequestResponseMessage=pb.PeerDataOperationRequestResponseMessage(
-                peerDataOperationRequestType=request.peerDataOperationRequestType,
-                stanzaId=name,
-                peerDataOperationResult=results or [result_type(mediaUploadResult=_DATA_NOT_FOUND)],
-            ),
-        )
-
-    def _web_message(self, key: pb.MessageKey) -> pb.WebMessageInfo | None:
-        """A message that this phone has and a companion could not read."""
+    def _find(self, message_id: str) -> tuple[pb.Message, int] | None:
+        """A message that this phone got or sent, and when (unix seconds)."""
         for received in reversed(self.inbox.messages):
-            if received.id == key.id:
-                return pb.WebMessageInfo(
-                    key=key, message=received.message, messageTimestamp=received.timestamp
-                )
-        sent = self.outbox.sent(key.id)
-        if sent is None:
-            return None
-        message, timestamp = sent
-        return pb.WebMessageInfo(key=key, message=message, messageTimestamp=timestamp)
+            if received.id == message_id:
+                return received.message, received.timestamp
+        return self.outbox.sent(message_id)
 
     # --- keys and settings -----------------------------------------------------------------------
 
@@ -308,6 +313,7 @@ class PhoneAccount(Protocol):
 async def create_phone(
     account: PhoneAccount,
     link: DeviceLink,
+    media: MediaLink,
     state: Mapping[str, object] | None = None,
     *,
     announce: Announce,
@@ -319,6 +325,7 @@ async def create_phone(
     Args:
         account: whose phone it is.
         link: its way to the server.
+        media: its way to the media host.
         state: what `Phone.dump` gave; None for a new phone.
         announce: called after each new version of an app-state collection.
         clock: unix seconds.
@@ -331,11 +338,13 @@ async def create_phone(
     own = OwnAddress(account.jid, account.lid)
     users = frozenset((own.pn, own.lid))
     if state is not None:
-        return _restore(own, users, link, Saved(state, "phone"), announce, clock, random_bytes)
+        saved = Saved(state, "phone")
+        return _restore(own, users, link, media, saved, announce, clock, random_bytes)
     key = SyncKey.create(1, int(clock() * 1000), random_bytes)
     phone = Phone(
         Owner(own, account.name),
         link,
+        media,
         PhoneSignal.create(users, random_bytes),
         AdvAccount.create(random_bytes),
         AppState(announce, [key], random_bytes=random_bytes),
@@ -351,6 +360,7 @@ def _restore(
     own: OwnAddress,
     users: frozenset[Jid],
     link: DeviceLink,
+    media: MediaLink,
     saved: Saved,
     announce: Announce,
     clock: Callable[[], float],
@@ -363,6 +373,7 @@ def _restore(
     phone = Phone(
         Owner(own, saved.text("name")),
         link,
+        media,
         signal,
         AdvAccount.load(saved.part("account")),
         AppState.load(saved.part("app_state"), announce, random_bytes),

@@ -8,13 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError as ProtobufDecodeError
-from google.protobuf.message import Message as ProtobufMessage
 
 from ..errors import CorruptRecord, DecodeError, DecryptError, DecryptFailure, InvalidInput
 from ..proto import pb
@@ -22,6 +18,7 @@ from ..wire import AttrValue, Jid, Node
 from .link import DeviceLink
 from .phone_devices import OwnAddress
 from .phone_keys import retry_keys
+from .phone_received import ReceivedMessage, parse_message
 from .phone_signal import PhoneSignal
 from .saved import Saved
 
@@ -31,55 +28,12 @@ _SEEN = 20_000  # ids remembered to recognise what the server delivers twice
 _MAX_RETRIES = 5
 _IDS_PER_RECEIPT = 256
 _INVALID_PROTOBUF = 491
+_SINGLE = ("pkmsg", "msg")
+_SHARED = "skmsg"
+_READABLE = (*_SINGLE, _SHARED)
 
 OnPeer = Callable[[Jid, str, pb.ProtocolMessage], Awaitable[None]]
 """Handles what a companion of ours asks its phone: the companion, the message id, the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
-    """One message as the phone's chat shows it.
-
-    Attributes:
-        seq: counts up from 1.
-        id: of the stanza.
-        sender: the device it came from.
-        chat: bare; for a copy from an own companion the chat it was sent to.
-        participant: the sender in a group, else None.
-        timestamp: the server's, unix seconds.
-        message: the content.
-    """
-
-    seq: int
-    id: str
-    sender: Jid
-    chat: Jid
-    participant: Jid | None
-    timestamp: int
-    message: pb.Message
-
-    @property
-    def text(self) -> str | None:
-        """The text, or None when it is no text message."""
-        if self.message.HasField("conversation"):
-            return self.message.conversation
-        if self.message.HasField("extendedTextMessage"):
-            return self.message.extendedTextMessage.text
-        return None
-
-    def to_json(self) -> dict[str, object]:
-        """The shape of the admin API."""
-        return {
-            "seq": self.seq,
-            "id": self.id,
-            "from": str(self.sender.bare),
-            "device": self.sender.device,
-            "chat": str(self.chat),
-            "participant": None if self.participant is None else str(self.participant),
-            "timestamp": self.timestamp,
-            "text": self.text,
-            "message": MessageToDict(self.message, preserving_proto_field_name=True),
-        }
 
 
 class Inbox:
@@ -117,15 +71,14 @@ class Inbox:
         if key in self._seen:
             await self._dismiss(stanza, sender)
             return
-        enc = next((e for e in stanza.children("enc") if e.get("type") in ("pkmsg", "msg")), None)
-        if enc is None:
+        if not any(enc.get("type") in _READABLE for enc in stanza.children("enc")):
             _log.info("message %s has nothing that this phone reads", stanza.attr("id"))
             await self._ack(stanza)
             return
         try:
-            message = self._open(sender, enc, stanza.find("device-identity"))
+            message = self._open(stanza, sender)
         except DecryptError as exc:
-            await self._refuse(stanza, sender, enc, exc)
+            await self._refuse(stanza, sender, exc)
             return
         except DecodeError:
             await self._ack(stanza, error=_INVALID_PROTOBUF)
@@ -138,7 +91,9 @@ class Inbox:
             if sender in self._own and message.HasField("protocolMessage"):
                 await self._on_peer(sender, stanza.attr("id"), message.protocolMessage)
             return
-        self._store(stanza, sender, message)
+        names = {described.name for described, _ in message.ListFields()}
+        if names - {"messageContextInfo"}:  # nothing is left of a message that only brought a key
+            self._store(stanza, sender, message)
         await self._send_receipt(stanza, sender)
 
     def _learn(self, stanza: Node, source: Jid, sender: Jid) -> None:
@@ -156,14 +111,43 @@ class Inbox:
         chat = stanza.get_jid("recipient") or stanza.jid("from")
         return self._signal.address(chat.bare)
 
-    def _open(self, sender: Jid, enc: Node, identity: Node | None) -> pb.Message:
-        plaintext = self._signal.decrypt(
-            sender,
-            enc.attr("type"),
-            enc.content if isinstance(enc.content, bytes) else b"",
-            None if identity is None else identity.data,
-        )
-        return parse_message(plaintext)
+    def _open(self, stanza: Node, sender: Jid) -> pb.Message:
+        """Decrypt what is for this device alone, then what is for the whole chat."""
+        encs = stanza.children("enc")
+        single = [enc for enc in encs if enc.get("type") in _SINGLE]
+        shared = [enc for enc in encs if enc.get("type") == _SHARED]
+        identity = stanza.find("device-identity")
+        signed = None if identity is None else identity.data
+        message = pb.Message()
+        for enc in single:
+            try:
+                plaintext = self._signal.decrypt(sender, enc.attr("type"), _body(enc), signed)
+            except DecryptError as exc:
+                # The key in a part that was read before is known; in any other it is missing.
+                if shared and exc.reason is DecryptFailure.DUPLICATE:
+                    continue
+                raise
+            message = parse_message(plaintext)
+            self._take_sender_key(stanza, sender, message)
+        chat, address = str(stanza.jid("from")), self._signal.address(sender)
+        for enc in shared:
+            message = parse_message(self._signal.sender_keys.decrypt(chat, address, _body(enc)))
+        return message
+
+    def _take_sender_key(self, stanza: Node, sender: Jid, message: pb.Message) -> None:
+        """Keep the key that may come with a message for this device, and take it out."""
+        for holder in (message, message.deviceSentMessage.message):
+            if not holder.HasField("senderKeyDistributionMessage"):
+                continue
+            given = holder.senderKeyDistributionMessage
+            if given.groupId == str(stanza.jid("from")):
+                address = self._signal.address(sender)
+                data = given.axolotlSenderKeyDistributionMessage
+                try:
+                    self._signal.sender_keys.accept(given.groupId, address, data)
+                except DecodeError as exc:
+                    _log.warning("a sender key of %s is void: %s", sender.masked, exc)
+            holder.ClearField("senderKeyDistributionMessage")
 
     def _store(self, stanza: Node, sender: Jid, message: pb.Message) -> None:
         participant = stanza.get_jid("participant")
@@ -210,7 +194,7 @@ class Inbox:
             attrs["error"] = str(error)
         await self._link.send(Node("ack", attrs))
 
-    async def _refuse(self, stanza: Node, sender: Jid, enc: Node, cause: DecryptError) -> None:
+    async def _refuse(self, stanza: Node, sender: Jid, cause: DecryptError) -> None:
         """Ask the sender to send the message again, in a way that this phone can read."""
         if cause.reason is DecryptFailure.CORRUPT_PLAINTEXT:
             await self._ack(stanza, error=_INVALID_PROTOBUF)
@@ -219,7 +203,7 @@ class Inbox:
             # Its text is lost if the sender used one counter for two messages.
             _log.warning("message %s from %s: counter used before", stanza.get("id"), sender.masked)
             await self._dismiss(stanza, sender)
-        elif await self._ask_again(stanza, sender, enc, cause.reason):
+        elif await self._ask_again(stanza, sender, cause.reason):
             await self._ack(stanza)
         else:
             await self._dismiss(stanza, sender)
@@ -231,15 +215,14 @@ class Inbox:
         else:
             await self._ack(stanza)
 
-    async def _ask_again(
-        self, stanza: Node, sender: Jid, enc: Node, reason: DecryptFailure
-    ) -> bool:
+    async def _ask_again(self, stanza: Node, sender: Jid, reason: DecryptFailure) -> bool:
         """Send a retry receipt; False when the sender has been asked often enough."""
         name = stanza.attr("id")
         key = (self._chat_key(stanza), self._signal.address(sender), name)
         if len(self._retries) > _SEEN:
             self._retries.clear()
-        self._retries[key] = max(self._retries[key], enc.get_int("count", 0)) + 1
+        told = max(enc.get_int("count", 0) for enc in stanza.children("enc"))
+        self._retries[key] = max(self._retries[key], told) + 1
         count = self._retries[key]
         _log.warning("message %s from %s: %s, retry %d", name, sender.masked, reason.name, count)
         if count > _MAX_RETRIES:
@@ -266,10 +249,10 @@ class Inbox:
         return True
 
     async def mark_read(self, chat: Jid, ids: Iterable[str] | None = None) -> list[str]:
-        """Tell the sender that its messages were read.
+        """Tell the senders that their messages were read.
 
         Args:
-            chat: whose messages, by PN or LID.
+            chat: whose messages, by PN or LID; or of which group.
             ids: which of them; all of them when None. Others than received ones are left out.
 
         Returns:
@@ -277,21 +260,24 @@ class Inbox:
         """
         wanted = None if ids is None else set(ids)
         address = self._signal.address(chat.bare)
-        by_chat: dict[Jid, list[str]] = {}
+        by_sender: dict[tuple[Jid, Jid | None], list[str]] = {}
         for message in self.messages:
             if message.sender in self._own or (wanted is not None and message.id not in wanted):
                 continue
-            if message.participant is None and self._signal.address(message.chat) == address:
-                by_chat.setdefault(message.chat, []).append(message.id)
-        for to, named in by_chat.items():
+            if self._signal.address(message.chat) == address:
+                place = (message.chat, message.participant)
+                by_sender.setdefault(place, []).append(message.id)
+        for (to, participant), named in by_sender.items():
             for start in range(0, len(named), _IDS_PER_RECEIPT):
                 first, *rest = named[start : start + _IDS_PER_RECEIPT]
                 attrs: dict[str, AttrValue] = {"id": first, "to": to, "type": "read"}
+                if participant is not None:
+                    attrs["participant"] = participant
                 attrs["t"] = str(int(self._clock()))
                 items = [Node("item", {"id": name}) for name in rest]
                 listed = [Node("list", {}, items)] if items else None
                 await self._link.send(Node("receipt", attrs, listed))
-        return [name for named in by_chat.values() for name in named]
+        return [name for named in by_sender.values() for name in named]
 
     # --- the state folder ------------------------------------------------------------------------
 
@@ -344,34 +330,8 @@ class Inbox:
                 self.names[jid] = names.text(name)
 
 
-def parse_message(data: bytes) -> pb.Message:
-    """Read a Message.
-
-    Raises:
-        DecodeError: it is none, or a text in it is not UTF-8.
-    """
-    try:
-        message = pb.Message.FromString(data)
-    except ProtobufDecodeError as exc:
-        raise DecodeError("no Message") from exc
-    if not _is_readable(message):
-        raise DecodeError("a text in the Message is not UTF-8")
-    return message
-
-
-def _is_readable(message: ProtobufMessage) -> bool:
-    """Whether every text is one; protobuf gives bytes for a text that is not UTF-8."""
-    for described, value in message.ListFields():
-        values = value if described.is_repeated else [value]
-        if isinstance(value, Mapping):
-            values = [*value, *value.values()]
-        for item in values:
-            if isinstance(item, ProtobufMessage):
-                if not _is_readable(item):
-                    return False
-            elif isinstance(item, bytes) and described.type != FieldDescriptor.TYPE_BYTES:
-                return False
-    return True
+def _body(enc: Node) -> bytes:
+    return enc.content if isinstance(enc.content, bytes) else b""
 
 
 def _jid(text: str) -> Jid | None:

@@ -26,7 +26,9 @@ from ..errors import (
 from ..proto import pb
 from ..wire import AttrValue, Jid, Node
 from .link import DeviceLink
+from .phone_content import traits
 from .phone_devices import Contacts, OwnAddress
+from .phone_groups import GroupSender, Prepared
 from .phone_keys import parse_bundle
 from .phone_signal import PhoneSignal
 from .saved import Saved
@@ -77,6 +79,7 @@ class Outbox:
         self._signal = signal
         self._own = own
         self._contacts = Contacts(link, signal)
+        self._groups = GroupSender(link, signal, own, self._contacts)
         self._clock = clock
         self._random_bytes = random_bytes
         self._ack_timeout_s = ack_timeout_s
@@ -94,10 +97,11 @@ class Outbox:
     # --- texts -----------------------------------------------------------------------------------
 
     async def send_text(self, to: Jid, text: str, message_id: str | None = None) -> SentMessage:
-        """Send a text to all devices of a person and to our own companions.
+        """Send a text to all devices of a chat, our own companions included.
 
         Args:
-            to: a bare PN or LID; the stanza uses the same kind of address throughout.
+            to: a bare PN or LID, in which case the stanza uses that kind of address throughout; a
+                group; or the status feed, which everybody sees whose LID the phone knows.
             text: not empty.
             message_id: made up when None.
 
@@ -105,8 +109,8 @@ class Outbox:
             the message, once the server has acknowledged it.
 
         Raises:
-            InvalidInput: `to` is no person.
-            NotFound: there is no such account.
+            InvalidInput: `to` is neither a person nor a group nor the status feed.
+            NotFound: there is no such account or group.
             QueryError: the server or every device of the recipient refused it.
             QueryTimeout: no ack came.
         """
@@ -119,9 +123,10 @@ class Outbox:
     async def send_message(
         self, to: Jid, message: pb.Message, message_id: str | None = None
     ) -> SentMessage:
-        """Send any message of stanza type "text"; see `send_text`."""
-        if not (to.is_pn or to.is_lid):
-            raise InvalidInput("the phone writes to people: a phone number, PN JID or LID")
+        """Send any message; see `send_text`."""
+        to_many = to.is_group or to.is_status
+        if not (to_many or to.is_pn or to.is_lid):
+            raise InvalidInput("the phone writes to people, groups and the status feed")
         to = to.bare
         name = message_id or self.new_id()
         if name in self._acks:
@@ -131,16 +136,24 @@ class Outbox:
         self._acks[name] = acked
         try:
             async with self._sending:
-                participants = await self._fan_out(to, message)
-                if not participants:
-                    # A note to self without companions never leaves the phone.
-                    return SentMessage(name, int(self._clock()))
+                shown = traits(message)
+                attrs: dict[str, AttrValue] = {"id": name, "to": to, **shown.attrs}
+                prepared: Prepared | None = None
+                if to_many:
+                    prepared = await self._groups.prepare(to, message, shown.enc)
+                    attrs, content = {**attrs, **prepared.attrs}, prepared.content
+                else:
+                    participants = await self._fan_out(to, message)
+                    if not participants:
+                        # A note to self without companions never leaves the phone.
+                        return SentMessage(name, int(self._clock()))
+                    content = [Node("participants", {}, participants)]
                 self._keep(name, _Kept(to, plaintext, int(self._clock()), is_peer=False))
-                attrs: dict[str, AttrValue] = {"id": name, "to": to, "type": "text"}
-                await self._link.send(
-                    Node("message", attrs, [Node("participants", {}, participants)])
-                )
-            return SentMessage(name, await asyncio.wait_for(acked, self._ack_timeout_s))
+                await self._link.send(Node("message", attrs, [*content, *shown.children]))
+            t = await asyncio.wait_for(acked, self._ack_timeout_s)
+            if prepared is not None:
+                self._groups.acknowledged(to, prepared)
+            return SentMessage(name, t)
         except TimeoutError as exc:
             raise QueryTimeout(f"no ack for message {name}") from exc
         finally:
@@ -157,10 +170,12 @@ class Outbox:
             raise failed[devices[to][0]]
         plaintext = message.SerializeToString()
         copy = self._own_copy(to, message).SerializeToString()
+        shown = traits(message).enc
         nodes = []
         for device in targets:
             if device not in failed:
-                enc = self._encrypt(device, copy if device in self._own else plaintext)
+                body = copy if device in self._own else plaintext
+                enc = self._encrypt(device, body, **shown)
                 nodes.append(Node("to", {"jid": device}, [enc]))
         return nodes
 
@@ -173,12 +188,9 @@ class Outbox:
             copy.messageContextInfo.CopyFrom(message.messageContextInfo)
         return copy
 
-    def _encrypt(self, device: Jid, plaintext: bytes, count: int | None = None) -> Node:
+    def _encrypt(self, device: Jid, plaintext: bytes, **more: str) -> Node:
         sealed = self._signal.encrypt(device, plaintext)
-        attrs: dict[str, AttrValue] = {"v": "2", "type": sealed.type}
-        if count is not None:
-            attrs["count"] = str(count)
-        return Node("enc", attrs, sealed.body)
+        return Node("enc", {"v": "2", "type": sealed.type, **more}, sealed.body)
 
     def on_ack(self, ack: Node) -> None:
         """Take the server's ack of a message."""
@@ -242,7 +254,7 @@ class Outbox:
         device = receipt.get_jid("participant") or receipt.jid("from")
         count = receipt.child("retry").get_int("count", 1)
         kept = self._kept.get(name)
-        if kept is None or count >= _MAX_RETRIES or not self._may_ask(device, kept):
+        if kept is None or count >= _MAX_RETRIES or not await self._may_ask(device, kept, receipt):
             return
         key = (self._signal.address(device), name)
         self._repeats[key] += 1
@@ -255,7 +267,13 @@ class Outbox:
                 raise failed[device]
             await self._send_again(name, device, kept, count)
 
-    def _may_ask(self, device: Jid, kept: _Kept) -> bool:
+    async def _may_ask(self, device: Jid, kept: _Kept, receipt: Node) -> bool:
+        if kept.chat.is_group or kept.chat.is_status:
+            if receipt.jid("from") != kept.chat:
+                return False
+            self._groups.doubt(kept.chat, device)
+            # A status post is not sent again; the next one brings the key.
+            return kept.chat.is_group and await self._groups.may_ask(kept.chat, device)
         if device in self._own:
             return True
         return self._signal.address(device.bare) == self._signal.address(kept.chat.bare)
@@ -281,22 +299,29 @@ class Outbox:
 
     async def _send_again(self, name: str, device: Jid, kept: _Kept, count: int) -> None:
         if kept.is_peer:
-            await self._send_peer(device, name, self._encrypt(device, kept.message, count))
+            enc = self._encrypt(device, kept.message, count=str(count))
+            await self._send_peer(device, name, enc)
             return
+        message = pb.Message.FromString(kept.message)
+        shown = traits(message)
         attrs: dict[str, AttrValue] = {
             "id": name,
             "to": device,
-            "type": "text",
+            **shown.attrs,
             "t": str(kept.timestamp),
             "device_fanout": "false",
         }
         plaintext = kept.message
-        if device in self._own:
-            message = pb.Message.FromString(kept.message)
+        if kept.chat.is_group:
+            attrs |= {"to": kept.chat, "participant": device}
+            attrs["addressing_mode"] = await self._groups.mode(kept.chat)
+            del attrs["device_fanout"]
+            plaintext = self._groups.distribution(kept.chat, message).SerializeToString()
+        elif device in self._own:
             plaintext = self._own_copy(kept.chat, message).SerializeToString()
             attrs["recipient"] = kept.chat
-        enc = self._encrypt(device, plaintext, count)
-        await self._link.send(Node("message", attrs, [enc]))
+        enc = self._encrypt(device, plaintext, count=str(count), **shown.enc)
+        await self._link.send(Node("message", attrs, [enc, *shown.children]))
 
     def sent(self, name: str) -> tuple[pb.Message, int] | None:
         """A message that can still be sent again, in clear, and when it was sent (unix seconds)."""

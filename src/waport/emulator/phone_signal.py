@@ -34,6 +34,7 @@ from ..signal import (
 from ..wire import Jid
 from .phone_adv import check_device_identity
 from .phone_keys import DeviceBundle
+from .phone_sender_keys import SenderKeys
 from .saved import Saved
 
 _OWN_DEVICE_MAX_JUMP = 25_000
@@ -55,6 +56,7 @@ class PhoneSignal:
         sessions: by Signal address.
         identities: identity keys of others, 32 bytes, by Signal address.
         lids: LID user of a phone number.
+        sender_keys: those of groups.
     """
 
     local: LocalIdentity
@@ -66,6 +68,7 @@ class PhoneSignal:
     sessions: dict[str, SessionRecord] = field(default_factory=dict)
     identities: dict[str, bytes] = field(default_factory=dict)
     lids: dict[str, str] = field(default_factory=dict)
+    sender_keys: SenderKeys = field(default_factory=SenderKeys)
 
     @classmethod
     def create(cls, own: frozenset[Jid], random_bytes: RandomBytes = os.urandom) -> PhoneSignal:
@@ -76,6 +79,7 @@ class PhoneSignal:
             SignedPreKey.create(identity, 1, random_bytes),
             own,
             random_bytes,
+            sender_keys=SenderKeys(random_bytes),
         )
 
     # --- addresses -------------------------------------------------------------------------------
@@ -231,6 +235,7 @@ class PhoneSignal:
             "sessions": {a: record.dump().hex() for a, record in self.sessions.items()},
             "identities": {a: key.hex() for a, key in self.identities.items()},
             "lids": dict(self.lids),
+            "sender_keys": self.sender_keys.dump(),
         }
 
     @classmethod
@@ -247,6 +252,9 @@ class PhoneSignal:
         sessions, identities, lids = (
             saved.part(name) for name in ("sessions", "identities", "lids")
         )
+        sender_keys = SenderKeys(random_bytes)
+        if "sender_keys" in saved.names():  # a phone from before there were groups has none
+            sender_keys.restore(saved.part("sender_keys"))
         return cls(
             LocalIdentity(
                 KeyPair.from_private(saved.data("identity")), saved.number("registration_id")
@@ -266,6 +274,7 @@ class PhoneSignal:
             {a: SessionRecord.load(sessions.data(a)) for a in sessions.names()},
             {a: identities.data(a) for a in identities.names()},
             {pn: lids.text(pn) for pn in lids.names()},
+            sender_keys,
         )
 
 

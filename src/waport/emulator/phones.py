@@ -13,6 +13,7 @@ from ..wire import Jid
 from .accounts import Account, Device
 from .delivery import Deliveries
 from .dispatcher import Dispatcher
+from .link import MediaLink
 from .local import LocalLink, PhoneLine
 from .notifications import Notifier
 from .phone import Phone, create_phone
@@ -33,10 +34,12 @@ class Phones:
         self,
         deliveries: Deliveries,
         notifier: Notifier,
+        media: MediaLink,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
         self._deliveries = deliveries
         self._notifier = notifier
+        self._media = media
         self._random_bytes = random_bytes
         self._on: dict[str, _SwitchedOn] = {}
         self._greeting: dict[Jid, asyncio.Task[None]] = {}
@@ -54,6 +57,7 @@ class Phones:
         phone = await create_phone(
             account,
             LocalLink(account, dispatcher),
+            self._media,
             account.phone_state,
             announce=announce,
             clock=self._deliveries.now,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..wire import Jid
+from .groups import AddressingMode
 
 
 @dataclass(slots=True)
@@ -31,6 +33,15 @@ class Policy:
         batch_wait_s: after so long without a request the rest is sent anyhow.
         chatstate_ttl_s: a chatstate older than this is not delivered any more.
         low_keys: the owner is told when so few one-time keys (or fewer) are left.
+        addressing_mode: of new groups that ask for none.
+        max_members: people in one group.
+        add_errors: with which code adding an account to a group fails, by its number.
+        hidden_numbers: accounts whose phone number others do not get to see in LID groups.
+        media_hosts: the media hosts to name, `NAME:PORT`, in this order; this server when empty.
+        media_ttl_s: how long clients are to keep the list of media hosts.
+        media_auth_ttl_s: how long a token for uploads is good.
+        media_file_limit: bytes of one file, as it is stored.
+        media_store_limit: bytes of all files; the oldest go first.
     """
 
     min_revision: int = 0
@@ -46,6 +57,15 @@ class Policy:
     batch_wait_s: float = 1.0
     chatstate_ttl_s: float = 3.0
     low_keys: int = 4
+    addressing_mode: AddressingMode = "lid"
+    max_members: int = 1024
+    add_errors: dict[str, int] = field(default_factory=dict)
+    hidden_numbers: set[str] = field(default_factory=set)
+    media_hosts: tuple[str, ...] = ()
+    media_ttl_s: int = 300
+    media_auth_ttl_s: int = 21_600
+    media_file_limit: int = 2 * 2**30 + 2**20
+    media_store_limit: int = 4 * 2**30
 
     @property
     def revision(self) -> int:
@@ -54,16 +74,41 @@ class Policy:
 
 
 @dataclass(slots=True)
+class MediaFault:
+    """Trouble with the next transfers of files.
+
+    Attributes:
+        on: the direction.
+        kind: of files, as in the path of uploads; None for all.
+        count: how many transfers.
+        status: answer with this HTTP status and do nothing.
+        delay_s: wait so long before the answer.
+        corrupt: change one bit of the file; of an upload, in what is stored.
+        cut: break the connection off in the middle of the file.
+    """
+
+    on: Literal["upload", "download"]
+    kind: str | None = None
+    count: int = 1
+    status: int | None = None
+    delay_s: float = 0.0
+    corrupt: bool = False
+    cut: bool = False
+
+
+@dataclass(slots=True)
 class PendingFaults:
-    """Faults that wait for their moment; addressed by the device's PN JID.
+    """Faults that wait for their moment; those of devices are addressed by the PN JID.
 
     Attributes:
         next_login: failure reason with which the next login of a device is refused.
         lost_acks: how many of the next message acks to a device are not sent.
+        media: what is to happen to the next files, in the order in which it was asked for.
     """
 
     next_login: dict[Jid, int] = field(default_factory=dict)
     lost_acks: Counter[Jid] = field(default_factory=Counter)
+    media: list[MediaFault] = field(default_factory=list)
 
     def take_login(self, device: Jid) -> int | None:
         """The failure reason for this login, if one was ordered."""
@@ -75,3 +120,13 @@ class PendingFaults:
             return False
         self.lost_acks[device] -= 1
         return True
+
+    def take_media(self, on: Literal["upload", "download"], kind: str) -> MediaFault | None:
+        """What is to go wrong with this transfer."""
+        for fault in self.media:
+            if fault.on == on and fault.kind in (None, kind):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self.media.remove(fault)
+                return fault
+        return None

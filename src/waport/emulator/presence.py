@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Device, Directory
 from .delivery import Deliveries
+from .groups import Group
 from .privacy import may_see
 
 _NO_NAME = "~"  # what Baileys announces before it knows its user's name
@@ -45,18 +46,35 @@ class Presences:
             self._went_offline(account)
 
     def chatstate(self, account: Account, device: Device, node: Node) -> None:
-        """Take a `<chatstate>` of a device and show it to the peer's devices."""
+        """Take a `<chatstate>` of a device and show it to the devices of whoever is in the chat."""
         to = node.get_jid("to")
+        group = self._directory.groups.find(to)
+        if group is not None:
+            self._show_in_group(account, group, node)
+            return
         peer = self._directory.by_jid(to.bare) if to is not None and to.is_user else None
         if to is None or peer is None or account.number in peer.blocked or peer is account:
             return
         source = account.address(lid=to.is_lid)
-        shown = Node("chatstate", {"from": source}, node.content)
+        self._show_state(account, peer, Node("chatstate", {"from": source}, node.content))
+
+    def _show_in_group(self, account: Account, group: Group, node: Node) -> None:
+        if account.number not in group.members:
+            return
+        attrs: dict[str, AttrValue] = {
+            "from": group.jid,
+            "participant": account.address(lid=group.is_lid),
+        }
+        for member in self._directory.select(group.members):
+            if member is not account:
+                self._show_state(account, member, Node("chatstate", dict(attrs), node.content))
+
+    def _show_state(self, account: Account, peer: Account, shown: Node) -> None:
         for receiver in list(peer.devices.values()):
             self._deliveries.show(
                 peer,
                 receiver,
-                f"chatstate {account.number}",
+                f"chatstate {account.number} {shown.get('from')}",
                 shown,
                 life_s=self._deliveries.policy.chatstate_ttl_s,
             )

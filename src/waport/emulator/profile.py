@@ -13,7 +13,7 @@ from .accounts import Account, Directory
 from .delivery import Deliveries
 from .notifications import Notifier
 from .privacy import may_see
-from .replies import Asker, Refusal, result
+from .replies import Asker, Handler, Refusal, result
 
 _JPEG = b"\xff\xd8\xff"
 _MAX_PICTURE = 5 * 2**20
@@ -24,7 +24,8 @@ class Profiles:
     """Answers the IQs of `w:profile:picture`, `status` and `disappearing_mode`.
 
     Args:
-        picture_url: where a picture can be fetched, given its account's number and its id.
+        picture_url: where a picture can be fetched, given its path.
+        group_picture: answers what is about the picture of a group.
     """
 
     def __init__(
@@ -33,54 +34,41 @@ class Profiles:
         deliveries: Deliveries,
         notifier: Notifier,
         picture_url: Callable[[str], str],
+        group_picture: Handler,
     ) -> None:
         self._directory = directory
         self._deliveries = deliveries
         self._notifier = notifier
         self._picture_url = picture_url
+        self._group_picture = group_picture
 
     async def picture(self, asker: Asker, iq: Node) -> Node:
         """Answer an IQ of `w:profile:picture`."""
         target = iq.get_jid("target")
+        if target is not None and target.is_group:
+            return await self._group_picture(asker, iq)
         if iq.get("type") == "get":
             owner = asker.account if target is None else self._directory.by_jid(target.bare)
             if owner is None:
                 raise Refusal(404)
             return self._show_picture(asker, owner, iq)
         if target is not None and self._directory.by_jid(target.bare) is not asker.account:
-            raise Refusal(404 if target.is_group else 403)
-        child = iq.find("picture")
-        if child is None or child.content is None:
-            return self._remove_picture(asker, iq)
-        data = child.data
-        if not data.startswith(_JPEG) or len(data) > _MAX_PICTURE:
-            raise Refusal(406)
-        return self._set_picture(asker, iq, data)
+            raise Refusal(403)
+        data = read_picture(iq)
+        return (
+            self._remove_picture(asker, iq) if data is None else self._set_picture(asker, iq, data)
+        )
 
     def _show_picture(self, asker: Asker, owner: Account, iq: Node) -> Node:
-        wanted = iq.child("picture")
+        iq.child("picture")
         if not may_see(asker.account, owner, "profile"):
             raise Refusal(401)
-        if owner.picture is None:
-            raise Refusal(404)
-        picture_id, data = owner.picture
-        if wanted.get("id") == picture_id:
-            return result(iq, Node("picture", {"id": picture_id, "status": "304"}))
-        path = picture_path(owner, picture_id)
-        attrs: dict[str, AttrValue] = {
-            "id": picture_id,
-            "type": wanted.get("type", "image"),
-            "url": self._picture_url(path),
-            "direct_path": path,
-            "hash": hashlib.sha256(data).hexdigest(),
-        }
-        return result(iq, Node("picture", attrs))
+        path = f"/v/t61/{owner.lid_user}"
+        return result(iq, picture_node(iq, owner.picture, path, self._picture_url))
 
     def _set_picture(self, asker: Asker, iq: Node, data: bytes) -> Node:
         account = asker.account
-        picture_id = str(int(self._deliveries.now()))
-        while account.picture is not None and int(picture_id) <= int(account.picture[0]):
-            picture_id = str(int(account.picture[0]) + 1)
+        picture_id = next_picture_id(account.picture, self._deliveries.now())
         account.picture = (picture_id, data)
         child = Node("set", {"jid": account.jid, "id": picture_id, "author": account.jid})
         self._notifier.contacts(account, "picture", child, skip=asker.device)
@@ -125,6 +113,55 @@ class Profiles:
         return result(iq)
 
 
-def picture_path(account: Account, picture_id: str) -> str:
-    """The path, with query, of a profile picture on this server."""
-    return f"/v/t61/{account.lid_user}/{picture_id}.jpg?ccb=1"
+def read_picture(iq: Node) -> bytes | None:
+    """The JPEG of a question that sets a picture; None when it removes it.
+
+    Raises:
+        Refusal: 406 for anything else, or when it is too large.
+    """
+    child = iq.find("picture")
+    if child is None or child.content is None:
+        return None
+    data = child.data
+    if not data.startswith(_JPEG) or len(data) > _MAX_PICTURE:
+        raise Refusal(406)
+    return data
+
+
+def next_picture_id(known: tuple[str, bytes] | None, now: float) -> str:
+    """The id of a new picture: the time, but always above the last one."""
+    return str(max(int(now), int(known[0]) + 1 if known is not None else 0))
+
+
+def picture_node(
+    iq: Node,
+    picture: tuple[str, bytes] | None,
+    folder: str,
+    picture_url: Callable[[str], str],
+) -> Node:
+    """The `<picture>` that answers who asks for one.
+
+    Args:
+        iq: the question.
+        picture: id and bytes.
+        folder: the path below which it is served as `ID.jpg`.
+        picture_url: the URL of a path.
+
+    Raises:
+        Refusal: 404: there is none.
+    """
+    if picture is None:
+        raise Refusal(404)
+    wanted = iq.child("picture")
+    picture_id, data = picture
+    if wanted.get("id") == picture_id:
+        return Node("picture", {"id": picture_id, "status": "304"})
+    path = f"{folder}/{picture_id}.jpg?ccb=1"
+    attrs: dict[str, AttrValue] = {
+        "id": picture_id,
+        "type": wanted.get("type", "image"),
+        "url": picture_url(path),
+        "direct_path": path,
+        "hash": hashlib.sha256(data).hexdigest(),
+    }
+    return Node("picture", attrs)

@@ -13,6 +13,8 @@ from ..errors import InvalidInput, StanzaError, WhatsAppError
 from ..wire import AttrValue, Node
 from .accounts import Directory
 from .delivery import Deliveries
+from .groups_queries import Groups
+from .media_conn import MediaConn
 from .pairing import Pairing
 from .prekeys import PreKeys
 from .privacy import Privacy
@@ -26,11 +28,7 @@ _DAY_S = 86_400
 
 
 class Queries:
-    """Answers the IQs of logged-in devices.
-
-    Args:
-        media_host: `HOST:PORT` that clients are to fetch media from.
-    """
+    """Answers the IQs of logged-in devices."""
 
     def __init__(
         self,
@@ -41,10 +39,10 @@ class Queries:
         pre_keys: PreKeys,
         privacy: Privacy,
         profiles: Profiles,
-        media_host: str,
+        groups: Groups,
+        media: MediaConn,
     ) -> None:
         self._deliveries = deliveries
-        self._media_host = media_host
         self._handlers: Mapping[str, Handler] = {
             "abt": _props,
             "blocklist": privacy.block_list,
@@ -66,8 +64,8 @@ class Queries:
             "w": _old_props,
             "w:biz": _business,
             "w:comms:chat": _announcements,
-            "w:g2": _groups,
-            "w:m": self._media_hosts,
+            "w:g2": groups.answer,
+            "w:m": media.answer,
             "w:mex": _mex,
             "w:p": self._ping,
             "w:profile:picture": profiles.picture,
@@ -105,17 +103,6 @@ class Queries:
             asker.device.dirty.pop(clean.attr("type"), None)
         self._deliveries.changed()
         return result(iq)
-
-    async def _media_hosts(self, asker: Asker, iq: Node) -> Node:
-        attrs: dict[str, AttrValue] = {
-            "auth": f"{asker.account.lid_user}-{asker.device.id}",
-            "ttl": "300",
-            "auth_ttl": str(_DAY_S),
-            "max_buckets": "12",
-            "max_manual_retry": "3",
-        }
-        host = Node("host", {"hostname": self._media_host, "type": "primary"})
-        return result(iq, Node("media_conn", attrs, [host]))
 
 
 async def _app_state(asker: Asker, iq: Node) -> Node:
@@ -174,19 +161,6 @@ async def _announcements(asker: Asker, iq: Node) -> Node:
 async def _spam(asker: Asker, iq: Node) -> Node:
     iq.child("spam_list")
     return result(iq, Node("report_id", {}, b"1"))
-
-
-async def _groups(asker: Asker, iq: Node) -> Node:
-    """There are no groups: every list is empty and every group unknown."""
-    to = iq.get_jid("to")
-    if to is not None and to.user:
-        raise Refusal(404)
-    if iq.get("type") == "get":
-        if iq.find("participating") is not None:
-            # Communities are asked for in the same words; clients look for either list.
-            return result(iq, Node("groups", {}, []), Node("communities", {}, []))
-        raise Refusal(404)
-    raise Refusal(405)
 
 
 async def _mex(asker: Asker, iq: Node) -> Node:

@@ -65,7 +65,7 @@ class ReceiptRouter:
             return
         addressed = to if to.is_user else node.get_jid("participant")
         author = self._directory.by_jid(addressed.bare) if addressed is not None else None
-        if addressed is None or author is None:
+        if addressed is None or author is None or self._has_left(author, to):
             return
         reader = account.address(lid=addressed.is_lid, device=device.id)
         where: dict[str, AttrValue] = (
@@ -80,7 +80,7 @@ class ReceiptRouter:
         if chat is None:
             return
         where: dict[str, AttrValue] = {
-            "from": account.address(lid=chat.is_lid, device=device.id),
+            "from": account.address(lid=self._in_lid(chat), device=device.id),
             "recipient": chat,
         }
         participant = node.attrs.get("participant")
@@ -96,7 +96,7 @@ class ReceiptRouter:
             return
         target = to if to.is_user else node.get_jid("participant")
         found = self._directory.device(target) if target is not None else None
-        if target is None or found is None or found[1] is device:
+        if target is None or found is None or found[1] is device or self._has_left(found[0], to):
             return
         reader = account.address(lid=target.is_lid, device=device.id)
         where: dict[str, AttrValue] = (
@@ -104,7 +104,22 @@ class ReceiptRouter:
         )
         if "recipient" in node.attrs:
             where["recipient"] = node.attrs["recipient"]
+        if node.get("type") == "retry":
+            asking = account.address(lid=False, device=device.id)
+            found[1].ask_again(node.get("id", ""), asking)
         self._post(found[0], found[1], node, where)
+
+    def _has_left(self, author: Account, chat: Jid) -> bool:
+        """Whether this is about a group that the author has nothing to do with any more."""
+        if not chat.is_group:
+            return False
+        group = self._directory.groups.find(chat)
+        return group is None or author.number not in group.members
+
+    def _in_lid(self, chat: Jid) -> bool:
+        """Whether people are known by their LID in this chat."""
+        group = self._directory.groups.find(chat)
+        return chat.is_lid or chat.is_status or (group is not None and group.is_lid)
 
     def _reader(self, account: Account, device: Device, node: Node) -> dict[str, AttrValue]:
         to = node.get_jid("to")

@@ -13,6 +13,7 @@ from ..wire import SERVER, AttrValue, Node
 from .accounts import Account, Device
 
 TEXTS = {
+    304: "already-exists",
     400: "bad-request",
     401: "not-authorized",
     403: "forbidden",
@@ -20,6 +21,7 @@ TEXTS = {
     405: "not-allowed",
     406: "not-acceptable",
     409: "conflict",
+    410: "gone",
     419: "resource-limit",
     429: "rate-overlimit",
     500: "internal-server-error",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -26,15 +25,15 @@ from .admin import admin_routes
 from .connection import ClientConnection
 from .delivery import Clock
 from .faults import Faults
+from .groups_pictures import group_picture_route
 from .listener import Listener
+from .media_store import MediaStore, StoredFile
 from .phone import Phone
 from .policy import Policy
 from .snapshot import dump_accounts
 from .state import IN_MEMORY, Autosave, StateFolder
 from .web import SOCKET_PATH, build_app
 from .wiring import Parts, wire
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class EmulatorOptions:
         state: the state folder, or `:memory:`.
         plain: announce the WebSocket without TLS; the port answers both in any case.
         chatstate_ttl: seconds after which a chatstate is not delivered any more.
-        group: name of a group of its own for every new account; not emulated yet.
+        group: name of a group of its own for every new account.
     """
 
     host: str = "127.0.0.1"
@@ -112,20 +111,19 @@ class Emulator:
             OSError: the port or the state folder is not to be had.
             CorruptRecord: the state folder cannot be read; it is left as it is.
         """
-        if self.options.group is not None:
-            _log.warning("groups are not emulated yet; the group option has no effect")
         folder = self._folder = StateFolder(self.options.state)
         try:
             folder.load(self.directory)
-            app = build_app(self._serve, self.directory, self.policy, admin_routes(self))
             host = _reachable(self.options.host)
-            self._listener = Listener(app, folder.tls.server_context(host))
+            self._listener = Listener(folder.tls.server_context(host))
             self._port = self._listener.bind(self.options.host, self.options.port)
             self._wired = wire(
                 self.directory,
                 self.policy,
+                MediaStore(folder.media_folder, self.policy, self._random_bytes),
                 authority=self._authority,
                 web_url=self.web_url,
+                cut_off=self._listener.cut_off,
                 now=self._now,
                 changed=self._changed,
                 random_bytes=self._random_bytes,
@@ -134,7 +132,9 @@ class Emulator:
                 await self._parts.phones.switch_on(account, self._parts.dispatcher)
             if folder.is_kept:
                 self._autosave = Autosave(lambda: dump_accounts(self.directory), folder.write)
-            self._listener.start()
+            routes = [*admin_routes(self), *self._parts.media.routes()]
+            routes.append(group_picture_route(self.directory))
+            self._listener.start(build_app(self._serve, self.directory, self.policy, routes))
         except BaseException:
             await self.stop()
             raise
@@ -266,6 +266,14 @@ class Emulator:
             if message_id is None or arrival.id == message_id
         ]
 
+    def media_files(self) -> list[StoredFile]:
+        """The files of the media host, oldest first; those that have expired too."""
+        return self._parts.media.store.files()
+
+    def ca_certificate(self) -> bytes:
+        """The TLS authority, PEM; with a plain WebSocket too, since files come by https anyhow."""
+        return self._kept.tls.ca_file.read_bytes()
+
     @property
     def faults(self) -> Faults:
         """Trouble to order."""
@@ -276,6 +284,8 @@ class Emulator:
     async def _create(self, number: str | None, name: str | None) -> Account:
         account = self.directory.create(number, name)
         await self._parts.phones.switch_on(account, self._parts.dispatcher)
+        if self.options.group is not None:
+            self._parts.groups.found(account, self.options.group)
         self._changed()
         return account
 

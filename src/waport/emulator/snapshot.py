@@ -1,4 +1,4 @@
-"""Accounts as JSON values, and back.
+"""Accounts, with their groups, as JSON values, and back.
 
 Source: the emulator's own format, version 1; bytes are hex.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
 
 from ..errors import CorruptRecord, DecodeError, InvalidInput
 from ..wire import decode_node, encode_node
 from .accounts import Account, Device, Directory, SignedKey
+from .groups_saved import dump_groups, load_groups
 from .mailbox import Mailbox
 from .saved import Saved
 
@@ -20,13 +20,14 @@ VERSION = 1
 _log = logging.getLogger(__name__)
 
 
-def dump_accounts(accounts: Iterable[Account]) -> dict[str, object]:
+def dump_accounts(directory: Directory) -> dict[str, object]:
     """Everything that a restart must find again; no part of it changes afterwards."""
-    listed = list(accounts)
+    listed = list(directory)
     phones = {x.number: x.phone.dump() if x.phone else x.phone_state for x in listed}
     return {
         "version": VERSION,
         "accounts": [_dump_account(account) for account in listed],
+        "groups": dump_groups(directory.groups),
         "phones": {number: state for number, state in phones.items() if state is not None},
     }
 
@@ -45,6 +46,18 @@ def load_accounts(value: object, directory: Directory) -> None:
         account = _load_account(item)
         account.phone_state = phones.get(account.number)
         directory.add(account)
+    if "groups" in saved.names():  # a state folder from before there were groups has none
+        load_groups(saved.parts("groups"), directory.groups)
+        _check_members(directory)
+
+
+def _check_members(directory: Directory) -> None:
+    for group in directory.groups:
+        people = {group.creator, group.subject_by, *group.members, *group.requests}
+        people |= {group.description.author} if group.description is not None else set()
+        people |= {request.requestor for request in group.requests.values() if request.requestor}
+        if len(directory.select(people)) != len(people):
+            raise CorruptRecord(f"group {group.user} names somebody who has no account")
 
 
 def _phone_states(value: object) -> dict[str, dict[str, object]]:

@@ -51,6 +51,11 @@ class StateFolder:
         self.noise = self._load_noise()
 
     @property
+    def media_folder(self) -> Path:
+        """Where the files of the media host are."""
+        return self._folder / "media"
+
+    @property
     def is_kept(self) -> bool:
         """Whether anything outlives the emulator."""
         return self._temporary is None

@@ -1,4 +1,4 @@
-"""What the port serves: the WebSocket, the page with the version, pictures, the admin API."""
+"""What the port serves: the WebSocket, a page with the version, pictures, files, the admin API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from ..wire import Jid
 from .accounts import Directory
-from .admin import refuse_path
+from .admin_requests import refuse_path
 from .policy import Policy
 
 SOCKET_PATH = "/ws/chat"
@@ -22,7 +22,7 @@ Serve = Callable[[WebSocket], Awaitable[None]]
 
 
 def build_app(
-    serve: Serve, directory: Directory, policy: Policy, admin: Sequence[BaseRoute]
+    serve: Serve, directory: Directory, policy: Policy, more: Sequence[BaseRoute]
 ) -> Starlette:
     """The application behind the port.
 
@@ -30,7 +30,7 @@ def build_app(
         serve: takes each WebSocket at `/ws/chat`.
         directory: whose pictures are served.
         policy: names the client revision.
-        admin: the routes below `/admin`.
+        more: the routes of the admin API and the media host.
     """
 
     async def front(request: Request) -> Response:
@@ -61,7 +61,7 @@ def build_app(
             Route("/sw.js", service_worker),
             Route("/v/t61/{lid}/{name}", picture),
             WebSocketRoute(SOCKET_PATH, serve),
-            *admin,
+            *more,
         ],
         exception_handlers={HTTPException: refuse_path},
     )

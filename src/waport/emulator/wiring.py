@@ -11,6 +11,14 @@ from .delivery import Clock, Deliveries
 from .dispatcher import Dispatcher
 from .faults import Faults
 from .gate import ServerGate
+from .groups_nodes import GroupNews, GroupNodes
+from .groups_pictures import GroupPictures
+from .groups_queries import Groups
+from .local import LocalMedia
+from .media import CutOff, MediaHost
+from .media_conn import MediaConn
+from .media_retry import MediaRetries
+from .media_store import MediaStore
 from .messages import MessageRouter
 from .notifications import Notifier
 from .pairing import Pairing
@@ -33,16 +41,20 @@ class Parts:
     messages: MessageRouter
     dispatcher: Dispatcher
     phones: Phones
+    groups: Groups
     faults: Faults
     gate: ServerGate
+    media: MediaHost
 
 
 def wire(
     directory: Directory,
     policy: Policy,
+    store: MediaStore,
     *,
     authority: str,
     web_url: str,
+    cut_off: CutOff,
     now: Clock,
     changed: Callable[[], None],
     random_bytes: RandomBytes,
@@ -52,28 +64,41 @@ def wire(
     Args:
         directory: all accounts.
         policy: what tests may change.
+        store: the files of the media host.
         authority: `HOST:PORT` of the server.
         web_url: where its pages are.
+        cut_off: breaks off the connection of one client.
         now: the time.
         changed: called after each change that a restart must keep.
         random_bytes: for keys, references and tokens.
     """
+
+    def picture_url(path: str) -> str:
+        return web_url + path
+
     pending = PendingFaults()
     deliveries = Deliveries(policy, now, changed)
     notifier = Notifier(directory, deliveries)
     presences = Presences(directory, deliveries)
     messages = MessageRouter(directory, deliveries, pending)
-    phones = Phones(deliveries, notifier, random_bytes)
+    conn = MediaConn(policy, authority, now, random_bytes)
+    media = MediaHost(store, conn, policy, pending, authority, cut_off)
+    phones = Phones(deliveries, notifier, LocalMedia(store, authority), random_bytes)
     waiting = WaitingRoom(policy, now, random_bytes)
     pairing = Pairing(directory, deliveries, notifier, waiting, policy, notifier.new_id)
+    nodes = GroupNodes(directory, deliveries)
+    news = GroupNews(directory, deliveries, notifier, nodes)
+    groups = Groups(directory, deliveries, nodes, news)
+    pictures = GroupPictures(directory, deliveries, nodes, news, picture_url)
     queries = Queries(
         directory,
         deliveries,
         pairing=pairing,
         pre_keys=PreKeys(directory, deliveries, notifier),
         privacy=Privacy(directory, deliveries, notifier, random_bytes),
-        profiles=Profiles(directory, deliveries, notifier, lambda path: web_url + path),
-        media_host=authority,
+        profiles=Profiles(directory, deliveries, notifier, picture_url, pictures.answer),
+        groups=groups,
+        media=conn,
     )
     dispatcher = Dispatcher(
         deliveries,
@@ -81,6 +106,7 @@ def wire(
         messages=messages,
         receipts=ReceiptRouter(directory, deliveries),
         presences=presences,
+        media_retries=MediaRetries(deliveries),
         on_active=phones.greet,
     )
     gate = ServerGate(
@@ -94,5 +120,5 @@ def wire(
         presences=presences,
         on_active=phones.greet,
     )
-    faults = Faults(directory, deliveries, notifier, pending)
-    return Parts(waiting, messages, dispatcher, phones, faults, gate)
+    faults = Faults(directory, deliveries, notifier, pending, media)
+    return Parts(waiting, messages, dispatcher, phones, groups, faults, gate, media)

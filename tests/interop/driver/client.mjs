@@ -1,4 +1,5 @@
 // One Baileys client: its socket, its stored state, and the faults that a test asks for.
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -240,6 +241,23 @@ export class Client {
     const bytes = baileys.proto.Message.encode(sent.message).finish()
     await writeFile(join(this.#options.auth_dir, 'sent', sent.key.id), bytes)
     return { id: sent.key.id, timestamp: Number(sent.messageTimestamp), key: plain(sent.key) }
+  }
+
+  /**
+   * Fetch the file of a message.
+   *
+   * @param raw the message in the form that `messages.upsert` reported it
+   * @param reupload ask the phone to upload the file again first
+   */
+  async download(raw, reupload = false) {
+    const { socket } = this
+    let message = { ...raw, message: baileys.proto.Message.fromObject(raw.message) }
+    if (reupload) {
+      await socket.refreshMediaConn(false) // without it Baileys looks on WhatsApp's own host
+      message = await socket.updateMediaMessage(message)
+    }
+    const bytes = await baileys.downloadMediaMessage(message, 'buffer', {})
+    return { sha256: createHash('sha256').update(bytes).digest('hex'), length: bytes.length }
   }
 
   async #sentMessage(id) {

@@ -22,6 +22,7 @@ const commands = {
   request_pairing_code: ({ phone, code }) => client.requestPairingCode(phone, code),
   send_text: ({ to, text, message_id }) => client.send(to, { text }, message_id),
   send: ({ to, content, message_id }) => client.send(to, content, message_id),
+  download: ({ message, reupload }) => client.download(message, reupload),
   read: ({ keys }) => client.socket.readMessages(keys),
   presence: ({ type, to }) => client.socket.sendPresenceUpdate(type, to),
   call: ({ method, args }) => client.socket[method](...(args ?? [])),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -47,11 +46,15 @@ def test_every_option_reaches_the_emulator(
     assert taken == [expected]
 
 
-async def test_options_take_effect(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        async with Emulator(EmulatorOptions(chatstate_ttl=0.25, group="Friends")) as emulator:
-            assert emulator.policy.chatstate_ttl_s == 0.25
-    assert "groups are not emulated yet" in caplog.text
+async def test_options_take_effect() -> None:
+    async with Emulator(EmulatorOptions(chatstate_ttl=0.25, group="Friends")) as emulator:
+        assert emulator.policy.chatstate_ttl_s == 0.25
+        alice, bob = [await emulator.create_account(name=name) for name in ("Alice", "Bob")]
+        groups = list(emulator.directory.groups)
+    assert [(group.subject, list(group.members)) for group in groups] == [
+        ("Friends", [alice.number]),
+        ("Friends", [bob.number]),
+    ]
 
 
 async def test_an_account_is_used_by_number_jid_and_hidden_id(http: httpx.AsyncClient) -> None:

@@ -103,7 +103,7 @@ async def test_devices_that_are_not_of_either_person_get_nothing(
         ("15559998877@s.whatsapp.net", "404"),
         ("999@lid", "404"),
         ("120363000000000000@g.us", "404"),
-        ("status@broadcast", "405"),
+        ("1700000000@broadcast", "405"),
         ("120363000000000000@newsletter", "405"),
     ],
 )

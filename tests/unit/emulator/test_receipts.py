@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from waport.emulator import Emulator
+from waport.emulator.groups import Member
 from waport.wire import Jid, Node
 
 Linked = Callable[..., Awaitable[Any]]
@@ -105,8 +106,35 @@ async def test_what_was_seen_in_a_group_is_told_to_the_author(
     emulator: Emulator, linked: Linked, kind: str
 ) -> None:
     alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
-    group = Jid("120363000000000001", "g.us")
+    book = emulator.directory.groups
+    made = book.create(alice.jid.user, "Friends", 1, "lid")
+    book.join(made, Member(bob.jid.user))
+    group = made.jid
     attrs = {"id": "A1", "to": group, "participant": alice.lid, "type": kind}
     await bob.send(Node("receipt", dict(attrs)))
     told = await alice.expect("receipt")
     assert (told.get("type"), told.jid("from"), told.jid("participant")) == (kind, group, bob.lid)
+
+
+async def test_what_a_client_says_before_it_dies_is_heard(
+    emulator: Emulator, linked: Linked
+) -> None:
+    alice, bob = await linked(emulator, "Alice"), await linked(emulator, "Bob")
+    account = emulator.directory.by_name("Bob")
+    assert account is not None
+    device = account.devices[1]
+    for round_number in range(5):
+        names = [f"A{round_number}-{number}" for number in range(30)]
+        for name in names:
+            await alice.send(text(name, bob.lid.bare, to_node(bob.lid)))
+        for _ in names:
+            await bob.expect("message")
+        for name in names:
+            await bob.send(Node("receipt", {"id": name, "to": alice.lid}))
+        # The acks of these receipts meet a connection that is no more.
+        bob.kill()
+        await bob.closed()
+        for _ in names:
+            await alice.expect("receipt")
+        assert len(device.mailbox) == 0
+        await bob.log_in()

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from waport.crypto import sign
+from waport.emulator.link import MediaPlace
 from waport.emulator.phone import Phone, create_phone
 from waport.emulator.phone_keys import retry_keys
 from waport.emulator.phone_signal import PhoneSignal
+from waport.errors import NotFound
 from waport.proto import pb
 from waport.wire import SERVER, Jid, Node, decode_stanza, encode_stanza
 
@@ -51,10 +53,33 @@ class Keys:
 Deliver = Callable[[Node], Awaitable[None]]
 
 
+class MiniMedia:
+    """A media host that keeps everything in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.again = True
+
+    async def upload(self, kind: str, body: bytes) -> MediaPlace:
+        path = f"/v/{kind}/{len(self.files)}?ccb=1"
+        self.files[path] = body
+        return MediaPlace(f"https://media{path}", path)
+
+    def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
+        path = f"/v/{kind}/again?ccb=1"
+        return MediaPlace(f"https://media{path}", path) if self.again else None
+
+    async def download(self, direct_path: str) -> bytes:
+        if direct_path not in self.files:
+            raise NotFound(404, "gone")
+        return self.files[direct_path]
+
+
 class MiniServer:
     """Just enough of a server; keeps what it saw for the tests to look at."""
 
     def __init__(self) -> None:
+        self.media = MiniMedia()
         self.people: list[Person] = []
         self.keys: dict[tuple[str, int], Keys] = {}
         self.devices: dict[tuple[str, int], Deliver] = {}
@@ -349,6 +374,7 @@ async def switch_on(
     phone = await create_phone(
         person,
         server.link(person),
+        server.media,
         state,
         announce=unheard,
         clock=lambda: NOW,

@@ -279,3 +279,89 @@ async def test_a_number_that_the_server_refuses_is_a_bad_request(
 
     monkeypatch.setattr(fake, "create_account", refuse)
     assert (await http.post("/accounts", json={"phone": "15551234567"})).status_code == 400
+
+
+def file_body(**changes: Any) -> dict[str, Any]:
+    """A picture for Bob."""
+    file = base64.b64encode(b"a picture").decode()
+    return {"to": BOB, "file": file, "mimetype": "image/jpeg", **changes}
+
+
+async def test_a_file_is_sent_and_fetched(
+    http: httpx.AsyncClient, server: Any, people: list[dict[str, str]]
+) -> None:
+    sent = await http.post(f"/accounts/{ALICE}/send", json=file_body(caption="look"))
+    assert sent.status_code == 200
+    await server.quiet()
+    (message,) = (await http.get(f"/accounts/{BOB}/messages")).json()["messages"]
+    assert message["text"] is None
+    shown = message["message"]["imageMessage"]
+    assert (shown["caption"], shown["mimetype"]) == ("look", "image/jpeg")
+    path = f"/messages/{sent.json()['id']}/file"
+    for account in (ALICE, BOB):
+        file = await http.get(f"/accounts/{account}{path}")
+        assert (file.status_code, file.content) == (200, b"a picture")
+        assert file.headers["content-type"] == "image/jpeg"
+    assert (await http.get(f"/accounts/{BOB}/messages/unknown/file")).status_code == 404
+    server.media.files = dict.fromkeys(server.media.files, b"something else")
+    refused = await http.get(f"/accounts/{BOB}{path}")
+    assert (refused.status_code, list(refused.json())) == (409, ["error"])
+
+
+async def test_any_message_is_sent_as_protobuf_json(
+    http: httpx.AsyncClient, server: Any, people: list[dict[str, str]]
+) -> None:
+    poll = {"name": "Tea?", "options": [{"optionName": "yes"}, {"optionName": "no"}]}
+    body = {"to": BOB, "id": "POLL", "message": {"pollCreationMessageV3": poll}}
+    assert (await http.post(f"/accounts/{ALICE}/send", json=body)).json()["id"] == "POLL"
+    key = {"remoteJid": f"{ALICE}@s.whatsapp.net", "fromMe": True, "id": "POLL"}
+    revoke = {"protocolMessage": {"type": "REVOKE", "key": key}}
+    await http.post(f"/accounts/{ALICE}/send", json={"to": BOB, "message": revoke})
+    await server.quiet()
+    polled, revoked = (await http.get(f"/accounts/{BOB}/messages")).json()["messages"]
+    assert polled["message"]["pollCreationMessageV3"] == poll
+    assert len(base64.b64decode(polled["message"]["messageContextInfo"]["messageSecret"])) == 32
+    assert "messageContextInfo" not in revoked["message"]
+    stanzas = server.stanzas("message", Jid(ALICE, "s.whatsapp.net"))
+    assert [(node.get("type"), node.get("edit")) for node in stanzas] == [
+        ("poll", None),
+        ("text", "7"),
+    ]
+    assert stanzas[0].child("meta").attrs == {"polltype": "creation"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        file_body(text="also"),
+        file_body(file="no base64!"),
+        file_body(file="YQ"),
+        file_body(file="ä"),
+        file_body(file=""),
+        file_body(file=5),
+        file_body(mimetype=None),
+        file_body(kind="hologram"),
+        file_body(mimetype="audio/mpeg", caption="x"),
+        {"to": BOB, "message": "text"},
+        {"to": BOB, "message": {}},
+        {"to": BOB, "message": {"noSuchField": 1}},
+        {"to": BOB, "message": {"conversation": 5}},
+        {"to": BOB, "message": {"conversation": "half \ud83d"}},
+        {"to": BOB, "message": {"imageMessage": {"mediaKey": 5}}},
+    ],
+)
+async def test_what_is_no_message_is_refused(
+    http: httpx.AsyncClient, people: list[dict[str, str]], body: dict[str, Any]
+) -> None:
+    answer = await http.post(f"/accounts/{ALICE}/send", content=json.dumps(body))
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+async def test_a_deeply_nested_message_is_refused(
+    http: httpx.AsyncClient, people: list[dict[str, str]]
+) -> None:
+    depth = 2000
+    message = '{"ephemeralMessage":{"message":' * depth + "{}" + "}}" * depth
+    content = f'{{"to": "{BOB}", "message": {message}}}'
+    answer = await http.post(f"/accounts/{ALICE}/send", content=content)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from waport.emulator.link import MediaPlace
 from waport.emulator.phone import Phone, create_phone
 from waport.emulator.phone_pairing import parse_qr
-from waport.errors import CorruptRecord, InvalidInput
+from waport.errors import CorruptRecord, InvalidInput, MediaError, NotFound
 from waport.wire import Jid, Node
 
 OWN = Jid("15550001111", "s.whatsapp.net")
@@ -35,12 +36,25 @@ class Deaf:
         return None
 
 
+class NoFiles:
+    """A media host that has and takes nothing."""
+
+    async def upload(self, kind: str, body: bytes) -> MediaPlace:
+        raise MediaError("full")
+
+    def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
+        return None
+
+    async def download(self, direct_path: str) -> bytes:
+        raise NotFound(404, "gone")
+
+
 async def unheard(_name: str, _version: int, _device: int) -> None:
     return None
 
 
 async def switch_on(state: Mapping[str, object] | None = None) -> Phone:
-    return await create_phone(Account(), Deaf(), state, announce=unheard)
+    return await create_phone(Account(), Deaf(), NoFiles(), state, announce=unheard)
 
 
 def words(text: str) -> st.SearchStrategy[str]:
@@ -49,7 +63,8 @@ def words(text: str) -> st.SearchStrategy[str]:
 
 TAGS = words(
     "message receipt notification ack call ib enc retry keys registration count remove device "
-    "link_code_companion_reg link_code_pairing_ref device-identity list item identity"
+    "link_code_companion_reg link_code_pairing_ref device-identity list item identity "
+    "encrypt enc_p enc_iv rmr"
 )
 JIDS = st.sampled_from(
     [OWN, OWN.with_device(1), Account.lid, Jid("2", "s.whatsapp.net", 3), Jid("1", "g.us")]
@@ -57,7 +72,7 @@ JIDS = st.sampled_from(
 VALUES = st.one_of(
     JIDS,
     words(
-        "1 -1 x retry peer message pkmsg msg encrypt devices 3EB0 companion_hello "
+        "1 -1 x retry server-error peer message pkmsg msg encrypt devices 3EB0 companion_hello "
         "companion_finish link_code_companion_reg 99999999999999999999"
     ),
 )

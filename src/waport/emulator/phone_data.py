@@ -1,0 +1,49 @@
+"""What the phone answers when a companion asks for messages that it could not read.
+
+Source: docs/protocol/messages.md, "Retries".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..proto import pb
+
+_MAX_REQUESTS = 64  # messages that a companion may ask for at once
+_NOT_FOUND = pb.MediaRetryNotification.NOT_FOUND
+
+Find = Callable[[str], tuple[pb.Message, int] | None]
+"""A message by its id, and when it was sent (unix seconds); None when there is none such."""
+
+
+def data_response(
+    name: str, request: pb.PeerDataOperationRequestMessage, find: Find
+) -> pb.ProtocolMessage:
+    """Answer a data request.
+
+    Args:
+        name: id of the message that asked.
+        request: what it asked for.
+        find: looks the phone's messages up.
+    """
+    result_type = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
+    results = []
+    for wanted in request.placeholderMessageResendRequest[:_MAX_REQUESTS]:
+        found = find(wanted.messageKey.id)
+        if found is None:
+            results.append(result_type(mediaUploadResult=_NOT_FOUND))
+            continue
+        message, timestamp = found
+        info = pb.WebMessageInfo(key=wanted.messageKey, message=message, messageTimestamp=timestamp)
+        response = result_type.PlaceholderMessageResendResponse(
+            webMessageInfoBytes=info.SerializeToString()
+        )
+        results.append(result_type(placeholderMessageResendResponse=response))
+    return pb.ProtocolMessage(
+        type=pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE,
+        peerDataOperationRequestResponseMessage=pb.PeerDataOperationRequestResponseMessage(
+            peerDataOperationRequestType=request.peerDataOperationRequestType,
+            stanzaId=name,
+            peerDataOperationResult=results or [result_type(mediaUploadResult=_NOT_FOUND)],
+        ),
+    )
