@@ -225,7 +225,7 @@ class Settings(BaseModel):
     webhook_secret: Annotated[str | None, BeforeValidator(_signing_secret)] = Field(
         None, alias="WEBHOOK_SECRET", repr=False
     )
-    webhook_max_age_hours: Count = Field(72, alias="WEBHOOK_MAX_AGE_HOURS", ge=1, le=87_600)
+    webhook_max_age_hours: Count = Field(96, alias="WEBHOOK_MAX_AGE_HOURS", ge=1, le=87_600)
     disabled_callbacks: Annotated[frozenset[str], BeforeValidator(_words)] = Field(
         frozenset(), alias="DISABLED_CALLBACKS"
     )

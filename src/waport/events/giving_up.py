@@ -8,7 +8,7 @@ from typing import Final
 from ..store import Delivery
 from .delivery_store import DeliveryStore
 
-MAX_AGE_S: Final = 72 * 3600.0
+MAX_AGE_S: Final = 96 * 3600.0
 PATIENCE_S: Final = 1800.0
 """Nothing is given up for its age before the server has run for so long, or before its receiver has
 been away for so long: both may have been off for days, and one starts a little later."""

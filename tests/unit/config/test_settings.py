@@ -42,7 +42,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.max_attachment_size == 10_000_000
     assert settings.send_ack_timeout_s == 10.0
     assert settings.event_payloads == "flat"
-    assert settings.webhook_max_age_hours == 72
+    assert settings.webhook_max_age_hours == 96
     assert settings.rate_limit is None
     assert settings.has_docs
     assert settings.webhook_url("any") is None
