@@ -26,13 +26,15 @@ class MessageKind(StrEnum):
     """What a stored message is.
 
     `CIPHERTEXT` is a placeholder for one that can't be read yet. `ADD_ON` speaks of another message
-    (a reaction, an edit, a deletion, a vote): it is kept, but never listed as one.
+    (a reaction, an edit, a deletion, a vote): it is kept, but never listed as one. `REVOKED` is
+    what is left of a message that was taken back; its content is the revoking `protocolMessage`.
     """
 
     TEXT = "text"
     OTHER = "other"
     CIPHERTEXT = "ciphertext"
     ADD_ON = "add_on"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Message:
         ack: how far it has come (own messages), or how it was answered (others').
         seq: its place in the store, rising; 0 before it is stored.
         pending: an own message that the server has not acknowledged in time.
+        edited_ms: when it was last edited, Unix milliseconds; 0 for never.
+        edit_id: the stanza id of that edit.
+        starred: the account starred it.
     """
 
     key: MessageKey
@@ -75,6 +80,9 @@ class Message:
     ack: Ack = Ack.PENDING
     seq: int = 0
     pending: bool = False
+    edited_ms: int = 0
+    edit_id: str = ""
+    starred: bool = False
 
     def proto(self) -> pb.Message:
         """The content as a protobuf; bytes that don't parse give an empty one."""
