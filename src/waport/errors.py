@@ -129,6 +129,51 @@ class MediaError(CryptoError):
     """A media file or its key failed a check."""
 
 
+# --- app state -----------------------------------------------------------------------------------
+
+
+class AppStateError(ProtocolError):
+    """A patch or a snapshot of the app state was refused; what was known before still stands."""
+
+
+class MacMismatch(AppStateError):
+    """A MAC is not that of its content.
+
+    Attributes:
+        which: "value", "index", "patch" or "snapshot".
+    """
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"the {which} MAC is wrong")
+        self.which = which
+
+
+class VersionGap(AppStateError):
+    """A patch does not follow what is known.
+
+    Attributes:
+        expected: the version that would have followed.
+        version: the patch's own.
+    """
+
+    def __init__(self, expected: int, version: int) -> None:
+        super().__init__(f"version {version} came where {expected} was due")
+        self.expected = expected
+        self.version = version
+
+
+class MissingKeys(AppStateError):
+    """Sync keys have to come before this can be read or written.
+
+    Attributes:
+        key_ids: those that are named but not known; empty when there is none to write with.
+    """
+
+    def __init__(self, key_ids: tuple[bytes, ...] = ()) -> None:
+        super().__init__(f"app-state keys are missing: {len(key_ids)} named")
+        self.key_ids = key_ids
+
+
 # --- the server's answers ------------------------------------------------------------------------
 
 
@@ -176,6 +221,46 @@ _QUERY_ERRORS: dict[int, type[QueryError]] = {
 def query_error(code: int, text: str, backoff_s: int | None = None) -> QueryError:
     """The error for a refusal by the server, of the class that fits its code."""
     return _QUERY_ERRORS.get(code, QueryError)(code, text, backoff_s)
+
+
+class MessageRefused(QueryError):
+    """The server did not take a message; it has failed and is not sent again by itself.
+
+    The text is for the person who sent it. Which code is which class stands in
+    `client/refusals.py`.
+    """
+
+
+class WritingForbidden(MessageRefused, NotAuthorized):
+    """401 or 403: no member of the group, or not allowed to write there."""
+
+
+class ChatNotFound(MessageRefused, NotFound):
+    """404: nobody is registered there, or there is no such group."""
+
+
+class AddressingChanged(MessageRefused):
+    """421: the group names its members in another way by now."""
+
+
+class SendingTooFast(MessageRefused, RateLimited):
+    """429: wait before the next message."""
+
+
+class AccountRestricted(MessageRefused):
+    """463: the account may not write to people who have not written to it."""
+
+
+class NewChatLimit(MessageRefused):
+    """475: the account has opened too many new chats."""
+
+
+class StanzaRefused(MessageRefused):
+    """479: the stanza has parts that do not belong there; a mistake of ours."""
+
+
+class ServerTrouble(MessageRefused):
+    """500 or 503: the server could not take the message now."""
 
 
 class QueryTimeout(WhatsAppError):

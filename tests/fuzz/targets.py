@@ -15,11 +15,43 @@ from typing import NoReturn
 
 import av
 from av.video.stream import VideoStream
+from google.protobuf.message import DecodeError as ProtobufError
 from PIL import Image
 
+from waport.appstate import (
+    Collection,
+    CollectionState,
+    KeyRing,
+    Mutation,
+    Operation,
+    SealedRecord,
+    apply_patch,
+    apply_snapshot,
+    build_patch,
+    index_mac,
+    index_text,
+    mutation_data,
+    open_record,
+    parse_blob_reference,
+    parse_patch,
+    parse_snapshot,
+    seal_mutation,
+    value_mac,
+)
+from waport.appstate.actions import (
+    ArchiveChat,
+    MessageRange,
+    MessageRef,
+    PinChat,
+    RangeMessage,
+    StatusPrivacy,
+    UnknownAction,
+    read_action,
+    write_action,
+)
 from waport.client.probe_files import BoundedFile, ProbeStopped
 from waport.client.probing import WORK_S, read_audio, read_image, read_video
-from waport.crypto import KeyPair, sign
+from waport.crypto import KeyPair, aes_cbc_encrypt, sign
 from waport.errors import DecryptError, InvalidInput, PairingError, StanzaError, WhatsAppError
 from waport.events import render
 from waport.media import (
@@ -88,6 +120,7 @@ from waport.stanza.addons import (
     open_vote,
     seal,
 )
+from waport.stanza.appstate import CollectionRequest, SyncCollections, parse_server_sync
 from waport.stanza.bot import open_bot_reply
 from waport.stanza.content import kind_of, parse_content, parse_inline_history
 from waport.stanza.contents import quote, read_message, write_message
@@ -172,6 +205,8 @@ def _stanza(data: bytes) -> None:
         lambda: parse_pair_success(node),
         lambda: FetchMediaConn().parse(node),
         lambda: parse_media_retry(node),
+        lambda: SyncCollections([CollectionRequest(Collection.REGULAR)]).parse(node),
+        lambda: parse_server_sync(node),
     )
     for reader in readers:
         try:
@@ -359,6 +394,71 @@ _MEDIA_RETRY_STANZA = encode_stanza(
 )
 
 
+_SYNC_KEY = bytes(6)
+_SYNC_KEYS = KeyRing({_SYNC_KEY: bytes(32)})
+_MUTATIONS = [
+    write_action(action, timestamp_ms=1).mutation
+    for action in (
+        PinChat(_PEER, True),
+        ArchiveChat(
+            _PEER, True, MessageRange(5, 0, (RangeMessage(MessageRef(_PEER, "3EB0AA", True), 5),))
+        ),
+        StatusPrivacy(users=(_PEER,)),
+    )
+] + [Mutation(Operation.SET, index_text(["label_edit", "5"]), b"\x72\x04\x0a\x02hi", 3, 0)]
+_UPLOAD = build_patch(
+    Collection.REGULAR, CollectionState(), _MUTATIONS, _SYNC_KEYS, _SYNC_KEY, {}.get
+)
+_SYNC_STANZA = encode_stanza(
+    Node(
+        "iq",
+        {"id": "1", "type": "result"},
+        [
+            Node(
+                "sync",
+                {},
+                [
+                    Node(
+                        "collection",
+                        {"name": "regular", "version": "1", "type": "error"},
+                        [
+                            Node("error", {"code": "409"}),
+                            Node("snapshot", {}, b"\x0a\x01x"),
+                            Node("patches", {}, [Node("patch", {}, _UPLOAD.patch())]),
+                        ],
+                    )
+                ],
+            )
+        ],
+    )
+)
+
+
+def _app_state_patch(data: bytes) -> None:
+    apply_patch(Collection.REGULAR, CollectionState(), parse_patch(data), _SYNC_KEYS, {}.get)
+
+
+def _app_state_snapshot(data: bytes) -> None:
+    apply_snapshot(Collection.REGULAR, parse_snapshot(data), _SYNC_KEYS)
+
+
+def _app_state_mutation(data: bytes) -> None:
+    """As if an own device had sealed it: what is tampered with on the way ends at a MAC."""
+    keys = _SYNC_KEYS.expand(_SYNC_KEY)
+    body = bytes(16) + aes_cbc_encrypt(keys.value_encryption, bytes(16), data)
+    blob = body + value_mac(keys, _SYNC_KEY, Operation.SET, body)
+    try:
+        index = pb.SyncActionData.FromString(data).index
+    except ProtobufError:
+        index = b""
+    record = SealedRecord(Operation.SET, index_mac(keys, index), blob, _SYNC_KEY)
+    mutation = open_record(record, keys)
+    action = read_action(mutation)
+    if not isinstance(action, UnknownAction):
+        write_action(action, timestamp_ms=mutation.timestamp_ms)
+    seal_mutation(mutation, _SYNC_KEY, keys)
+
+
 def _picture(kind: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (9, 7)).save(out, kind)
@@ -410,7 +510,7 @@ TARGETS: Sequence[Target] = (
     Target(
         "stanza decoder",
         _stanza,
-        (_MESSAGE_STANZA, _RECEIPT_STANZA, _MEDIA_CONN_STANZA, _MEDIA_RETRY_STANZA),
+        (_MESSAGE_STANZA, _RECEIPT_STANZA, _MEDIA_CONN_STANZA, _MEDIA_RETRY_STANZA, _SYNC_STANZA),
     ),
     Target("frame reader", _frames, (encode_frame(b"hello") + encode_frame(bytes(300)),)),
     Target("intro reader", lambda data: IntroReader().feed(data), (intro(b"\x08\x0d"), intro())),
@@ -460,6 +560,34 @@ TARGETS: Sequence[Target] = (
     ),
     Target("bot reply", _bot_reply, (b"\x0d\x01\0\0\0\x12\x0c" + bytes(12) + b"\x1a\x01x",)),
     Target("event rendering", _events, [each.SerializeToString() for each in _RENDERED]),
+    Target("app-state patch", _app_state_patch, (_UPLOAD.patch() + b"\x0a\x02\x08\x01",)),
+    Target(
+        "app-state snapshot",
+        _app_state_snapshot,
+        (
+            pb.SyncdSnapshot(
+                version=pb.SyncdVersion(version=1),
+                records=[
+                    each.record for each in pb.SyncdMutations.FromString(_UPLOAD.blob()).mutations
+                ],
+                mac=_UPLOAD.snapshot_mac,
+                keyId=pb.KeyId(id=_SYNC_KEY),
+            ).SerializeToString(),
+        ),
+    ),
+    Target("app-state mutation", _app_state_mutation, [mutation_data(each) for each in _MUTATIONS]),
+    Target(
+        "app-state file",
+        parse_blob_reference,
+        (
+            b"\x0a\x20"
+            + bytes(32)
+            + b"\x12\x02/x\x20\x05\x2a\x20"
+            + bytes(32)
+            + b"\x32\x20"
+            + bytes(32),
+        ),
+    ),
     Target("inline history", parse_inline_history, (b"x\x9c\x03\x00\x00\x00\x00\x01",)),
     Target(
         "device identity",

@@ -1,109 +1,50 @@
-"""A real Baileys client in a Node process of its own, controlled from a test.
-
-The other end of `driver/driver.mjs`: commands go in as JSON lines, replies and events come back.
-Every event is kept, so a test that waits for something which has already happened finds it.
-"""
+"""A real Baileys client, controlled from a test: what it can be told, and what it reports."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import json
-import os
+import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-DRIVER = Path(__file__).parent / "driver" / "driver.mjs"
+from google.protobuf.json_format import MessageToDict
 
-COMMAND_TIMEOUT_S = 30.0
-EVENT_TIMEOUT_S = 30.0
+from interop.process import DRIVER, DriverError, DriverProcess, Gone
+from interop.received import (
+    Event,
+    Received,
+    as_received,
+    messages_of,
+    reactions_of,
+    statuses_of,
+    updates_of,
+)
+from waport.proto import pb
+
+__all__ = [
+    "DELIVERED",
+    "DRIVER",
+    "LOGGED_OUT",
+    "READ",
+    "Baileys",
+    "DriverError",
+    "Gone",
+    "Received",
+]
+
 STOP_TIMEOUT_S = 15.0
-_MAX_LINE = 64 * 2**20  # a history chunk is one event, and one event is one line
-_LOG_TAIL = 4_000
 
 DELIVERED, READ = 3, 4
 """Statuses of a sent message in Baileys' numbering; 2 is the server's own acknowledgement."""
 
 LOGGED_OUT = 401
 
-Event = Mapping[str, Any]
 
-
-class DriverError(Exception):
-    """A command failed inside the client.
-
-    Attributes:
-        status_code: of the error that Baileys raised, where it gave one.
-    """
-
-    def __init__(self, command: str, message: str, status_code: int | None) -> None:
-        super().__init__(f"{command}: {message}")
-        self.status_code = status_code
-
-
-class Gone(Exception):
-    """The process ended, or an event did not come in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message as `messages.upsert` reported it."""
-
-    id: str
-    chat: str
-    from_me: bool
-    text: str | None
-    type: str  # "notify": live, "append": queued while offline, or our own
-    push_name: str | None
-    raw: Mapping[str, Any]
-
-    @property
-    def key(self) -> Mapping[str, Any]:
-        """The message key in Baileys' form, as the read command takes it."""
-        key: Mapping[str, Any] = self.raw["key"]
-        return key
-
-
-class Baileys:
+class Baileys(DriverProcess):
     """One client. Make it with `start`, end it with `stop`, or with `kill` when all else fails."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, log_file: IO[bytes]) -> None:
-        self.log = log
-        self.events: list[Event] = []
-        self._log_file = log_file
-        self._process = process
-        self._ids = itertools.count(1)
-        self._replies: dict[int, asyncio.Future[Any]] = {}
-        self._changed = asyncio.Condition()
-        self._ended = False
-        self._reader = asyncio.create_task(self._read())
-
     # --- life ------------------------------------------------------------------------------------
-
-    @classmethod
-    async def spawn(cls, node: Path, log: Path, ca_file: Path | None = None) -> Baileys:
-        """Start the process alone.
-
-        Args:
-            node: the Node executable.
-            log: file for what the client logs; appended to.
-            ca_file: the certificate authority that it trusts besides the public ones.
-        """
-        log_file = log.open("ab")
-        trust = {} if ca_file is None else {"NODE_EXTRA_CA_CERTS": str(ca_file)}
-        process = await asyncio.create_subprocess_exec(
-            node,
-            DRIVER,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log_file,
-            env={**os.environ, **trust},
-            limit=_MAX_LINE,
-        )
-        return cls(process, log, log_file)
 
     @classmethod
     async def start(
@@ -157,17 +98,6 @@ class Baileys:
         finally:
             await self.kill()
 
-    async def kill(self) -> None:
-        """End the process now, whatever it does. May be called again."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()  # by itself the end of a driver that is alive and well
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        await self._process.wait()
-        await self._reader
-        self._log_file.close()
-
     async def _last_command(self, command: str) -> None:
         await self.command(command, timeout_s=STOP_TIMEOUT_S)
         async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -175,42 +105,89 @@ class Baileys:
 
     # --- commands --------------------------------------------------------------------------------
 
-    async def command(self, name: str, *, timeout_s: float = COMMAND_TIMEOUT_S, **args: Any) -> Any:
-        """Run one command of the driver and return its result.
-
-        Raises:
-            DriverError: it failed there.
-            Gone: the process has ended.
-            TimeoutError: no reply in time.
-        """
-        if self._ended or self._process.stdin is None:
-            raise Gone(self._with_log(f"{name}: the client has ended"))
-        number = next(self._ids)
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._replies[number] = reply
-        try:
-            line = json.dumps({"id": number, "command": name, **args})
-            with contextlib.suppress(ConnectionError):  # the reader then ends, and fails the reply
-                self._process.stdin.write(line.encode() + b"\n")
-                await self._process.stdin.drain()
-            async with asyncio.timeout(timeout_s):
-                answer = await reply
-        finally:
-            del self._replies[number]
-        if not answer["ok"]:
-            error = answer["error"]
-            raise DriverError(name, error["message"], error["status_code"])
-        return answer.get("result")
-
     async def send_text(self, to: str, text: str, message_id: str | None = None) -> str:
         """Send a text; returns once it is on the wire, with the message id."""
         result = await self.command("send_text", to=to, text=text, message_id=message_id)
         return str(result["id"])
 
-    async def send(self, to: str, content: Mapping[str, Any], message_id: str | None = None) -> str:
+    async def send(
+        self,
+        to: str,
+        content: Mapping[str, Any],
+        message_id: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
         """Send content in Baileys' own form, files as `{"url": path}`; the message id."""
-        result = await self.command("send", to=to, content=content, message_id=message_id)
-        return str(result["id"])
+        sent = await self.send_content(to, content, message_id=message_id, options=options)
+        return sent.id
+
+    async def send_content(self, to: str, content: Mapping[str, Any], **args: Any) -> Received:
+        """Send content in Baileys' own form; what was sent.
+
+        Args:
+            content: besides plain JSON `{"$bytes": base64}`, `{"$date": ms}`, and for a message
+                that this client has sent or read `{"$message": id}` or `{"$key": id}`.
+            args: `message_id`; `options` of Baileys' `sendMessage`; `stanza_type` instead of the
+                one that Baileys takes.
+        """
+        result = await self.command("send", to=to, content=content, **args)
+        return as_received(result, "append")
+
+    async def relay(
+        self,
+        to: str,
+        message: pb.Message,
+        *,
+        unknown: Mapping[int, bytes] | None = None,
+        **args: Any,
+    ) -> Received:
+        """Send a content that Baileys has no form for; what was sent.
+
+        Args:
+            message: what Baileys' schema lacks of it does not leave.
+            unknown: fields to write behind it, by number.
+            args: `attributes` and `nodes` of the stanza, `status_jid_list`, `id`.
+        """
+        fields = [
+            {"field": number, "bytes": base64.b64encode(data).decode()}
+            for number, data in (unknown or {}).items()
+        ]
+        result = await self.command(
+            "relay", to=to, message=MessageToDict(message), unknown=fields, **args
+        )
+        return as_received(result, "append")
+
+    async def call(self, method: str, *args: Any) -> Any:
+        """Any method of Baileys' socket."""
+        return await self.command("call", method=method, args=list(args))
+
+    async def vote(self, poll: str, options: Sequence[str], kind: str | None = None) -> Received:
+        """Vote in a poll, by its id, with all answers that are chosen from now on.
+
+        Args:
+            kind: of the addresses that encrypt it, `lid` or `pn`; else those of the poll.
+        """
+        result = await self.command("vote", poll=poll, options=list(options), kind=kind)
+        return as_received(result, "append")
+
+    async def tally(self, poll: str) -> Mapping[str, set[str]]:
+        """Who chose which answer of a poll, by phone number."""
+        counted = await self.command("tally", poll=poll)
+        return {option["name"]: set(option["voters"]) for option in counted}
+
+    async def answer_event(
+        self, event: str, response: str, extra_guests: int = 0, kind: str | None = None
+    ) -> Received:
+        """Answer an event, by its id: GOING, NOT_GOING or MAYBE."""
+        result = await self.command(
+            "answer_event", event=event, response=response, extra_guests=extra_guests, kind=kind
+        )
+        return as_received(result, "append")
+
+    async def event_answers(self, event: str) -> Sequence[Mapping[str, Any]]:
+        """The answers to an event as they came: `from`, `response`, `extra_guests`."""
+        found: Sequence[Mapping[str, Any]] = await self.command("event_answers", event=event)
+        return found
 
     async def download(self, message: Received, *, reupload: bool = False) -> tuple[str, int]:
         """Fetch a message's file; its SHA-256 in hex, and its length.
@@ -254,45 +231,6 @@ class Baileys:
 
     # --- events ----------------------------------------------------------------------------------
 
-    @property
-    def mark(self) -> int:
-        """A point in the events, for waits that must not be met by older ones."""
-        return len(self.events)
-
-    async def wait_event(
-        self,
-        predicate: Callable[[Event], bool],
-        *,
-        what: str = "event",
-        since: int = 0,
-        timeout_s: float = EVENT_TIMEOUT_S,
-    ) -> Event:
-        """The first event that the predicate accepts, past or future.
-
-        Raises:
-            Gone: none came in time, or the process ended first.
-        """
-        position = since
-
-        def found() -> Event | None:
-            nonlocal position
-            while position < len(self.events):
-                position += 1
-                if predicate(self.events[position - 1]):
-                    return self.events[position - 1]
-            return None
-
-        event: Event | None = None
-        try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                while (event := found()) is None and not self._ended:
-                    await self._changed.wait()
-        except TimeoutError:
-            raise Gone(self._with_log(f"no {what} within {timeout_s} s")) from None
-        if event is None:
-            raise Gone(self._with_log(f"the client ended before {what}"))
-        return event
-
     async def wait_for(self, name: str, **wait: Any) -> Event:
         """The first event of this name."""
         return await self.wait_event(lambda event: event["event"] == name, what=name, **wait)
@@ -316,37 +254,69 @@ class Baileys:
         """The first message with this text, in or out."""
 
         def has_text(event: Event) -> bool:
-            return any(message.text == text for message in _received(event))
+            return any(message.text == text for message in messages_of(event))
 
         event = await self.wait_event(has_text, what=f"message {text!r}", **wait)
-        return next(message for message in _received(event) if message.text == text)
+        return next(message for message in messages_of(event) if message.text == text)
 
     async def wait_message(self, message_id: str, **wait: Any) -> Received:
         """The message with this id, in or out, once it can be read."""
 
         def is_it(message: Received) -> bool:
-            return message.id == message_id and bool(message.raw.get("message"))
+            return message.id == message_id and "message" in message.raw
 
         def has_it(event: Event) -> bool:
-            return any(is_it(message) for message in _received(event))
+            return any(is_it(message) for message in messages_of(event))
 
         event = await self.wait_event(has_it, what=f"message {message_id}", **wait)
-        return next(message for message in _received(event) if is_it(message))
+        return next(message for message in messages_of(event) if is_it(message))
 
     async def wait_status(self, message_id: str, status: int, **wait: Any) -> None:
         """Wait until a message that we sent has reached at least this status."""
 
         def reached(event: Event) -> bool:
-            return any(id_ == message_id and now >= status for id_, now in _statuses(event))
+            return any(id_ == message_id and now >= status for id_, now in statuses_of(event))
 
         await self.wait_event(reached, what=f"status {status} of {message_id}", **wait)
+
+    async def wait_update(
+        self, message_id: str, fits: Callable[[Mapping[str, Any]], bool], **wait: Any
+    ) -> Mapping[str, Any]:
+        """The first change of a message that fits (`messages.update`)."""
+        event = await self.wait_event(
+            lambda event: any(fits(update) for update in updates_of(event, message_id)),
+            what=f"update of {message_id}",
+            **wait,
+        )
+        return next(update for update in updates_of(event, message_id) if fits(update))
+
+    async def wait_reaction(self, message_id: str, text: str, **wait: Any) -> Mapping[str, Any]:
+        """The first reaction of this text to a message (`messages.reaction`)."""
+
+        def fits(reaction: Mapping[str, Any]) -> bool:
+            return bool(reaction.get("text", "") == text)
+
+        event = await self.wait_event(
+            lambda event: any(fits(reaction) for reaction in reactions_of(event, message_id)),
+            what=f"reaction to {message_id}",
+            **wait,
+        )
+        return next(reaction for reaction in reactions_of(event, message_id) if fits(reaction))
+
+    def plaintexts(self, message_id: str) -> list[bytes]:
+        """What the ciphertexts of a message held; with the option `report_plaintext` alone."""
+        return [
+            base64.b64decode(event["bytes"])
+            for event in self.events
+            if event["event"] == "plaintext" and event["id"] == message_id
+        ]
 
     def received(self, since: int = 0) -> Sequence[Received]:
         """Every message reported so far that another device sent, in order."""
         return [
             message
             for event in self.events[since:]
-            for message in _received(event)
+            for message in messages_of(event)
             if message.raw.get("message") and "protocolMessage" not in message.raw["message"]
         ]
 
@@ -363,59 +333,6 @@ class Baileys:
         """What was wrong with the device identities that came beside first messages."""
         return [event["what"] for event in self.events if event["event"] == "violation"]
 
-    # --- inside ----------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            item = json.loads(line)
-            if "reply" in item:
-                reply = self._replies.get(item["reply"])
-                if reply is not None and not reply.done():
-                    reply.set_result(item)
-                continue
-            async with self._changed:
-                self.events.append(item)
-                self._changed.notify_all()
-        async with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_exception(Gone(self._with_log("the client ended before its reply")))
-
-    def _with_log(self, text: str) -> str:
-        """A failure's text with what the client said last, for whoever reads the test report."""
-        names = [event["event"] for event in self.events[-12:]]
-        tail = self.log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
-        return f"{text}\nlast events: {names}\nend of {self.log}:\n{tail}"
-
 
 def _is_connection(state: str) -> Callable[[Event], bool]:
     return lambda event: event["event"] == "connection" and event["state"] == state
-
-
-def _statuses(event: Event) -> Sequence[tuple[str, int]]:
-    """Message ids and their statuses; one that came early is folded into the message itself."""
-    if event["event"] == "messages.update":
-        return [(item["key"]["id"], item["update"].get("status", 0)) for item in event["data"]]
-    if event["event"] == "messages.upsert":
-        return [(item["key"]["id"], item["status"] or 0) for item in event["messages"]]
-    return ()
-
-
-def _received(event: Event) -> Sequence[Received]:
-    if event["event"] != "messages.upsert":
-        return ()
-    return [
-        Received(
-            id=message["key"]["id"],
-            chat=message["key"]["remoteJid"],
-            from_me=bool(message["key"].get("fromMe")),
-            text=message["text"],
-            type=event["type"],
-            push_name=message["push_name"],
-            raw=message["raw"],
-        )
-        for message in event["messages"]
-    ]

@@ -6,6 +6,7 @@ their own (`unique_name`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,32 +20,25 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import httpx
 import pytest
+import pytest_asyncio
 
-if TYPE_CHECKING:
-    from .baileys import Baileys
+from interop import baileys as _driver
+from interop.baileys import Baileys
+from interop.kinds.world import World, make_world
+from support.linked import Linked, ServerAddress, linked_client
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 ADMIN_TIMEOUT_S = 30.0
 
-
-def _load_driver() -> ModuleType:
-    """`baileys.py` beside this file; tests are no package, so there is no import for it."""
-    path = Path(__file__).parent / "baileys.py"
-    spec = importlib.util.spec_from_file_location("interop_baileys", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+QUIET = {"log_level": "warn", "report_plaintext": True}
+"""Options of clients that many tests share."""
 
 
-_driver = _load_driver()
 DRIVER_DIR = _driver.DRIVER.parent
 
 
@@ -177,6 +171,60 @@ class Launch(Protocol):
         ...
 
 
+@contextlib.asynccontextmanager
+async def open_admin(emulator: Emulator) -> AsyncIterator[Admin]:
+    """The admin API, over TLS that trusts nothing but the emulator's own authority."""
+    trust = ssl.create_default_context(cafile=emulator.ca_file)
+    async with httpx.AsyncClient(
+        base_url=emulator.admin_url, verify=trust, timeout=ADMIN_TIMEOUT_S, trust_env=False
+    ) as http:
+        yield Admin(http)
+
+
+@contextlib.asynccontextmanager
+async def launching(
+    node: Path, emulator: Emulator, admin: Admin, folder: Path
+) -> AsyncIterator[Launch]:
+    """Starts clients; at the end none is left, and none met a bad device identity."""
+    started: list[Baileys] = []
+
+    async def launch(
+        name: str, *, pair: bool = True, account: str | None = None, **options: Any
+    ) -> Baileys:
+        settings = {"root_key": emulator.noise_root_key, "push_name": name, **options}
+        auth_dir = folder / name.replace(" ", "-")
+        is_new = not (auth_dir / "creds.json").exists()
+        client = await Baileys.start(
+            node, emulator.ws_url, ca_file=emulator.ca_file, auth_dir=auth_dir, **settings
+        )
+        started.append(client)
+        if pair:
+            if is_new:
+                await admin.scan_qr(await client.qr(), account)
+            await client.wait_open()
+        return client
+
+    try:
+        yield launch
+    finally:
+        for client in started:
+            await client.kill()
+    assert [fault for client in started for fault in client.violations] == []
+
+
+@contextlib.asynccontextmanager
+async def linking(
+    emulator: Emulator, admin: Admin, folder: Path, name: str
+) -> AsyncIterator[Linked]:
+    """Our own client, linked to an account of that name."""
+    account = await admin.create_account(name)
+    server = ServerAddress(emulator.ws_url, emulator.noise_root_key, emulator.ca_file)
+    async with linked_client(
+        folder, server, lambda text: admin.scan_qr(text, account["jid"])
+    ) as ours:
+        yield ours
+
+
 @pytest.fixture(scope="session")
 def driver() -> ModuleType:
     """The module of `Baileys` itself, its errors and its constants."""
@@ -209,12 +257,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 async def admin(emulator: Emulator) -> AsyncIterator[Admin]:
-    """The admin API, over TLS that trusts nothing but the emulator's own authority."""
-    trust = ssl.create_default_context(cafile=emulator.ca_file)
-    async with httpx.AsyncClient(
-        base_url=emulator.admin_url, verify=trust, timeout=ADMIN_TIMEOUT_S, trust_env=False
-    ) as http:
-        yield Admin(http)
+    """The admin API of this session's emulator."""
+    async with open_admin(emulator) as admin:
+        yield admin
 
 
 @pytest.fixture
@@ -227,28 +272,34 @@ def unique_name() -> str:
 async def baileys(
     node: Path, emulator: Emulator, admin: Admin, tmp_path: Path
 ) -> AsyncIterator[Launch]:
-    """Starts clients; at the end none is left, and none met a bad device identity."""
-    started: list[Baileys] = []
-
-    async def launch(
-        name: str, *, pair: bool = True, account: str | None = None, **options: Any
-    ) -> Baileys:
-        settings = {"root_key": emulator.noise_root_key, "push_name": name, **options}
-        auth_dir = tmp_path / name.replace(" ", "-")
-        is_new = not (auth_dir / "creds.json").exists()
-        client = await _driver.Baileys.start(
-            node, emulator.ws_url, ca_file=emulator.ca_file, auth_dir=auth_dir, **settings
-        )
-        started.append(client)
-        if pair:
-            if is_new:
-                await admin.scan_qr(await client.qr(), account)
-            await client.wait_open()
-        return client
-
-    try:
+    """Starts clients of this test's own."""
+    async with launching(node, emulator, admin, tmp_path) as launch:
         yield launch
-    finally:
-        for client in started:
-            await client.kill()
-    assert [fault for client in started for fault in client.violations] == []
+
+
+@pytest.fixture
+async def ours(
+    emulator: Emulator, admin: Admin, tmp_path: Path, unique_name: str
+) -> AsyncIterator[Linked]:
+    """Our own client, for this test alone."""
+    async with linking(emulator, admin, tmp_path, f"{unique_name} us") as ours:
+        yield ours
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(
+    node: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Two Baileys clients and our own, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("world")
+    names = f"Test {uuid.uuid4().hex[:8]}"
+    async with (
+        open_admin(emulator) as admin,
+        launching(node, emulator, admin, folder) as launch,
+        linking(emulator, admin, folder, f"{names} us") as ours,
+    ):
+        yield await make_world(
+            folder,
+            [await launch(f"{names} {name}", **QUIET) for name in ("Alice", "Bob")],
+            ours,
+        )

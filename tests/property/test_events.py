@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
@@ -21,9 +22,12 @@ from waport.model import (
     AckChanged,
     Message,
     MessageAdded,
+    MessageEdited,
     MessageKey,
     MessageKind,
+    MessageRevoked,
     MessageUndecryptable,
+    VoteChanged,
 )
 from waport.proto import pb
 from waport.wire import Jid
@@ -89,6 +93,9 @@ def frames_of(content: bytes, *, chat: Jid = BOB, from_me: bool = False) -> Sequ
             MessageAdded(message),
             AckChanged(message, Ack.READ, BOB),
             MessageUndecryptable(message),
+            MessageEdited(message, message),
+            MessageRevoked(replace(message, kind=MessageKind.REVOKED), message, BOB),
+            VoteChanged(message, key, BOB, (TEXT,), 1),
         )
         for frame in render(event, OWN)
     ]

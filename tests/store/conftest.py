@@ -16,7 +16,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from waport.crypto import KeyPair
-from waport.model import Credentials, LinkState, Message, MessageKey, MessageKind
+from waport.model import (
+    AddOn,
+    AddOnKind,
+    Credentials,
+    LinkState,
+    Message,
+    MessageKey,
+    MessageKind,
+)
 from waport.signal import SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.wire import Jid
@@ -139,3 +147,27 @@ def make_message() -> MakeMessage:
         return Message(key, **(values | fields))
 
     return make
+
+
+def add_on(
+    target_id: str = "3EB0",
+    chat: str = "15550001111@s.whatsapp.net",
+    *,
+    author: str | None = None,
+    sender: str | None = None,
+    from_me: bool = False,
+    kind: AddOnKind = AddOnKind.REACTION,
+    data: bytes = b"+",
+    timestamp_ms: int = 1_700_000_000_000,
+    key_id: str = "3EBR",
+) -> AddOn:
+    """A reaction in a chat, by default by and to the other person.
+
+    Args:
+        author: of the message reacted to; "" for an own one.
+    """
+    where = Jid.parse(chat)
+    who = Jid.parse(sender or chat)
+    whose = Jid.parse(author or ("15551230000@s.whatsapp.net" if author == "" else chat))
+    target = MessageKey(where, target_id, author == "", whose)
+    return AddOn(target, kind, who, MessageKey(where, key_id, from_me, who), data, timestamp_ms)

@@ -10,14 +10,14 @@ from sqlalchemy import column, func, select
 
 from waport.crypto import KeyPair
 from waport.errors import CorruptRecord, StoreError
-from waport.model import Credentials, DeviceList, LinkState
+from waport.model import Credentials, DeviceList, Group, LinkState
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.schema import metadata
 from waport.store.statements import Statement
 from waport.wire import Jid
 
-from .conftest import MakeMessage
+from .conftest import MakeMessage, add_on
 
 ANN = Jid.parse("15550001111@s.whatsapp.net")
 ANN_LID = Jid.parse("100000000000001@lid")
@@ -143,7 +143,11 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.addresses.put_devices(DeviceList(ANN, (0, 1), 1, 2, 3))
         work.messages.add(make_message())
         work.messages.bump_retry(ANN, "3EB0", "15550001111.0")
+        work.add_ons.put(add_on())
+        work.add_ons.wait(ANN, "3EB1", 1)
         work.chats.touch(ANN, 1)
+        work.groups.put(Group(GROUP))
+        work.tokens.put(ANN_LID, b"token", 1)
         work.contacts.set_push_name(ANN, "Ann")
         work.app_state.put_key(b"key", bytes(32), 1)
         work.event_log.append("message", "lane", "{}", deliver=True)

@@ -13,6 +13,7 @@ from waport.stanza.prekeys import key_node, signed_key_node
 from waport.wire import Jid, Node, decode_stanza
 
 from .account import Peer
+from .clock import TIMEOUT_S
 
 
 class FakeServer:
@@ -37,6 +38,7 @@ class FakeServer:
         self.phash: str | None = None
         self.is_open = True
         self.without_bundle: set[tuple[Jid, int]] = set()
+        self._news = asyncio.Event()
         queries.attach(self)  # type: ignore[arg-type]
 
     @property
@@ -44,11 +46,19 @@ class FakeServer:
         """The messages among the stanzas that came."""
         return [node for node in self.sent if node.tag == "message"]
 
+    async def arrived(self, count: int) -> None:
+        """Wait until so many messages came."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(self.messages) < count:
+                self._news.clear()
+                await self._news.wait()
+
     def send(self, node: Node) -> None:
         if not self.is_open:
             raise ConnectionClosed("closed")
         if node.tag != "iq":
             self.sent.append(node)
+            self._news.set()
             return
         self.asked.append(node.attr("xmlns"))
         reply = Node("iq", {"id": node.attr("id"), "type": "result"}, self._answer(node))
@@ -60,6 +70,7 @@ class FakeServer:
         node = decode_stanza(stanza)
         self.raw.append(stanza)
         self.sent.append(node)
+        self._news.set()
         if self.ack_error is not None:
             ack = MessageAck(node.attr("id"), 1_700_000_000, self.ack_error, self.phash)
             asyncio.get_running_loop().call_soon(self.queries.resolve_ack, ack)

@@ -9,9 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..client.media_contents import UnusableFile
+from ..client.media_hosts import MediaTooLarge
+from ..client.media_references import NoMedia
+from ..client.outbound_errors import BodyTooLarge, OutboundError, UrlRefused
 from ..errors import (
     ConnectionClosed,
     InvalidInput,
+    MediaError,
     PairingError,
     QrNotAvailable,
     QueryError,
@@ -67,12 +72,22 @@ INVALID: Final = Problem(400, "validation_error", "Invalid input")
 """For what the rooms below refuse: their own words are for the log."""
 
 
+def _invalid(exc: WhatsAppError) -> Problem:
+    """What the caller gave, in our own words."""
+    return Problem(400, "validation_error", str(exc))
+
+
+def _told(exc: WhatsAppError) -> Problem:
+    """What another server or a file did, in our own words."""
+    return Problem(500, None, str(exc))
+
+
 def _refused_by_whatsapp(exc: QueryError) -> Problem:
     return Problem(500, None, exc.text or str(exc.code))
 
 
 PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
-    InvalidRequest: lambda exc: Problem(400, "validation_error", str(exc)),
+    InvalidRequest: _invalid,
     InvalidInput: lambda _: INVALID,
     SessionNotFound: lambda exc: Problem(
         404, "session_not_found", f"Session not found: {exc.session_id}"
@@ -87,6 +102,15 @@ PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
     QueryError: _refused_by_whatsapp,
     QueryTimeout: lambda _: Problem(500, None, "Timed Out"),
     ConnectionClosed: lambda _: Problem(500, None, "Connection Closed"),
+    UnusableFile: _invalid,
+    MediaTooLarge: _invalid,
+    NoMedia: lambda _: Problem(
+        400, "validation_error", "Message does not contain downloadable media"
+    ),
+    MediaError: _told,
+    UrlRefused: _invalid,
+    BodyTooLarge: _invalid,
+    OutboundError: _told,
     PairingError: lambda _: Problem(500, None, "Failed to request pairing code"),
     WhatsAppError: lambda _: INTERNAL,
 }

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..client import WHATSAPP_URL, WHATSAPP_WEB, ClientConfig, VersionSource
+from ..client.addresses import AllowList
+from ..client.config import MediaConfig
+from ..client.media_files import clear_scratch
 from ..config import Settings
 from ..errors import InvalidInput, StoreError
 from ..events import EventBus, EventHub, EventRecorder, WebhookSender, WebhookWorker
@@ -92,6 +95,7 @@ async def _serve(
     bus, hub = EventBus(), EventHub()
     bus.subscribe(hub.publish)
     config = client_config(settings)
+    await asyncio.to_thread(clear_scratch, settings.media_folder)
     manager = SessionManager(
         database,
         config,
@@ -183,7 +187,7 @@ def client_config(settings: Settings) -> ClientConfig:
     """What every client is told of the settings.
 
     Raises:
-        InvalidInput: the CA file can't be used.
+        InvalidInput: the CA file or an entry of OUTBOUND_ALLOW can't be used.
     """
     url = settings.wa_websocket_url or WHATSAPP_URL
     version = settings.web_version
@@ -198,6 +202,22 @@ def client_config(settings: Settings) -> ClientConfig:
         backoff_base_s=settings.reconnect_interval_ms / 1000,
         retries_before_lost=settings.max_reconnect_retries,
         mark_seen=settings.set_messages_as_seen,
+        media=_media_config(settings),
+    )
+
+
+def _media_config(settings: Settings) -> MediaConfig:
+    try:
+        allow = AllowList.parse(settings.outbound_allow)
+    except InvalidInput as exc:
+        raise InvalidInput(f"OUTBOUND_ALLOW: {exc}") from exc
+    return MediaConfig(
+        folder=settings.media_folder,
+        max_bytes=settings.media_max_bytes,
+        url_max_bytes=settings.url_media_max_bytes,
+        retry_timeout_s=settings.media_retry_timeout_s,
+        link_preview=settings.link_preview,
+        outbound_allow=allow,
     )
 
 

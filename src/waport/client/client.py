@@ -9,6 +9,7 @@ from functools import partial
 from ..errors import ConnectionClosed
 from ..model import SessionState
 from ..stanza.login import RemoveCompanion
+from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
 from .background import Background
@@ -16,25 +17,35 @@ from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
 from .dispatch import Dispatcher
+from .features.groups import Groups
+from .features.media import Media
 from .features.messages import Messages
-from .handlers.message import handle_message
+from .handlers.media_retry import handle_media_retry
+from .handlers.message import MessageHandler, take_phone_answer
 from .handlers.notification import notification_handler
-from .handlers.receipt import receipt_handler
+from .handlers.protocol import ProtocolMessages, take_mappings
+from .handlers.receipt import ack_handler, receipt_handler
 from .handlers.stream import StreamHandlers
+from .handlers.tokens import handle_privacy_token
+from .identities import Identities
 from .link import Link, OpenCarrier
 from .linking import Linking
 from .login import Login
 from .offline import OfflineQueue
+from .peer import Peer
+from .placeholders import Placeholders
 from .policy import Cause, Close
 from .prekeys import PreKeys
 from .queries import Queries
 from .reporter import Reporter
 from .retries import Retries
 from .runner import Runner
+from .sending import Sender, Told
 from .states import States
+from .tokens import Tokens
 from .transport import Transport
 from .version import VersionSource
-from .work import EventSink
+from .work import EventSink, Work
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +85,24 @@ class Client:
         devices = Devices(database, session_id, self._queries)
         pre_keys = PreKeys(database, session_id, self._queries, clock)
         retries = Retries(database, session_id, self._queries, devices, clock)
-        self.messages = Messages(database, session_id, config, self._queries, devices, sink)
+        tokens = Tokens(database, session_id, self._queries, clock)
+        peer = Peer(database, session_id, self._queries, devices, clock)
+        placeholders = Placeholders(peer, clock)
+        told = Told()
+        self.groups = Groups(database, session_id, self._queries, sink, clock)
+        sender = Sender(
+            database,
+            session_id,
+            config,
+            self._queries,
+            devices,
+            sink,
+            fetch_group=lambda group: self.groups.ensure([group]),
+            told=told,
+            clock=clock,
+        )
+        self.messages = Messages(database, session_id, sender)
+        self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.linking = Linking(
             database,
             session_id,
@@ -97,6 +125,9 @@ class Client:
             on_success=lambda link, node: self._runner.on_success(link, node),
             then=lambda action: self._dispatcher.then(action),
         )
+        messages = MessageHandler(
+            ProtocolMessages(take_phone_answer, take_mappings), placeholders.want
+        )
         self._dispatcher = Dispatcher(
             database,
             session_id,
@@ -104,9 +135,20 @@ class Client:
             sink,
             background,
             work_handlers={
-                "message": handle_message,
+                "message": messages,
+                # Newer servers send status posts under a tag of their own.
+                "status": messages,
                 "receipt": receipt_handler(retries),
-                "notification": notification_handler(pre_keys),
+                "notification": notification_handler(
+                    pre_keys,
+                    Identities(tokens),
+                    {
+                        "w:gp2": self.groups.handle_notification,
+                        "picture": self.groups.handle_notification,
+                        "privacy_token": handle_privacy_token,
+                        "mediaretry": self._media_retry,
+                    },
+                ),
             },
             loop_handlers={
                 "success": stream.success,
@@ -119,10 +161,11 @@ class Client:
                 "notification": partial(_notification, self.linking, self._submit),
             },
             hold=offline.hold,
+            on_message_ack=ack_handler(sender, told, tokens),
             mark_seen=config.mark_seen,
         )
         login = Login(
-            database, session_id, self._queries, self._dispatcher, pre_keys, self.messages, clock
+            database, session_id, self._queries, self._dispatcher, pre_keys, sender, clock
         )
         self._dispatcher.announce = login.announce
         self._runner = Runner(
@@ -139,13 +182,17 @@ class Client:
             background=background,
             reporter=self._reporter,
             states=self._states,
-            on_link_down=self.messages.pause,
+            on_link_down=sender.pause,
             clock=clock,
             open_carrier=open_carrier,
         )
 
     async def _submit(self, link: Link, node: Node) -> None:
         await self._dispatcher.submit(link, node)
+
+    def _media_retry(self, work: Work, node: Node) -> None:
+        handle_media_retry(work, node, self.media.retries)
+        work.reply(ack(node))
 
     @property
     def state(self) -> SessionState:
@@ -169,7 +216,10 @@ class Client:
         Raises:
             StoreError: the stored credentials can't be read.
         """
-        return await self._runner.run()
+        try:
+            return await self._runner.run()
+        finally:
+            await self.media.close()
 
     def stop(self) -> None:
         """Make `run` return soon; what is linked stays linked."""

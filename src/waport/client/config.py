@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..noise import WHATSAPP_ROOT_KEY
 from ..pairing import ClientVersion, DeviceProfile
+from .addresses import AllowList
 
 WHATSAPP_URL = "wss://web.whatsapp.com/ws/chat"
 WHATSAPP_WEB = "https://web.whatsapp.com"
@@ -19,6 +21,30 @@ USER_AGENT = (
 
 
 @dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """What a client needs to know about files.
+
+    Attributes:
+        folder: for temporary files, made when it is needed; None means the system's. It should not
+            lie in memory: a file passes through it whole.
+        max_bytes: the largest file that is uploaded or downloaded.
+        url_max_bytes: the largest file that is fetched by a URL.
+        url_timeout_s: for fetching it.
+        retry_timeout_s: how long a download waits for the phone to upload a file again.
+        link_preview: texts get a preview of the first link in them.
+        outbound_allow: what URLs may lead to besides public addresses.
+    """
+
+    folder: Path | None = None
+    max_bytes: int = 2 * 1024**3
+    url_max_bytes: int = 100 * 1024**2
+    url_timeout_s: float = 60.0
+    retry_timeout_s: float = 60.0
+    link_preview: bool = True
+    outbound_allow: AllowList = field(default_factory=AllowList)
+
+
+@dataclass(frozen=True, slots=True)
 class ClientConfig:
     """Settings of one client.
 
@@ -26,8 +52,8 @@ class ClientConfig:
         websocket_url: where to connect to.
         web_url: the site whose `sw.js` names the current client version.
         noise_root_key: 32 bytes that the server's certificate chain must lead to.
-        tls: how TLS is checked; None means the system's authorities.
-        proxy: outbound proxy URL for the WebSocket, None for a direct connection.
+        tls: how TLS is checked, media hosts included; None means the usual authorities.
+        proxy: outbound proxy URL for the WebSocket and the media hosts; None connects directly.
         version: pins the client version; None reads it from `web_url`.
         profile: how the device presents itself on the phone.
         connect_timeout_s: for the WebSocket to open.
@@ -38,6 +64,7 @@ class ClientConfig:
         retries_before_lost: failed tries in a row before `connection_lost` is told; 0 is never.
         mark_seen: answer every incoming message with a read receipt.
         ban_wait_cap_s: a temporary ban is waited out at most this long at a time.
+        media: about files.
     """
 
     websocket_url: str = WHATSAPP_URL
@@ -55,3 +82,4 @@ class ClientConfig:
     retries_before_lost: int = 0
     mark_seen: bool = False
     ban_wait_cap_s: float = 86_400.0
+    media: MediaConfig = field(default_factory=MediaConfig)

@@ -5,21 +5,35 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..errors import NotFound, query_error
 from ..model import DeviceList
 from ..stanza.prekeys import BundleAnswer, FetchBundles
 from ..stanza.usync import FetchDevices, UserDevices
 from ..store import Database, UnitOfWork
 from ..wire import Jid
 from .encryption import learn_mapping, signal_device
+from .group_encryption import rotate
 from .queries import Queries
+from .work import own_addresses
 
 log = logging.getLogger(__name__)
 
 BUNDLES_PER_QUERY = 100
 USERS_PER_QUERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Users whose devices remain unknown.
+
+    Attributes:
+        account: they have no account.
+        list: the server's list of their devices is unusable, and there was none before.
+    """
+
+    account: frozenset[Jid]
+    list: frozenset[Jid]
 
 
 class Devices:
@@ -30,12 +44,11 @@ class Devices:
         self._session_id = session_id
         self._queries = queries
 
-    async def fetch(self, users: Sequence[Jid]) -> None:
-        """Ask for the device lists of users and store them.
+    async def fetch(self, users: Sequence[Jid]) -> Lacking:
+        """Ask for the device lists of users and store them; says who has none.
 
         Raises:
-            NotFound: one of them has no account.
-            QueryError: refused, or a list is unusable and there was none before.
+            QueryError: refused.
             QueryTimeout, ConnectionClosed: the question failed.
         """
         answers: list[UserDevices] = []
@@ -48,11 +61,8 @@ class Devices:
             self._session_id, lambda work: _store_answers(work, answers, now)
         )
         found = {answer.user for answer in answers if answer.exists}
-        for user in users:
-            if user.bare not in found:
-                raise NotFound(404, "no such account")
-            if user.bare not in known:
-                raise query_error(0, "no usable device list")
+        asked = {user.bare for user in users}
+        return Lacking(frozenset(asked - found), frozenset((asked & found) - known))
 
     async def bundles(
         self, devices: Sequence[Jid], *, identity_changed: bool = False
@@ -114,7 +124,17 @@ def _re_registered(old: DeviceList, new: DeviceList) -> bool:
 
 
 def forget_session(work: UnitOfWork, device: Jid) -> None:
-    """A device is gone: its session is of no use any more."""
-    address = signal_device(work, device).signal_address
-    work.signal.delete_session(address)
-    work.signal.delete_identity(address)
+    """A device is gone: its session and its sender keys are of no use any more, and the keys of
+    ours that it may have are replaced.
+
+    Source: docs/protocol/signal.md, "Sender-key memory".
+    """
+    addresses = {device.signal_address, signal_device(work, device).signal_address}
+    groups: set[Jid] = set()
+    for address in addresses:
+        work.signal.delete_session(address)
+        work.signal.delete_identity(address)
+        groups.update(work.sender_keys.forget_device(address))
+    credentials = work.devices.get()
+    if groups and credentials is not None:
+        rotate(work, sorted(groups, key=str), own_addresses(credentials))

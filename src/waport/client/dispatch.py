@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import ConnectionClosed, InvalidInput, StanzaError, StoreError, WhatsAppError
-from ..stanza.message import parse_message_ack
+from ..stanza.message import MessageAck, parse_message_ack
 from ..stanza.receipt import ack
 from ..store import Database, UnitOfWork
 from ..wire import Node
 from .background import Background
-from .handlers.receipt import apply_message_ack
 from .link import Link
 from .policy import Cause, Close
 from .queries import Queries
@@ -63,6 +62,8 @@ class Dispatcher:
     Args:
         work_handlers, loop_handlers: tables by tag.
         hold: takes a reply that may wait, and says whether it did.
+        on_message_ack: takes the server's answer to a message of ours; what follows a refusal,
+            it decides.
         mark_seen: incoming messages are answered by a read receipt.
     """
 
@@ -77,8 +78,10 @@ class Dispatcher:
         work_handlers: Mapping[str, WorkHandler],
         loop_handlers: Mapping[str, LoopHandler],
         hold: Callable[[Node], bool] = lambda _: False,
+        on_message_ack: Callable[[Work, MessageAck], None] = lambda *_: None,
         mark_seen: bool = False,
     ) -> None:
+        self._on_message_ack = on_message_ack
         self._database = database
         self._session_id = session_id
         self._queries = queries
@@ -141,9 +144,10 @@ class Dispatcher:
         if node.get("class") != "message" or "id" not in node.attrs:
             return
         answer = parse_message_ack(node)
-        self._queries.resolve_ack(answer)
+        if not answer.error:
+            self._queries.resolve_ack(answer)
         if self.linked:
-            await self._submit(link, node, lambda work, _: apply_message_ack(work, answer))
+            await self._submit(link, node, lambda work, _: self._on_message_ack(work, answer))
 
     async def _submit(self, link: Link, node: Node, handler: WorkHandler) -> None:
         # Room first: between the two lines after it nothing may get lost.

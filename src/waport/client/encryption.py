@@ -60,7 +60,10 @@ def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
     if not store.addresses.learn(pn, lid):
         return False
     store.signal.migrate_user(pn.signal_name, lid.signal_name)
+    store.sender_keys.migrate_user(pn.signal_name, lid.signal_name)
     store.messages.rename_chat(lid, pn)
+    store.messages.rename_author(lid, pn)
+    store.add_ons.rename(lid, pn)
     store.chats.rename(lid, pn)
     # What is still to be told of the chat stays ahead of what comes now.
     store.event_log.rename_lane(str(lid), str(pn))

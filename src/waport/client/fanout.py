@@ -45,6 +45,13 @@ class NeedDevices:
     users: tuple[Jid, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NeedGroup:
+    """The group's metadata must be asked for first."""
+
+    group: Jid
+
+
 def canonical(store: UnitOfWork, jid: Jid) -> Jid:
     """A person's address as chats are keyed: bare, by phone number where that is known."""
     bare = jid.bare

@@ -13,10 +13,10 @@ from ..store import Database, UnitOfWork
 from .clock import SYSTEM_CLOCK, Clock
 from .dispatch import Dispatcher
 from .encryption import learn_mapping
-from .features.messages import Messages
 from .link import Link
 from .prekeys import PreKeys
 from .queries import Queries
+from .sending import Sender
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Login:
         queries: Queries,
         dispatcher: Dispatcher,
         pre_keys: PreKeys,
-        messages: Messages,
+        sender: Sender,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class Login:
         self._queries = queries
         self._dispatcher = dispatcher
         self._pre_keys = pre_keys
-        self._messages = messages
+        self._sender = sender
         self._clock = clock
         self._offset_ms = 0
 
@@ -69,7 +69,7 @@ class Login:
         self._send_session_id(link)
         self._queries.log_in()
         await self.announce()
-        await self._messages.resume(link)
+        await self._sender.resume(link)
         return credentials
 
     def _send_session_id(self, link: Link) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from .threads import in_thread
 
 SPOOL = 1024 * 1024
 """Temporary files up to this many bytes stay in memory."""
+
+_SCRATCH = "media-"
 
 Check = Callable[[], None]
 """Called between pieces; raises when the work should end."""
@@ -79,11 +82,80 @@ def open_source(source: Source) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def temporary(folder: Path | None) -> tempfile.SpooledTemporaryFile[bytes]:
+async def size_of(source: Source) -> int:
+    """Bytes of a source.
+
+    Raises:
+        OSError: it can't be looked at.
+    """
+    return len(source) if isinstance(source, bytes) else (await in_thread(source.stat)).st_size
+
+
+async def read_source(source: Source, max_bytes: int) -> bytes:
+    """A small source in memory.
+
+    Raises:
+        MediaTooLarge: it is larger than that.
+        OSError: it can't be read.
+    """
+
+    def read() -> bytes:
+        with open_source(source) as file:
+            return file.read(max_bytes + 1)
+
+    data = await in_thread(read)
+    if len(data) > max_bytes:
+        raise MediaTooLarge(max_bytes)
+    return data
+
+
+def make_folder(folder: Path | None) -> None:
+    """Make the folder for temporary files, for its owner alone, unless it is there.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    if folder is not None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def temporary(
+    folder: Path | None,
+) -> AsyncIterator[tempfile.SpooledTemporaryFile[bytes]]:
     """A file without a name, in memory while it is small."""
-    return tempfile.SpooledTemporaryFile(
-        max_size=SPOOL, dir=None if folder is None else str(folder)
-    )
+    file = _unnamed(folder)
+    try:
+        yield file
+    finally:
+        # In a thread: the end of a large file takes its time.
+        await in_thread(file.close)
+
+
+@contextlib.asynccontextmanager
+async def scratch(folder: Path | None) -> AsyncIterator[Path]:
+    """A folder of one's own that vanishes at the end, with all that is in it.
+
+    Raises:
+        OSError: it can't be made.
+    """
+
+    def make() -> Path:
+        make_folder(folder)
+        return Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
+
+    path = await in_thread(make)
+    try:
+        yield path
+    finally:
+        await in_thread(shutil.rmtree, path, ignore_errors=True)
+
+
+def clear_scratch(folder: Path) -> None:
+    """Remove what a crash left of `scratch`; only while nobody uses the folder."""
+    for path in folder.glob(f"{_SCRATCH}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def seal(
@@ -195,6 +267,12 @@ async def replacing(path: Path) -> AsyncIterator[BinaryIO]:
     except BaseException:
         await in_thread(Path(name).unlink, missing_ok=True)
         raise
+
+
+def _unnamed(folder: Path | None) -> tempfile.SpooledTemporaryFile[bytes]:
+    return tempfile.SpooledTemporaryFile(
+        max_size=SPOOL, dir=None if folder is None else str(folder)
+    )
 
 
 def _pieces(file: ReadableFile, check: Check) -> Iterator[bytes]:

@@ -32,8 +32,9 @@ class MediaGone(MediaError):
         status: what they answered, 401, 403, 404 or 410.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"the media servers answered {status}")
+    def __init__(self, status: int, detail: str = "") -> None:
+        text = f"the media servers answered {status}"
+        super().__init__(f"{text}; {detail}" if detail else text)
         self.status = status
 
 

@@ -14,7 +14,7 @@ import httpx
 from .config import ORIGIN, USER_AGENT
 from .media_files import ReadableFile
 from .media_hosts import DEFAULT_HOST, MediaTooLarge, is_direct_path
-from .outbound import MAX_URL, default_tls
+from .outbound import MAX_URL, public_tls
 from .threads import in_thread
 
 MAX_ANSWER = 64 * 1024
@@ -203,9 +203,10 @@ class MediaHttp:
         content: bytes | AsyncIterator[bytes] | None,
     ) -> AsyncIterator[httpx.Response]:
         """One request and its answer; what the network does wrong becomes `HostFailed`."""
+        tls = self._tls or await public_tls()
         if self._client is None:
             self._client = httpx.AsyncClient(
-                verify=self._tls or default_tls(),
+                verify=tls,
                 proxy=self._proxy,
                 trust_env=False,
                 follow_redirects=False,

@@ -143,7 +143,7 @@ class MediaTransfer:
         """
         media_key = self._random_bytes(MEDIA_KEY_SIZE)
         limit = self._limits.upload
-        with temporary(self._folder) as body:
+        async with temporary(self._folder) as body:
             sealed = await stoppable(
                 lambda check: seal(
                     source,
@@ -329,7 +329,7 @@ class MediaTransfer:
     ) -> MediaDigest:
         """One try: receive, verify, and only then write plaintext into the target."""
         await in_thread(_empty, target)
-        with temporary(self._folder) as received:
+        async with temporary(self._folder) as received:
             if reference.media_key is None:
                 digest = await self._receive_plain(url, reference, limit, received, target)
             else:

@@ -101,6 +101,12 @@ def default_tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+async def public_tls() -> ssl.SSLContext:
+    """As `default_tls`; in a thread, since reading the authorities takes a while the first time."""
+    tls: ssl.SSLContext = await in_thread(default_tls)
+    return tls
+
+
 class OutboundClient:
     """Fetches files by URL.
 
@@ -223,7 +229,7 @@ class OutboundClient:
     ) -> AsyncIterator[tuple[httpx.URL, httpx.Response]]:
         """The successful answer to a URL, redirects followed, its body not read yet."""
         async with httpx.AsyncClient(
-            verify=self._tls or default_tls(),
+            verify=self._tls or await public_tls(),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(self._timeout_s, connect=CONNECT_TIMEOUT_S),

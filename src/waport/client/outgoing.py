@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import CryptoError, InvalidInput, SessionError
+from ..errors import CryptoError, InvalidInput, NotAuthorized, SessionError
 from ..model import Ack, Credentials, Message, MessageAdded, MessageKey, MessageKind
+from ..model.contents import LIMITS, NO_INFO, Content, Limits, MessageInfo, Text
 from ..noise import MAX_FRAME
 from ..proto import pb
-from ..stanza.content import add_quote, device_sent
-from ..stanza.message import build_message
+from ..stanza.content import device_sent
+from ..stanza.contents import encode
+from ..stanza.contents.traits import Traits, business_nodes, traits
+from ..stanza.outgoing import Copy, build_message, build_post
 from ..stanza.prekeys import BundleAnswer
+from ..stanza.reporting import REPORTING_VERSION, reporting_node, wants_token
 from ..store import UnitOfWork
-from ..wire import Jid, encode_stanza
-from .encryption import check_bundle, encrypt_for, install_bundle
-from .fanout import Fanout, NeedDevices, canonical, plan, without_session
-from .work import EventSink, own_addresses
+from ..wire import AttrValue, Jid, Node, encode_stanza
+from . import addons
+from .compose import Compose, Composed, Scene
+from .encryption import check_bundle, encrypt_for, install_bundle, signal_device
+from .fanout import Fanout, NeedDevices, NeedGroup, canonical, plan, without_session
+from .group_encryption import (
+    ToldDevices,
+    distribution_content,
+    encrypt_for_group,
+    own_sender_key,
+)
+from .group_fanout import GroupFanout, plan_group, plan_status
+from .tokens import message_nodes
+from .work import EventSink, Work, own_addresses
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +48,40 @@ MAX_STANZA = MAX_FRAME - 16
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be sent, before it is known to which devices."""
+    """What is to be sent, before it is known to which devices.
+
+    Attributes:
+        chat: where to.
+        id: of the message.
+        compose: makes the content, once all that it needs is in the store.
+        now: Unix seconds.
+        audience: who sees a status post.
+        media_id: of the upload, for a channel.
+        limits: what the content must keep to.
+        again: it is stored and announced already; only the stanza is made anew.
+    """
 
     chat: Jid
     id: str
-    content: pb.Message
-    kind: MessageKind
+    compose: Compose
     now: int
-    quoted_id: str | None = None
+    audience: tuple[Jid, ...] = ()
+    media_id: str = ""
+    limits: Limits = LIMITS
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Found:
+    """What was asked for on behalf of a draft.
+
+    Attributes:
+        bundles: empty entries for devices that have none.
+        absent: people who have no account.
+    """
+
+    bundles: dict[Jid, BundleAnswer] = field(default_factory=dict)
+    absent: frozenset[Jid] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,69 +103,284 @@ class Prepared:
     Attributes:
         stanza: the encoded stanza, as it stands in the send queue.
         frames: what the event sink returned.
+        told: who is told our sender key by it.
     """
 
     message: Message
     stanza: bytes
     frames: Sequence[Any]
+    told: ToldDevices | None = None
 
 
-Outcome = Prepared | NeedDevices | NeedBundles | Unreachable
+Need = NeedDevices | NeedBundles | NeedGroup
+Outcome = Prepared | Need | Unreachable
 
 
-def prepare(
-    store: UnitOfWork, draft: Draft, bundles: Mapping[Jid, BundleAnswer], sink: EventSink
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A draft whose content is known."""
+
+    work: Work
+    draft: Draft
+    scene: Scene
+    content: Content
+    message: pb.Message
+    traits: Traits
+
+    @property
+    def store(self) -> UnitOfWork:
+        return self.work.store
+
+    @property
+    def account(self) -> bytes:
+        return self.work.credentials.account
+
+    def extra(self, sender: Jid) -> list[Node]:
+        """What stands behind the ciphertexts."""
+        nodes = business_nodes(self.message, to=self.scene.to, now=self.draft.now)
+        token = reporting_node(
+            self.message, message_id=self.draft.id, sender=sender.bare, chat=self.scene.to
+        )
+        return nodes if token is None else [token, *nodes]
+
+
+async def _nothing() -> None:
+    """A draft announces nobody."""
+
+
+def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> Outcome:
     """Encrypt a draft for every device, store it, queue it and announce it.
 
-    Says what is missing instead, when devices or bundles are unknown.
-
-    Args:
-        bundles: what was fetched for this draft; empty entries for devices that have none.
+    Says what is missing instead, when devices, bundles or a group are unknown.
 
     Raises:
         SessionError: the account is not linked.
-        InvalidInput: there is a message of this id, or the copies are too long for one stanza.
+        InvalidInput: the content can't be sent, there is a message of this id, or the copies are
+            too long for one stanza.
+        NotAuthorized: we may not write there.
     """
     credentials = store.devices.get()
     if credentials is None:
         raise SessionError(store.session_id, "not linked")
-    own = own_addresses(credentials)
+    work = Work(
+        store=store,
+        credentials=credentials,
+        own=own_addresses(credentials),
+        now=draft.now,
+        sink=sink,
+        available=False,
+        mark_seen=False,
+        announce=_nothing,
+    )
+    if draft.chat.is_newsletter:
+        return _prepare_post(work, draft)
+    if draft.chat.is_group or draft.chat.is_status:
+        return _prepare_group(work, draft, found)
+    return _prepare_private(work, draft, found)
+
+
+# --- to a person ---------------------------------------------------------------------------------
+
+
+def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
+    store, own = work.store, work.own
     fanout = plan(store, own, draft.chat, draft.now)
     if isinstance(fanout, NeedDevices):
         return fanout
-    missing = without_session(store, fanout.devices)
-    unasked = tuple(device for device in missing if device not in bundles)
-    if unasked:
-        return NeedBundles(unasked)
-    reachable = set(fanout.devices)
-    for device in missing:
-        if not _begin_session(store, credentials, device, bundles[device]):
-            reachable.discard(device)
+    reachable = _begin_sessions(work, fanout.devices, found.bundles)
+    if isinstance(reachable, NeedBundles):
+        return reachable
     # Copies for our own devices alone are never sent, save in the chat with ourselves.
     wanted = fanout.own if fanout.chat == own.pn.bare else fanout.peers
     if not reachable.intersection(wanted):
         return Unreachable()
-    content = draft.content
-    if draft.quoted_id is not None:
-        content = _quoting(store, draft, draft.quoted_id)
-    stanza = _encrypt(store, draft, content, fanout, reachable, credentials.account)
+    scene = Scene(store, own, fanout.chat, fanout.to, draft.now, None)
+    ready = _compose(work, draft, scene)
+    return _finish(ready, fanout.chat, _private_stanza(ready, fanout, reachable))
+
+
+def _private_stanza(ready: _Ready, fanout: Fanout, reachable: set[Jid]) -> Node:
+    store, message = ready.store, ready.message
+    plaintext = message.SerializeToString()
+    own_plaintext = device_sent(message, fanout.to).SerializeToString()
+    copies = [
+        Copy(device, encrypt_for(store, device, text))
+        for devices, text in ((fanout.peers, plaintext), (fanout.own, own_plaintext))
+        for device in devices
+        if device in reachable
+    ]
+    attrs: dict[str, AttrValue] = {}
+    if fanout.to.is_lid and fanout.chat.is_pn:
+        attrs["peer_recipient_pn"] = fanout.chat
+    own = ready.work.own
+    sender = own.lid if fanout.to.is_lid and own.lid is not None else own.pn
+    tokens = message_nodes(store, own, fanout.to, ready.draft.now)
+    return build_message(
+        ready.draft.id,
+        fanout.to,
+        copies,
+        ready.traits,
+        device_identity=ready.account,
+        attrs=attrs,
+        extra=[*ready.extra(sender), *tokens],
+    )
+
+
+# --- to many -------------------------------------------------------------------------------------
+
+
+def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
+    store, own, chat = work.store, work.own, draft.chat
+    fanout: GroupFanout | NeedDevices | NeedGroup
+    if chat.is_status:
+        fanout = plan_status(store, own, draft.audience, draft.now, found.absent)
+    else:
+        fanout = plan_group(store, own, chat, draft.now, found.absent)
+    if not isinstance(fanout, GroupFanout):
+        return fanout
+    group = None if chat.is_status else store.groups.get(chat)
+    if group is not None:
+        member = group.member(own.pn) or (group.member(own.lid) if own.lid else None)
+        if group.is_left:
+            raise NotAuthorized(403, "no member of this group")
+        if group.is_announcement and member is not None and not member.is_admin:
+            raise NotAuthorized(401, "only admins write in this group")
+    reachable = _begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
+    if isinstance(reachable, NeedBundles):
+        return reachable
+    ready = _compose(work, draft, Scene(store, own, chat, chat, draft.now, group))
+    node, told = _group_stanza(ready, fanout, reachable)
+    return replace(_finish(ready, chat, node), told=told)
+
+
+def _group_stanza(
+    ready: _Ready, fanout: GroupFanout, reachable: set[Jid]
+) -> tuple[Node, ToldDevices]:
+    store, own, to = ready.store, ready.work.own, fanout.to
+    told = tuple(device for device in fanout.cold if device in reachable)
+    key = distribution_content(own_sender_key(store, to, own), to).SerializeToString()
+    copies = [
+        Copy(device, encrypt_for(store, device, key), holds_content=False)
+        for device in (*told, *(device for device in fanout.own if device in reachable))
+    ]
+    # Whoever may get the key is remembered before it leaves: if they go, it has to be replaced.
+    addresses = tuple(_address(store, device) for device in told)
+    for address in addresses:
+        store.sender_keys.mark_cold(to, address)
+    ciphertext, chain_id = encrypt_for_group(store, to, own, ready.message.SerializeToString())
+    attrs: dict[str, AttrValue] = {}
+    if to.is_status:
+        named = {copy.to.bare for copy in copies}
+        copies += [Copy(user, None) for user in fanout.users if user not in named]
+    else:
+        attrs = {"phash": fanout.phash, "addressing_mode": fanout.mode.value}
+    node = build_message(
+        ready.draft.id,
+        to,
+        copies,
+        ready.traits,
+        device_identity=ready.account,
+        group_ciphertext=ciphertext,
+        attrs=attrs,
+        extra=ready.extra(fanout.sender),
+    )
+    return node, ToldDevices(to, chain_id, addresses)
+
+
+def _address(store: UnitOfWork, device: Jid) -> str:
+    return signal_device(store, device).signal_address
+
+
+# --- in a channel --------------------------------------------------------------------------------
+
+
+def _prepare_post(work: Work, draft: Draft) -> Outcome:
+    chat = draft.chat
+    ready = _compose(work, draft, Scene(work.store, work.own, chat, chat, draft.now, None))
+    body = ready.message.SerializeToString()
+    node = build_post(draft.id, chat, body, ready.traits, media_id=draft.media_id)
+    return _finish(ready, chat, node)
+
+
+# --- every kind ----------------------------------------------------------------------------------
+
+
+def _compose(work: Work, draft: Draft, scene: Scene) -> _Ready:
+    composed = draft.compose(scene)
+    message = encode(composed.content, _info(composed, scene), limits=draft.limits)
+    if composed.info.secret and wants_token(message, scene.to):
+        message.messageContextInfo.reportingTokenVersion = REPORTING_VERSION
+    status = "contacts" if scene.to.is_status and not _is_change(composed.content) else None
+    about = traits(message, status_setting=status)
+    return _Ready(work, draft, scene, composed.content, message, about)
+
+
+def _info(composed: Composed, scene: Scene) -> MessageInfo:
+    return NO_INFO if scene.to.is_newsletter else composed.info
+
+
+def _is_change(content: Content) -> bool:
+    return addons.is_add_on(content)
+
+
+def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
+    """Store, queue and announce."""
+    work, draft, store = ready.work, ready.draft, ready.store
+    stanza = encode_stanza(node)
+    if len(stanza) > MAX_STANZA:
+        raise InvalidInput("the message is too long for so many devices")
+    if draft.again:
+        stored = store.messages.get(chat, draft.id)
+        if stored is None:
+            raise InvalidInput("the message is gone")
+        store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
+        return Prepared(stored, stanza, work.frames)
+    is_change = _is_change(ready.content)
+    kind = MessageKind.TEXT if isinstance(ready.content, Text) else MessageKind.OTHER
     message = store.messages.add(
         Message(
-            key=MessageKey(fanout.chat, draft.id, from_me=True, sender=own.pn.bare),
+            key=MessageKey(chat, draft.id, from_me=True, sender=work.own.pn.bare),
             timestamp=draft.now,
-            content=content.SerializeToString(),
-            kind=draft.kind,
-            push_name=credentials.push_name,
+            content=ready.message.SerializeToString(),
+            kind=MessageKind.ADD_ON if is_change else kind,
+            push_name=work.credentials.push_name,
             ack=Ack.PENDING,
         )
     )
     if message is None:
         raise InvalidInput("a message of this id exists already")
-    store.chats.touch(fanout.chat, draft.now)
-    store.send_queue.add(draft.id, fanout.chat, stanza, draft.now * 1000)
-    frames = sink.record(store, MessageAdded(message), own.pn.bare)
-    return Prepared(message, stanza, frames)
+    store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
+    if is_change:
+        addons.apply(
+            work,
+            addons.Arrival(
+                key=message.key,
+                sender=ready.scene.own_senders[0],
+                chat=ready.scene.to,
+                content=ready.content,
+                timestamp=draft.now,
+                message=message,
+            ),
+        )
+    else:
+        store.chats.touch(chat, draft.now)
+        work.emit(MessageAdded(message))
+    return Prepared(message, stanza, work.frames)
+
+
+def _begin_sessions(
+    work: Work, devices: Sequence[Jid], bundles: Mapping[Jid, BundleAnswer]
+) -> set[Jid] | NeedBundles:
+    """Begin the sessions that are missing; the devices that can be encrypted for."""
+    missing = without_session(work.store, devices)
+    unasked = tuple(device for device in missing if device not in bundles)
+    if unasked:
+        return NeedBundles(unasked)
+    reachable = set(devices)
+    for device in missing:
+        if not _begin_session(work.store, work.credentials, device, bundles[device]):
+            reachable.discard(device)
+    return reachable
 
 
 def _begin_session(
@@ -140,42 +395,3 @@ def _begin_session(
             store.addresses.forget_devices(canonical(store, device))
         return False
     return True
-
-
-def _quoting(store: UnitOfWork, draft: Draft, quoted_id: str) -> pb.Message:
-    content = pb.Message()
-    content.CopyFrom(draft.content)
-    chat = canonical(store, draft.chat)
-    quoted = store.messages.get(chat, quoted_id) or store.messages.find(quoted_id)
-    if quoted is not None and quoted.content:
-        add_quote(content, quoted.proto(), quoted.key.id, quoted.key.sender)
-    return content
-
-
-def _encrypt(
-    store: UnitOfWork,
-    draft: Draft,
-    content: pb.Message,
-    fanout: Fanout,
-    reachable: set[Jid],
-    account: bytes,
-) -> bytes:
-    plaintext = content.SerializeToString()
-    own_plaintext = device_sent(content, fanout.to).SerializeToString()
-    copies = [
-        (device, encrypt_for(store, device, text))
-        for devices, text in ((fanout.peers, plaintext), (fanout.own, own_plaintext))
-        for device in devices
-        if device in reachable
-    ]
-    node = build_message(
-        draft.id,
-        fanout.to,
-        copies,
-        device_identity=account,
-        peer_recipient_pn=fanout.chat if fanout.to.is_lid and fanout.chat.is_pn else None,
-    )
-    stanza = encode_stanza(node)
-    if len(stanza) > MAX_STANZA:
-        raise InvalidInput("the message is too long for so many devices")
-    return stanza

@@ -136,6 +136,42 @@ _VIDEO = (
 )
 
 
+def file_type(head: bytes) -> str | None:
+    """The mimetype of a file by its first bytes alone; None when they don't tell.
+
+    For files of which nothing else is known: a container that may hold sound or pictures counts as
+    what it mostly holds.
+    """
+    if webp_canvas(head) is not None:
+        return "image/webp"
+    for magic, mimetype in _FILES:
+        if head.startswith(magic):
+            return mimetype
+    other = other_image_type(head)
+    if other is not None:
+        return other
+    is_sound = head[4:8] == b"ftyp" and head[8:11] in (b"M4A", b"M4B")
+    is_sound = is_sound or (head.startswith(b"OggS") and b"theora" not in head)
+    found = None if is_sound else video_type(head)
+    if found is None and (head[:1] != b"\xff" or head[:2] in _SOUND_FRAMES):
+        found = audio_type(head)
+    return found
+
+
+_FILES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+)
+
+_SOUND_FRAMES = tuple(b"\xff" + bytes((second,)) for second in (0xFB, 0xF3, 0xF2, 0xF1, 0xF9))
+"""How frames of MP3 and AAC begin in practice; texts in UTF-16 look like rarer forms of them."""
+
+
 def other_image_type(head: bytes) -> str | None:
     """The mimetype of an image that is none of those we open; None when it is no image."""
     if head[4:8] == b"ftyp":

@@ -100,7 +100,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="probe")
 
-_LIBRARY_ERRORS = (
+LIBRARY_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -215,14 +215,24 @@ async def probe_video(source: Source, *, side: int = THUMBNAIL_SIDE) -> VideoDet
     return await _run(lambda file: read_video(file, side), source, VideoDetails())
 
 
-async def _run(read: Callable[[BoundedFile], T], source: Source, unknown: T) -> T:
+async def in_pool(read: Callable[[BoundedFile], T], source: Source) -> T:
+    """Have a file read that is not trusted, in one of the two threads for that.
+
+    Raises:
+        TimeoutError, ProbeStopped: it takes too long.
+    """
+
     def job() -> T:
         with open_file(source) as file:
             return read(BoundedFile(file, time.monotonic() + WORK_S))
 
+    async with asyncio.timeout(TIMEOUT_S):
+        return await asyncio.get_running_loop().run_in_executor(_POOL, job)
+
+
+async def _run(read: Callable[[BoundedFile], T], source: Source, unknown: T) -> T:
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            return await asyncio.get_running_loop().run_in_executor(_POOL, job)
+        return await in_pool(read, source)
     except (TimeoutError, ProbeStopped):
         log.warning("a file could not be looked at in time")
         return unknown
@@ -238,24 +248,32 @@ def read_image(file: BoundedFile, side: int) -> ImageDetails:
         MediaError: as there.
         ProbeStopped: it takes too long.
     """
-    head = file.head()
-    canvas = webp_canvas(head)
+    other = other_image_type(file.head())
+    if other is not None:
+        return ImageDetails(other)
+    with open_image(file) as image:
+        return _image_details(image, side)
+
+
+def open_image(file: BoundedFile) -> Image.Image:
+    """Open an image of one of the five kinds that we look into; nothing is decoded yet.
+
+    Raises:
+        MediaError: it is none of these, or has absurdly many pixels.
+        ProbeStopped: it takes too long.
+    """
+    canvas = webp_canvas(file.head())
     if canvas is not None and canvas[0] * canvas[1] > MAX_DECODED_PIXELS:
         # Pillow reserves memory for a WebP canvas before it looks at its size.
         raise MediaError("the image has too many pixels")
     try:
-        image = Image.open(file, formats=_FORMATS)  # type: ignore[arg-type]  # has what is needed
+        return Image.open(file, formats=_FORMATS)  # type: ignore[arg-type]  # has what is needed
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise MediaError("the image has too many pixels") from exc
     except ProbeStopped:
         raise
-    except _LIBRARY_ERRORS as exc:
-        other = other_image_type(head)
-        if other is None:
-            raise MediaError("not an image") from exc
-        return ImageDetails(other)
-    with image:
-        return _image_details(image, side)
+    except LIBRARY_ERRORS as exc:
+        raise MediaError("not an image") from exc
 
 
 def _image_details(image: Image.Image, side: int) -> ImageDetails:
@@ -265,7 +283,7 @@ def _image_details(image: Image.Image, side: int) -> ImageDetails:
         is_animated = kind in _MAY_MOVE and bool(getattr(image, "is_animated", False))
         if image.getexif().get(_ORIENTATION) in _TURNED:
             width, height = height, width
-    except _LIBRARY_ERRORS:
+    except LIBRARY_ERRORS:
         is_animated = False
     mimetype = "image/jpeg" if kind == "MPO" else Image.MIME.get(kind)
     details = ImageDetails(mimetype, width, height, is_animated)
@@ -274,7 +292,7 @@ def _image_details(image: Image.Image, side: int) -> ImageDetails:
         return details
     try:
         return replace(details, thumbnail=_thumbnail(image, side))
-    except _LIBRARY_ERRORS as exc:
+    except LIBRARY_ERRORS as exc:
         log.info("no thumbnail of an image: %s", type(exc).__name__)
         return details
 
@@ -326,7 +344,7 @@ def read_audio(file: BoundedFile, with_waveform: bool) -> AudioDetails:
             details = replace(details, seconds=_whole(probe_av.read_seconds(file, mimetype)))
         if with_waveform:
             details = replace(details, waveform=probe_av.read_waveform(file, mimetype))
-    except _LIBRARY_ERRORS as exc:
+    except LIBRARY_ERRORS as exc:
         log.info("an audio file cannot be decoded: %s", type(exc).__name__)
     return details
 
@@ -350,7 +368,7 @@ def read_video(file: BoundedFile, side: int) -> VideoDetails:
         if picture is None:
             return VideoDetails(mimetype)
         thumbnail = None if picture.frame is None else _jpeg(picture.frame)
-    except _LIBRARY_ERRORS as exc:
+    except LIBRARY_ERRORS as exc:
         log.info("a video cannot be decoded: %s", type(exc).__name__)
         return VideoDetails(mimetype)
     return VideoDetails(mimetype, picture.width, picture.height, _whole(picture.seconds), thumbnail)
@@ -362,7 +380,7 @@ def _tagged_seconds(file: BoundedFile, mimetype: str) -> float | None:
     file.seek(0)
     try:
         tag = TinyTag.get(file_obj=file, tags=False)  # type: ignore[arg-type]  # reads and seeks
-    except (TinyTagException, *_LIBRARY_ERRORS):
+    except (TinyTagException, *LIBRARY_ERRORS):
         return None
     return tag.duration
 

@@ -9,13 +9,15 @@ import asyncio
 import logging
 
 from ..errors import ConnectionClosed, CryptoError, QueryTimeout, StoreError, WhatsAppError
-from ..model import Credentials, Message
+from ..model import Credentials, Message, MessageKind
 from ..stanza.content import device_sent
-from ..stanza.message import OwnAddresses, build_resend
+from ..stanza.contents.traits import traits
+from ..stanza.message import OwnAddresses
+from ..stanza.outgoing import build_resend
 from ..stanza.prekeys import BundleAnswer
 from ..stanza.receipt import MAX_RETRIES, Receipt, RetryRequest
 from ..store import Database, UnitOfWork
-from ..wire import Jid, Node
+from ..wire import AttrValue, Jid, Node
 from .clock import SYSTEM_CLOCK, Clock
 from .devices import Devices
 from .encryption import (
@@ -28,6 +30,7 @@ from .encryption import (
     signal_device,
 )
 from .fanout import canonical
+from .group_encryption import distribution_content, own_sender_key, rotate
 from .queries import Queries
 from .work import own_addresses
 
@@ -82,7 +85,7 @@ class Retries:
     async def _resend(self, receipt: Receipt) -> None:
         retry = receipt.retry
         device = receipt.participant or receipt.source
-        if retry is None or not 0 < retry.count < MAX_RETRIES or receipt.source.is_group:
+        if retry is None or not 0 < retry.count < MAX_RETRIES:
             return
         async with self._slots:
             for message_id in receipt.ids:
@@ -126,14 +129,33 @@ class Retries:
         message = _sent_message(store, receipt, message_id)
         if message is None or not _may_ask(store, own, message, device):
             log.warning("a retry receipt for a message that its sender can't ask for")
+            if receipt.source.is_group:
+                # Who asks without being a member may have got hold of the key.
+                rotate(store, [receipt.source], own)
             return None
         address = signal_device(store, device).signal_address
         if store.messages.bump_retry(message.key.chat, message_id, address) > MAX_ANSWERS:
             return None
+        if message.key.chat.is_group or message.key.chat.is_status:
+            store.sender_keys.mark_cold(message.key.chat, address)
+        if message.key.chat.is_status:
+            # The next post brings the key.
+            return None
+        return self._mend(store, credentials, message_id, device, retry)
+
+    def _mend(
+        self,
+        store: UnitOfWork,
+        credentials: Credentials,
+        message_id: str,
+        device: Jid,
+        retry: RetryRequest,
+    ) -> bool | None:
+        address = signal_device(store, device).signal_address
         record = load_session(store, address)
         if retry.keys is not None:
             if (
-                own.is_own(device)
+                own_addresses(credentials).is_own(device)
                 and record is not None
                 and record.remote_registration_id not in (0, retry.registration_id)
             ):
@@ -172,15 +194,25 @@ class Retries:
 
 def _sent_message(store: UnitOfWork, receipt: Receipt, message_id: str) -> Message | None:
     chat = canonical(store, receipt.recipient or receipt.source)
-    message = store.messages.get(chat, message_id) or store.messages.find(message_id)
-    return message if message is not None and message.key.from_me and message.content else None
+    message = store.messages.get(chat, message_id)
+    if message is None and chat.is_user:
+        message = store.messages.find(message_id)
+    if message is None or not message.key.from_me or not message.content:
+        return None
+    return None if message.kind is MessageKind.REVOKED else message
 
 
 def _may_ask(store: UnitOfWork, own: OwnAddresses, message: Message, device: Jid) -> bool:
-    """Only a device of the recipient or an own one gets the message again."""
+    """Only a device of a recipient or an own one gets the message again."""
     if own.is_own(device):
         return not own.is_this_device(device)
-    return canonical(store, device) == message.key.chat
+    chat = message.key.chat
+    if chat.is_group:
+        group = store.groups.get(chat)
+        return group is not None and any(
+            group.member(address) is not None for address in (device, canonical(store, device))
+        )
+    return chat.is_status or canonical(store, device) == chat
 
 
 def _encrypt_again(
@@ -199,19 +231,29 @@ def _encrypt_again(
         install_bundle(store, credentials, device, check_bundle(store, device, answer))
     if not has_session(store, device):
         raise CryptoError("no session and no bundle for the asking device")
-    content = message.proto()
-    recipient = None
-    if own_addresses(credentials).is_own(device):
-        recipient = store.addresses.lid_of(message.key.chat) or message.key.chat
+    own = own_addresses(credentials)
+    content, chat = message.proto(), message.key.chat
+    about = traits(content)
+    attrs: dict[str, AttrValue] = {}
+    to = device
+    if chat.is_group:
+        to = chat
+        attrs["participant"] = device
+        group = store.groups.get(chat)
+        if group is not None:
+            attrs["addressing_mode"] = group.addressing.value
+        # The asking device most likely lacks the key, too.
+        content.MergeFrom(distribution_content(own_sender_key(store, chat, own), chat))
+    elif own.is_own(device):
+        attrs["recipient"] = recipient = store.addresses.lid_of(chat) or chat
         content = device_sent(content, recipient)
-    ciphertext = encrypt_for(store, device, content.SerializeToString())
     return build_resend(
         message_id,
-        device,
-        ciphertext,
-        kind="text",
+        to,
+        encrypt_for(store, device, content.SerializeToString()),
+        about,
         timestamp=message.timestamp,
         count=retry.count,
         device_identity=credentials.account,
-        recipient=recipient,
+        attrs=attrs,
     )

@@ -18,6 +18,8 @@ from ..errors import InvalidInput
 from ..wire import Jid
 from .groups import GroupBook
 from .mailbox import Mailbox
+from .newsletters import NewsletterBook
+from .tokens import TrustedToken
 
 if TYPE_CHECKING:
     from .delivery import DeviceSession
@@ -42,6 +44,10 @@ DEFAULT_PRIVACY = {
     "messages": "all",
 }
 """What a new account shows to whom (docs/protocol/queries.md, "Privacy settings")."""
+
+
+STATUS_AUDIENCES = ("contacts", "whitelist", "blacklist")
+"""Who sees status posts: all contacts, some of them, all but some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,36 @@ class Device:
             self.asked_again.popitem(last=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """WhatsApp does not let an account begin new chats for a while.
+
+    Attributes:
+        kind: how the server calls the reason.
+        ends: unix seconds; None: until it is lifted.
+    """
+
+    kind: str
+    ends: int | None = None
+
+
+@dataclass(slots=True)
+class ChatCap:
+    """How many new chats an account may begin.
+
+    Attributes:
+        total: at most.
+        used: so far.
+        since: unix seconds at which counting began.
+        ends: unix seconds at which it begins anew; nothing happens then by itself.
+    """
+
+    total: int
+    used: int = 0
+    since: int = 0
+    ends: int = 0
+
+
 @dataclass(slots=True)
 class Account:
     """One person.
@@ -140,6 +176,12 @@ class Account:
         default_timer: seconds for new chats and when that was set.
         last_seen: unix seconds at which the last available device became unavailable.
         first_name: the push name that it was made with; a registration of that name means it.
+        tokens: trusted-contact tokens that others have given it, by their number, newest last.
+        notices: ids of the terms that it has agreed to.
+        restriction: set while it may not begin new chats.
+        chat_cap: set when it may begin only so many.
+        is_guarded: strangers need a token of it to write to it or to look at it.
+        status_audience: one of STATUS_AUDIENCES, and the numbers that it is about.
         phone_state: what the phone handed over at the last stop (see `PhoneDevice.dump`).
     """
 
@@ -159,6 +201,12 @@ class Account:
     last_seen: int | None = None
     phone_state: dict[str, object] | None = None
     first_name: str = ""
+    tokens: dict[str, list[TrustedToken]] = field(default_factory=dict)
+    notices: set[str] = field(default_factory=set)
+    restriction: Restriction | None = None
+    chat_cap: ChatCap | None = None
+    is_guarded: bool = False
+    status_audience: tuple[str, tuple[str, ...]] = ("contacts", ())
 
     @property
     def jid(self) -> Jid:
@@ -197,10 +245,12 @@ class Directory:
 
     Attributes:
         groups: all groups of these accounts.
+        newsletters: all channels of these accounts.
     """
 
     def __init__(self, random_bytes: RandomBytes = os.urandom) -> None:
         self.groups = GroupBook(random_bytes)
+        self.newsletters = NewsletterBook(random_bytes)
         self._random_bytes = random_bytes
         self._by_number: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}

@@ -8,13 +8,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .admin_requests import Refused, body_of, flag_of, guarded, number_of, optional_text, text_of
+from .admin_requests import (
+    Refused,
+    body_of,
+    delay_of,
+    flag_of,
+    guarded,
+    number_of,
+    optional_text,
+    text_of,
+)
 from .faults import Faults
 from .media_store import KINDS, StoredFile, direct_path
 from .policy import MediaFault
 
 _MAX_COUNT = 1_000_000
-_MAX_DELAY_S = 3600
 
 
 class MediaServer(Protocol):
@@ -66,7 +74,7 @@ def media_routes(server: MediaServer) -> list[Route]:
             kind,
             number_of(body, "count", default=1, least=1, most=_MAX_COUNT),
             status or None,
-            _delay(body.get("delay_s", 0)),
+            delay_of(body.get("delay_s", 0)),
             flag_of(body, "corrupt"),
             flag_of(body, "cut"),
         )
@@ -98,11 +106,3 @@ def _direction(text: str) -> Literal["upload", "download"]:
     if text == "download":
         return "download"
     raise Refused(400, "on is neither upload nor download")
-
-
-def _delay(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Refused(400, "delay_s is no number")
-    if not 0 <= value <= _MAX_DELAY_S:  # true of NaN too
-        raise Refused(400, f"delay_s is not between 0 and {_MAX_DELAY_S}")
-    return float(value)

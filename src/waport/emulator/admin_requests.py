@@ -14,6 +14,9 @@ from ..errors import InvalidInput, NotFound, QueryError, QueryTimeout, WhatsAppE
 MAX_BODY = 1 << 20
 """Bytes; no call but those that carry a file needs more."""
 
+MAX_DELAY_S = 3600
+"""Seconds for which anything may be put off."""
+
 _MAX_ID = 128
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -118,3 +121,12 @@ def number_of(body: Mapping[str, object], name: str, *, default: int, least: int
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise Refused(400, f"{name} is no whole number from {least} to {most}")
     return value
+
+
+def delay_of(value: object) -> float:
+    """The seconds of `delay_s`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Refused(400, "delay_s is no number")
+    if not 0 <= value <= MAX_DELAY_S:  # true of NaN too
+        raise Refused(400, f"delay_s is not between 0 and {MAX_DELAY_S}")
+    return float(value)

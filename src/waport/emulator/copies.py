@@ -19,7 +19,10 @@ NOT_ALLOWED_NOW = 401
 NO_MEMBER = 403
 NO_SUCH_CHAT = 404
 NOT_ALLOWED = 405
+NOT_ACCEPTABLE = 406
 OTHER_ADDRESSING = 421
+NO_NEW_CHATS = 463
+TOO_MANY_NEW_CHATS = 475
 NOT_ALLOWED_HERE = 479
 
 
@@ -59,6 +62,36 @@ def named_devices(node: Node, to: Jid) -> list[tuple[Jid, list[Node]]]:
 def too_many(named: list[tuple[Jid, list[Node]]]) -> bool:
     """Whether there is more for one device than any client would send."""
     return any(len(encs) > _MAX_ENCS for _, encs in named)
+
+
+def is_resend(node: Node) -> bool:
+    """Whether a message answers a retry receipt, and so is for one device only."""
+    to = node.get_jid("to")
+    return (
+        node.get("device_fanout") == "false"
+        or any("count" in enc.attrs for enc in ciphertexts(node))
+        or (to is not None and to.device != 0)
+        or "participant" in node.attrs
+    )
+
+
+def ciphertexts(node: Node) -> list[Node]:
+    """Every `<enc>` of a message."""
+    participants = node.find("participants")
+    listed = participants.children("to") if participants is not None else []
+    return [enc for holder in (node, *listed) for enc in holder.children("enc")]
+
+
+def is_untyped_media(node: Node) -> bool:
+    """Whether a message is media, and what is encrypted does not say of which kind.
+
+    Where there is something for all, the rest only brings the key to it.
+    """
+    if node.get("type") != "media" or is_resend(node):
+        return False
+    encs = ciphertexts(node)
+    shared = [enc for enc in encs if enc.get("type") == "skmsg"]
+    return any("mediatype" not in enc.attrs for enc in shared or encs)
 
 
 def kept_attributes(node: Node) -> dict[str, AttrValue]:

@@ -17,6 +17,7 @@ from ..wire import SERVER, Node
 from .accounts import Account, Device
 from .mailbox import Letter
 from .policy import Policy
+from .troubles import Parcel, Troubles
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -175,6 +176,7 @@ class Deliveries:
 
     Args:
         policy: how long a chatstate is worth delivering.
+        troubles: what is to happen to stanzas on their way.
         now: the time.
         changed: called whenever something is posted or settled that a restart must keep.
     """
@@ -182,10 +184,12 @@ class Deliveries:
     def __init__(
         self,
         policy: Policy,
+        troubles: Troubles,
         now: Clock = time.time,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.policy = policy
+        self._troubles = troubles
         self.now = now
         self.changed = changed
         self._fleeting: dict[tuple[str, int], dict[str, _Fleeting]] = {}
@@ -199,9 +203,10 @@ class Deliveries:
         """Queue a stanza for a device until it acknowledges it, and send it if it can be sent."""
         if device.id not in account.devices:
             return
-        letter = device.mailbox.post(node, own_copy=own_copy)
-        if device.session is not None:
-            device.session.posted(letter)
+        for parcel in self._troubles.on_delivery(account, device, Parcel(node, own_copy)):
+            letter = device.mailbox.post(parcel.node, own_copy=parcel.own_copy)
+            if device.session is not None:
+                device.session.posted(letter)
         self.changed()
 
     def post_all(self, account: Account, node: Node, *, skip: Device | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -14,7 +15,8 @@ from .messages import MessageRouter
 from .presence import Presences
 from .queries import Queries
 from .receipts import ReceiptRouter
-from .replies import Asker
+from .replies import Asker, refuse
+from .troubles import QueryFault, Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +36,11 @@ class Dispatcher:
         receipts: ReceiptRouter,
         presences: Presences,
         media_retries: MediaRetries,
+        troubles: Troubles,
         on_active: OnActive,
     ) -> None:
         self._deliveries = deliveries
+        self._troubles = troubles
         self._queries = queries
         self._messages = messages
         self._receipts = receipts
@@ -69,11 +73,37 @@ class Dispatcher:
             # An answer to something that the server asked is of no interest to it, but proves life.
             if node.get("type") in ("result", "error"):
                 return
-            session.send(await self.answer(account, device, node))
+            fault = self._troubles.take_query(account, device, node)
+            if fault is None:
+                session.send(await self.answer(account, device, node))
+            else:
+                await self._answer_badly(account, device, session, node, fault)
             if node.get("xmlns") == "passive":
                 self._switch(account, device, session, node)
             return
         self.receive_stanza(account, device, node, raw)
+
+    async def _answer_badly(
+        self,
+        account: Account,
+        device: Device,
+        session: DeviceSession,
+        iq: Node,
+        fault: QueryFault,
+    ) -> None:
+        if fault.code is None:
+            answer = await self.answer(account, device, iq)
+        else:
+            answer = refuse(iq, fault.code, fault.backoff)
+        if fault.is_misnamed:
+            answer = Node("iq", {**answer.attrs, "id": "no-such-id"}, answer.content)
+        times = 0 if fault.is_lost else 2 if fault.is_twice else 1
+        for _ in range(times):
+            if fault.delay_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(fault.delay_s, session.send, answer)
+            else:
+                session.send(answer)
 
     def receive_stanza(
         self, account: Account, device: Device, node: Node, raw: bytes | None = None

@@ -8,6 +8,7 @@ Source: docs/protocol/messages.md, "Sending" and "Server ack".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Set
 
 from ..wire import AttrValue, Jid, Node
@@ -21,6 +22,7 @@ from .copies import (
     OTHER_ADDRESSING,
     TAKEN,
     Verdict,
+    is_untyped_media,
     kept_attributes,
     kept_content,
     named_devices,
@@ -29,8 +31,13 @@ from .copies import (
 from .delivery import Deliveries
 from .groups import Group
 from .notifications import phash
+from .tokens import STRANGER_TAGS
+
+_log = logging.getLogger(__name__)
 
 _MAX_SHARED = 2  # ciphertexts for all, in one stanza
+
+_STATUS_SETTINGS = ("contacts", "allowlist", "denylist")
 
 _Place = tuple[str, int]
 
@@ -62,6 +69,8 @@ class GroupMessages:
             return Verdict(NOT_ALLOWED_NOW)
         if node.get("addressing_mode", group.mode) != group.mode:
             return Verdict(OTHER_ADDRESSING, {"addressing_mode": group.mode})
+        if _is_for_people_only(node):
+            return Verdict(NOT_ALLOWED_HERE)
         attrs = self._attributes(account, device, node, lid=group.is_lid)
         attrs["addressing_mode"] = group.mode
         receivers = self._directory.select(group.members)
@@ -73,11 +82,9 @@ class GroupMessages:
         self, account: Account, device: Device, node: Node, only: Set[Jid] | None
     ) -> Verdict:
         """Give a status post to every device of everybody whom the stanza names."""
-        meta = node.find("meta")
-        is_post = "edit" not in node.attrs and node.get("type") != "reaction"
-        if "addressing_mode" in node.attrs or (
-            not is_post and meta is not None and "status_setting" in meta.attrs
-        ):
+        if "addressing_mode" in node.attrs or not _is_rightly_set(node):
+            return Verdict(NOT_ALLOWED_HERE)
+        if _is_for_people_only(node):
             return Verdict(NOT_ALLOWED_HERE)
         participants = node.find("participants")
         entries = participants.children("to") if participants is not None else []
@@ -120,6 +127,9 @@ class GroupMessages:
     ) -> bool:
         """Put the copies into the mailboxes; False when the stanza is not made right."""
         shared = [enc for enc in node.children("enc") if enc.get("type") == "skmsg"]
+        if self._deliveries.policy.drop_untyped_media and is_untyped_media(node):
+            _log.warning("message %s is media without a mediatype: dropped", node.get("id"))
+            return True
         single = node.get_jid("participant")
         named = named_devices(node, single or node.jid("to"))
         if (not shared and not named) or too_many(named) or len(shared) > _MAX_SHARED:
@@ -164,3 +174,15 @@ class GroupMessages:
             for number in member.devices
         )
         return TAKEN if told == known else Verdict(extra={"phash": known})
+
+
+def _is_rightly_set(node: Node) -> bool:
+    """Whether a status stanza says whom it is for only if it is a post, and in known words."""
+    meta = node.find("meta")
+    setting = meta.get("status_setting") if meta is not None else None
+    is_post = "edit" not in node.attrs and node.get("type") != "reaction"
+    return setting is None or (is_post and setting in _STATUS_SETTINGS)
+
+
+def _is_for_people_only(node: Node) -> bool:
+    return any(child.tag in STRANGER_TAGS for child in node.children())

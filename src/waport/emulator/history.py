@@ -51,6 +51,7 @@ def initial_bootstrap(
     names: Mapping[Jid, str],
     lids: Mapping[Jid, Jid],
     conversations: Sequence[pb.Conversation] = (),
+    token_salt: bytes = b"",
 ) -> pb.ProtocolMessage:
     """HISTORY_SYNC_NOTIFICATION of type INITIAL_BOOTSTRAP, with the data inside.
 
@@ -58,6 +59,7 @@ def initial_bootstrap(
         names: push names that the phone knows.
         lids: PN to LID, both bare.
         conversations: the chats; usually none.
+        token_salt: the secret behind salted tokens; empty when there is none.
     """
     history = pb.HistorySync(
         syncType=pb.HistorySync.INITIAL_BOOTSTRAP,
@@ -69,6 +71,8 @@ def initial_bootstrap(
             pb.PhoneNumberToLIDMapping(pnJid=str(pn), lidJid=str(lid)) for pn, lid in lids.items()
         ],
     )
+    if token_salt:
+        history.nctSalt = token_salt
     deflated = zlib.compress(history.SerializeToString())
     return pb.ProtocolMessage(
         type=pb.ProtocolMessage.HISTORY_SYNC_NOTIFICATION,

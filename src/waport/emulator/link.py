@@ -36,17 +36,19 @@ class MediaPlace:
     Attributes:
         url: on one media host.
         direct_path: on all of them.
+        handle: what a post of a channel calls the file.
     """
 
     url: str
     direct_path: str
+    handle: str = ""
 
 
 class MediaLink(Protocol):
     """What the media host offers a phone that lives in this process."""
 
     async def upload(self, kind: str, body: bytes) -> MediaPlace:
-        """Store an encrypted file.
+        """Store a file: encrypted, but for those of channels.
 
         Raises:
             MediaError: there is no room for it.
@@ -73,6 +75,14 @@ class MediaLink(Protocol):
 
 class PhoneDevice(Protocol):
     """What the phone offers the server."""
+
+    @property
+    def token_salt(self) -> bytes:
+        """The secret behind the account's salted tokens; empty when it has none.
+
+        How the real server checks those is not known; here the phone lends it the secret.
+        """
+        ...
 
     async def deliver(self, node: Node) -> None:
         """Take the next stanza for device 0; called in order, one at a time.

@@ -10,7 +10,7 @@ from ..wire import Node
 from .accounts import Account
 from .dispatcher import Dispatcher
 from .link import MediaPlace, PhoneDevice
-from .media_store import MediaStore, direct_path, name_in
+from .media_store import HANDLE, MediaStore, StoredFile, direct_path, name_in
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +49,16 @@ class LocalMedia:
         self._authority = authority
 
     async def upload(self, kind: str, body: bytes) -> MediaPlace:
-        """Store an encrypted file."""
+        """Store a file."""
         try:
-            return self._place(direct_path(await self._store.put(kind, body)))
+            return self._place(await self._store.put(kind, body))
         except OSError as exc:
             raise MediaError("the media host has no room for the file") from exc
 
     def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
         """Store a file once more, if its bytes are still there."""
         file = self._store.put_again(kind, sha256.hex())
-        return None if file is None else self._place(direct_path(file))
+        return None if file is None else self._place(file)
 
     async def download(self, direct_path: str) -> bytes:
         """Fetch an encrypted file."""
@@ -74,8 +74,9 @@ class LocalMedia:
         finally:
             opened.close()
 
-    def _place(self, path: str) -> MediaPlace:
-        return MediaPlace(f"https://{self._authority}{path}", path)
+    def _place(self, file: StoredFile) -> MediaPlace:
+        path = direct_path(file)
+        return MediaPlace(f"https://{self._authority}{path}", path, f"{HANDLE}{file.name}")
 
 
 class PhoneLine:

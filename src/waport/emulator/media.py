@@ -20,7 +20,9 @@ from ..errors import MediaError
 from .media_conn import MediaConn
 from .media_store import (
     FILES,
+    HANDLE,
     KINDS,
+    NEWSLETTER,
     MediaStore,
     StoredFile,
     StoreFull,
@@ -35,7 +37,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _OFFSET = re.compile(r"[0-9]{1,18}")
 _NO_FAULT = MediaFault("upload")
-_NEWSLETTER = "newsletter-"
 
 CutOff = Callable[[tuple[str, int]], None]
 """Breaks off the connection of the client with this address and port."""
@@ -78,7 +79,7 @@ class MediaHost:
         async def take(request: Request) -> Response:
             kind = only or str(request.path_params["kind"])
             for_newsletter = folder.startswith("/newsletter")
-            if kind not in KINDS or kind.startswith(_NEWSLETTER) is not for_newsletter:
+            if kind not in KINDS or kind.startswith(NEWSLETTER) is not for_newsletter:
                 return _refusal(404, "there is no such kind of file")
             if not self.conn.allows(request.query_params.get("auth", "")):
                 return _refusal(401, "the upload token is not good")
@@ -171,7 +172,7 @@ class MediaHost:
         return {
             "url": f"https://{self.authority}{path}",
             "direct_path": path,
-            "handle": f"4:{file.name}",
+            "handle": f"{HANDLE}{file.name}",
             "object_id": str(int(file.name, 16)),
         }
 

@@ -52,6 +52,12 @@ KINDS = frozenset(
 )
 """Every kind of file that is taken; `newsletter-` ones are not encrypted."""
 
+NEWSLETTER = "newsletter-"
+"""What the kinds of files of channels begin with."""
+
+HANDLE = "4:"
+"""What the handle of a file begins with; its name follows."""
+
 FILES = "/v/t62.7118-24"
 """The folder of all direct paths."""
 

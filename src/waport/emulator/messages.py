@@ -5,7 +5,9 @@ Source: docs/protocol/messages.md, "Server ack".
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 from collections import deque
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -16,8 +18,12 @@ from .copies import (
     MALFORMED,
     NO_SUCH_CHAT,
     NOT_ALLOWED,
+    OTHER_ADDRESSING,
     TAKEN,
     Verdict,
+    ciphertexts,
+    is_resend,
+    is_untyped_media,
     kept_attributes,
     kept_content,
     named_devices,
@@ -25,7 +31,11 @@ from .copies import (
 )
 from .delivery import Deliveries
 from .groups_messages import GroupMessages
-from .policy import PendingFaults
+from .newsletters_messages import NewsletterMessages, newsletter_key
+from .restrictions import Restrictions
+from .troubles import AckFault, Troubles
+
+_log = logging.getLogger(__name__)
 
 _ARRIVALS_KEPT = 100_000
 _MAX_ID = 256
@@ -51,10 +61,19 @@ class Arrival:
 class MessageRouter:
     """The server's way with `<message>`: between two people, within one account, to many."""
 
-    def __init__(self, directory: Directory, deliveries: Deliveries, faults: PendingFaults) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        deliveries: Deliveries,
+        troubles: Troubles,
+        restrictions: Restrictions,
+        newsletters: NewsletterMessages,
+    ) -> None:
         self._directory = directory
         self._deliveries = deliveries
-        self._faults = faults
+        self._troubles = troubles
+        self._restrictions = restrictions
+        self._newsletters = newsletters
         self._groups = GroupMessages(directory, deliveries)
         self.arrivals: deque[Arrival] = deque(maxlen=_ARRIVALS_KEPT)
 
@@ -67,6 +86,8 @@ class MessageRouter:
             node: the stanza.
             raw: its bytes as they came in, when it came over a socket.
         """
+        self._troubles.take_actions(account, device, node)
+        fault = self._troubles.take_ack(account, device, node)
         now = int(self._deliveries.now())
         key = _repetition_key(node)
         first = device.accepted.get(key)
@@ -80,7 +101,10 @@ class MessageRouter:
             asking = device.asked_again.pop(key, None)
             if asking:
                 self._deliver(account, device, node, asking)
-            self._ack(account, device, node, t=first)
+            self._ack(device, node, first, self._newsletters.known(node), fault)
+            return
+        if fault is not None and fault.error is not None:
+            self._ack(device, node, now, self._refused(node, fault.error), fault)
             return
         verdict = self._deliver(account, device, node, None)
         if verdict.error is None:
@@ -89,7 +113,15 @@ class MessageRouter:
                 self._note_answer(device, node)
             self._deliveries.changed()
         # Only now: an acked message is in the mailboxes of everybody it is for.
-        self._ack(account, device, node, t=now, verdict=verdict)
+        self._ack(device, node, now, verdict, fault)
+
+    def _refused(self, node: Node, error: int) -> Verdict:
+        """A refusal that was ordered."""
+        group = self._directory.groups.find(node.get_jid("to"))
+        if error != OTHER_ADDRESSING or group is None:
+            return Verdict(error)
+        group.mode = "pn" if group.is_lid else "lid"
+        return Verdict(error, {"addressing_mode": group.mode})
 
     def _note_answer(self, device: Device, node: Node) -> None:
         """A resend answers the device that it is for."""
@@ -100,9 +132,9 @@ class MessageRouter:
             device.asked_again.get(node.get("id", ""), set()).discard(asking)
 
     def _ack(
-        self, account: Account, device: Device, node: Node, *, t: int, verdict: Verdict = TAKEN
+        self, device: Device, node: Node, t: int, verdict: Verdict, fault: AckFault | None
     ) -> None:
-        if self._faults.take_ack(account.address(lid=False, device=device.id)):
+        if fault is not None and fault.is_lost:
             return
         attrs: dict[str, AttrValue] = {
             "class": "message",
@@ -113,8 +145,14 @@ class MessageRouter:
         }
         if verdict.error is not None:
             attrs["error"] = str(verdict.error)
-        if device.session is not None:
-            device.session.send(Node("ack", attrs))
+        if fault is None:
+            _send(device, Node("ack", attrs), 1)
+            return
+        ack, times = Node("ack", {**attrs, **fault.attrs}), fault.repeats + 1
+        if fault.delay_s:
+            asyncio.get_running_loop().call_later(fault.delay_s, _send, device, ack, times)
+        else:
+            _send(device, ack, times)
 
     def _deliver(
         self, account: Account, device: Device, node: Node, only: Set[Jid] | None
@@ -137,6 +175,8 @@ class MessageRouter:
             return self._groups.to_group(account, device, node, only)
         if to.is_status:
             return self._groups.to_audience(account, device, node, only)
+        if to.is_newsletter:
+            return self._newsletters.take(account, device, node)
         if not to.is_user:
             return Verdict(NOT_ALLOWED)
         peer = self._directory.by_jid(to)
@@ -145,6 +185,11 @@ class MessageRouter:
         named = named_devices(node, to)
         if not named or too_many(named):
             return Verdict(MALFORMED)
+        if (refusal := self._restrictions.refusal(account, peer, node)) is not None:
+            return Verdict(refusal)
+        if self._deliveries.policy.drop_untyped_media and is_untyped_media(node):
+            _log.warning("message %s is media without a mediatype: dropped", node.get("id"))
+            return TAKEN
         for owner, receiver, encs in self._copies(named):
             address = owner.address(lid=False, device=receiver.id)
             if receiver is device or (only is not None and address not in only):
@@ -157,6 +202,7 @@ class MessageRouter:
             elif owner is peer and account.number not in peer.blocked:
                 self._deliveries.post(owner, receiver, self._peer_copy(account, device, node, encs))
         if peer is not account:
+            self._restrictions.begun(account, peer)
             account.contacts.add(peer.number)
             peer.contacts.add(account.number)
         return TAKEN
@@ -203,6 +249,12 @@ class MessageRouter:
         return Node("message", attrs, kept_content(node, encs))
 
 
+def _send(device: Device, ack: Node, times: int) -> None:
+    if device.session is not None:
+        for _ in range(times):
+            device.session.send(ack)
+
+
 def _repetition_key(node: Node) -> str:
     """What makes two stanzas of one device the same message.
 
@@ -211,16 +263,10 @@ def _repetition_key(node: Node) -> str:
     """
     message_id = node.get("id", "")
     to = node.get_jid("to")
-    participants = node.find("participants")
-    listed = participants.children("to") if participants is not None else []
-    encs = [enc for holder in [node, *listed] for enc in holder.children("enc")]
-    is_resend = (
-        node.get("device_fanout") == "false"
-        or any("count" in enc.attrs for enc in encs)
-        or (to is not None and to.device != 0)
-        or "participant" in node.attrs
-    )
-    if not is_resend:
+    if to is not None and to.is_newsletter:
+        return newsletter_key(node)
+    if not is_resend(node):
         return message_id
-    bodies = hashlib.sha256(b"".join(encode_node(enc) for enc in encs)).hexdigest()
+    encs = [encode_node(enc) for enc in ciphertexts(node)]
+    bodies = hashlib.sha256(b"".join(encs)).hexdigest()
     return f"{message_id} {node.get('participant') or to} {bodies}"

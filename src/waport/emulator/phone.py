@@ -2,45 +2,46 @@
 
 It lives in the server's process but knows only what a phone knows, and speaks with the server in
 stanzas. Its parts: keys and sessions (`phone_signal`), sending (`phone_outbox`), receiving
-(`phone_inbox`), files (`phone_media`), linking (`phone_pairing`), app state (`appstate_store`),
-history (`history`).
+(`phone_inbox`), its chats (`phone_chats`), files (`phone_media`), linking (`phone_pairing`), app
+state (`appstate_store`), history (`history`), tokens (`phone_strangers`), channels
+(`phone_newsletters`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..crypto import RandomBytes
-from ..errors import CorruptRecord, CryptoError, WhatsAppError
+from ..errors import WhatsAppError
 from ..proto import pb
 from ..wire import AttrValue, Jid, Node
-from .appstate import SyncKey
-from .appstate_store import Announce, AppState
+from . import phone_addons
+from .appstate_store import AppState
 from .history import initial_bootstrap, key_share
 from .link import DeviceLink, MediaLink
 from .phone_adv import AdvAccount
+from .phone_chats import PhoneChats
 from .phone_content import traits
 from .phone_data import data_response
 from .phone_devices import OwnAddress, ask
+from .phone_habits import Habits
 from .phone_inbox import Inbox
 from .phone_keys import upload_iq
 from .phone_media import IncomingFile, OutgoingFile, PhoneMedia
+from .phone_newsletters import PhoneNewsletters
 from .phone_outbox import Outbox, SentMessage
 from .phone_pairing import Linker
 from .phone_received import ReceivedMessage
 from .phone_settings import first_settings, push_name
 from .phone_signal import PhoneSignal
-from .saved import Saved
+from .phone_strangers import PhoneTokens
+from .phone_trouble import NO_TROUBLE, Trouble
 
 _log = logging.getLogger(__name__)
 
-_FIRST_UPLOAD = 100
 _REFILL = 50
 _LOW_KEYS = 5
 _SECRET = 32
@@ -60,7 +61,20 @@ class Owner:
 
 
 class Phone:
-    """Device 0 of one account; made by `create_phone`."""
+    """Device 0 of one account; made by `create_phone`.
+
+    Attributes:
+        owner: whose it is.
+        app_state: the account's collections.
+        media: its files.
+        outbox: what it sends.
+        inbox: what it has received.
+        chats: both together.
+        linker: its companions.
+        tokens: what it knows of strangers.
+        newsletters: what it does about channels.
+        habits: how it treats requests.
+    """
 
     def __init__(
         self,
@@ -86,6 +100,10 @@ class Phone:
         self.media = PhoneMedia(media, clock, random_bytes)
         self.outbox = Outbox(link, signal, own, clock=clock, random_bytes=random_bytes)
         self.inbox = Inbox(link, signal, own, self._on_peer, clock)
+        self.chats = PhoneChats(self.inbox, self.outbox, signal, own)
+        self.tokens = PhoneTokens(link, clock, random_bytes)
+        self.newsletters = PhoneNewsletters(link)
+        self.habits = Habits()
         self.linker = Linker(
             link, signal.local.identity, own, account, clock=clock, random_bytes=random_bytes
         )
@@ -105,28 +123,63 @@ class Phone:
         return await self.outbox.send_text(to, text, message_id)
 
     async def send_message(
-        self, to: Jid, message: pb.Message, message_id: str | None = None
+        self,
+        to: Jid,
+        message: pb.Message,
+        message_id: str | None = None,
+        *,
+        trouble: Trouble = NO_TROUBLE,
+        media_id: str | None = None,
     ) -> SentMessage:
         """Send any message; see `Outbox.send_message`.
 
         One that others may vote on, react to or comment gets the secret that this takes.
         """
         shown = traits(message).attrs
-        if "edit" not in shown and shown["type"] != "reaction":
+        if "edit" not in shown and shown["type"] != "reaction" and not to.is_newsletter:
             info = message.messageContextInfo
             info.messageSecret = info.messageSecret or self._random_bytes(_SECRET)
-        return await self.outbox.send_message(to, message, message_id)
+        return await self.outbox.send_message(
+            to, message, message_id, trouble=trouble, media_id=media_id
+        )
 
     async def send_file(
         self, to: Jid, file: OutgoingFile, message_id: str | None = None
     ) -> SentMessage:
         """Send a file; see `PhoneMedia.upload` and `Outbox.send_message`."""
+        if to.is_newsletter:
+            post, handle = await self.media.upload_plain(file)
+            return await self.send_message(to, post, message_id, media_id=handle)
         return await self.send_message(to, await self.media.upload(file), message_id)
+
+    async def vote(self, chat: Jid, poll_id: str, options: Iterable[str]) -> pb.Message:
+        """A vote in a poll of a chat, to be sent there; see `phone_addons.vote`."""
+        target, sender = await self.chats.target(chat, poll_id)
+        return phone_addons.vote(target, sender, options, self._now_ms(), self._random_bytes)
+
+    async def answer_event(self, chat: Jid, event_id: str, response: str) -> pb.Message:
+        """An answer to an event, to be sent to its chat; see `phone_addons.answer_event`."""
+        target, sender = await self.chats.target(chat, event_id)
+        t_ms, random_bytes = self._now_ms(), self._random_bytes
+        return phone_addons.answer_event(target, sender, response, t_ms, random_bytes)
+
+    async def react_secretly(self, chat: Jid, message_id: str, text: str) -> pb.Message:
+        """An encrypted reaction, to be sent to its chat; see `phone_addons.react_secretly`."""
+        target, sender = await self.chats.target(chat, message_id)
+        t_ms, random_bytes = self._now_ms(), self._random_bytes
+        return phone_addons.react_secretly(target, sender, text, t_ms, random_bytes)
+
+    async def change_secretly(
+        self, chat: Jid, message_id: str, kind: str, content: pb.Message
+    ) -> pb.Message:
+        """An encrypted change, to be sent to its chat; see `phone_addons.change_secretly`."""
+        target, sender = await self.chats.target(chat, message_id)
+        return phone_addons.change_secretly(target, sender, kind, content, self._random_bytes)
 
     async def fetch_file(self, message_id: str) -> IncomingFile:
         """Look at the file of a message; see `PhoneMedia.fetch`."""
-        message, _ = self._find(message_id) or (pb.Message(), 0)
-        return await self.media.fetch(message)
+        found = self.chats.find(message_id)
+        return await self.media.fetch(pb.Message() if found is None else found.message)
 
     async def mark_read(self, chat: Jid, ids: Iterable[str] | None = None) -> list[str]:
         """Look at messages; see `Inbox.mark_read`."""
@@ -151,12 +204,17 @@ class Phone:
     async def _handle(self, node: Node) -> None:
         if node.tag == "message":
             await self.inbox.receive(node)
+        elif node.tag == "status":
+            await self._acknowledge(node)
+            await self.inbox.receive(Node("message", node.attrs, node.content))
         elif node.tag == "receipt":
             await self._acknowledge(node)
-            if node.get("type") == "retry":
+            if node.get("type") == "retry" and self.habits.retries == "answer":
                 await self.outbox.answer_retry(node)
-            elif node.get("type") == "server-error":
-                message, _ = self._find(node.attr("id")) or (None, 0)
+            elif node.get("type") == "server-error" and self.habits.media != "ignore":
+                found = self.chats.find(node.attr("id"))
+                is_there = found is not None and self.habits.media == "answer"
+                message = found.message if found is not None and is_there else None
                 await self._link.send(self.media.answer_retry(node, message))
         elif node.tag == "notification":
             await self._acknowledge(node)
@@ -188,6 +246,8 @@ class Phone:
             source = node.jid("from")
             if node.find("identity") and not source.device and source not in self.owner.own:
                 self._signal.forget_user(source)
+        elif kind == "privacy_token":
+            self.tokens.on_notification(node)
         elif kind == "devices" and node.jid("from") in self.owner.own:
             removed = node.find("remove")
             if removed is not None:
@@ -209,7 +269,8 @@ class Phone:
         }
         share = key_share(self.app_state.keys, self.linker.account)
         await self.outbox.send_peer(device, share)
-        await self.outbox.send_peer(device, initial_bootstrap(names, lids))
+        history = initial_bootstrap(names, lids, self.tokens.conversations(), self.tokens.salt)
+        await self.outbox.send_peer(device, history)
 
     async def app_state_query(self, device: int, node: Node) -> Node:
         """Answer an IQ of `w:sync:app:state` of a device of this account."""
@@ -219,20 +280,19 @@ class Phone:
 
     async def _on_peer(self, companion: Jid, name: str, request: pb.ProtocolMessage) -> None:
         if request.type == pb.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST:
+            if self.habits.keys == "ignore":
+                return
             wanted = [key.keyId for key in request.appStateSyncKeyRequest.keyIds]
             known = [key for key in self.app_state.keys if key.id in wanted]
             missing = [key_id for key_id in wanted if key_id not in {key.id for key in known}]
             await self.outbox.send_peer(companion, key_share(known, self.linker.account, missing))
         elif request.type == pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_MESSAGE:
-            answer = data_response(name, request.peerDataOperationRequestMessage, self._find)
+            if self.habits.placeholders == "ignore":
+                return
+            is_willing = self.habits.placeholders == "answer"
+            find = self.chats.web_message if is_willing else _nothing
+            answer = data_response(name, request.peerDataOperationRequestMessage, find)
             await self.outbox.send_peer(companion, answer)
-
-    def _find(self, message_id: str) -> tuple[pb.Message, int] | None:
-        """A message that this phone got or sent, and when (unix seconds)."""
-        for received in reversed(self.inbox.messages):
-            if received.id == message_id:
-                return received.message, received.timestamp
-        return self.outbox.sent(message_id)
 
     # --- keys and settings -----------------------------------------------------------------------
 
@@ -253,6 +313,19 @@ class Phone:
         """
         self.owner.name = name
         await self.app_state.write("critical_block", [push_name(name, self._now_ms())])
+
+    @property
+    def token_salt(self) -> bytes:
+        """The secret behind the account's salted tokens; empty when it has none."""
+        return self.tokens.salt
+
+    async def make_token_salt(self) -> None:
+        """Make that secret; companions learn it from app state, later ones from history too.
+
+        Raises:
+            CryptoError, ProtocolError: a companion has uploaded a patch that does not verify.
+        """
+        await self.app_state.write("regular_high", [self.tokens.new_salt(self._now_ms())])
 
     async def write_first_settings(self) -> None:
         """Write what a new phone has in app state; clients take their own name from it."""
@@ -288,98 +361,9 @@ class Phone:
             "app_state": self.app_state.dump(),
             "sent": self.outbox.dump(),
             "inbox": self.inbox.dump(),
+            "tokens": self.tokens.dump(),
         }
 
 
-class PhoneAccount(Protocol):
-    """What a phone has to know of the account that it is for."""
-
-    @property
-    def jid(self) -> Jid:
-        """The bare phone number JID."""
-        ...
-
-    @property
-    def lid(self) -> Jid:
-        """The bare LID."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The push name."""
-        ...
-
-
-async def create_phone(
-    account: PhoneAccount,
-    link: DeviceLink,
-    media: MediaLink,
-    state: Mapping[str, object] | None = None,
-    *,
-    announce: Announce,
-    clock: Callable[[], float] = time.time,
-    random_bytes: RandomBytes = os.urandom,
-) -> Phone:
-    """Switch a phone on: a new one, which gives the server its keys, or the one that was saved.
-
-    Args:
-        account: whose phone it is.
-        link: its way to the server.
-        media: its way to the media host.
-        state: what `Phone.dump` gave; None for a new phone.
-        announce: called after each new version of an app-state collection.
-        clock: unix seconds.
-        random_bytes: for all keys.
-
-    Raises:
-        CorruptRecord: the state can not be read.
-        QueryError: the server refused the keys of the new phone.
-    """
-    own = OwnAddress(account.jid, account.lid)
-    users = frozenset((own.pn, own.lid))
-    if state is not None:
-        saved = Saved(state, "phone")
-        return _restore(own, users, link, media, saved, announce, clock, random_bytes)
-    key = SyncKey.create(1, int(clock() * 1000), random_bytes)
-    phone = Phone(
-        Owner(own, account.name),
-        link,
-        media,
-        PhoneSignal.create(users, random_bytes),
-        AdvAccount.create(random_bytes),
-        AppState(announce, [key], random_bytes=random_bytes),
-        clock=clock,
-        random_bytes=random_bytes,
-    )
-    await phone.upload_keys(_FIRST_UPLOAD)
-    await phone.write_first_settings()
-    return phone
-
-
-def _restore(
-    own: OwnAddress,
-    users: frozenset[Jid],
-    link: DeviceLink,
-    media: MediaLink,
-    saved: Saved,
-    announce: Announce,
-    clock: Callable[[], float],
-    random_bytes: RandomBytes,
-) -> Phone:
-    try:
-        signal = PhoneSignal.load(saved.part("signal"), users, random_bytes)
-    except CryptoError as exc:
-        raise CorruptRecord("a saved key of the phone is unusable") from exc
-    phone = Phone(
-        Owner(own, saved.text("name")),
-        link,
-        media,
-        signal,
-        AdvAccount.load(saved.part("account")),
-        AppState.load(saved.part("app_state"), announce, random_bytes),
-        clock=clock,
-        random_bytes=random_bytes,
-    )
-    phone.outbox.restore(saved.parts("sent"))
-    phone.inbox.restore(saved.part("inbox"))
-    return phone
+def _nothing(key: pb.MessageKey) -> None:
+    """A phone that knows no message."""

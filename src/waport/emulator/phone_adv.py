@@ -117,6 +117,42 @@ def vouch(
     return DeviceClaim(key_index, container, index_list, timestamp)
 
 
+@dataclass(frozen=True, slots=True)
+class LinkedIdentity:
+    """A companion that account and companion have both signed for.
+
+    Attributes:
+        device_identity: ADVSignedDeviceIdentity without the account signature key.
+        key_index: given to the companion.
+        key_index_list: ADVSignedKeyIndexList that counts it.
+        timestamp: of the list, unix seconds.
+    """
+
+    device_identity: bytes
+    key_index: int
+    key_index_list: bytes
+    timestamp: int
+
+
+def vouch_for(
+    account: AdvAccount,
+    identity: KeyPair,
+    companion: KeyPair,
+    now: int,
+    random_bytes: RandomBytes = os.urandom,
+) -> LinkedIdentity:
+    """Sign for a companion whose keys are at hand; see `vouch`."""
+    claim = vouch(account, identity, companion.public, random_bytes(32), now, random_bytes)
+    sealed = pb.ADVSignedDeviceIdentityHMAC.FromString(claim.container)
+    signed = pb.ADVSignedDeviceIdentity.FromString(sealed.details)
+    message = _DEVICE_PREFIX + signed.details + companion.public + identity.public
+    signed.deviceSignature = sign(companion.private, message, random_bytes)
+    signed.ClearField("accountSignatureKey")
+    return LinkedIdentity(
+        signed.SerializeToString(), claim.key_index, claim.key_index_list, claim.timestamp
+    )
+
+
 def key_index_list(
     account: AdvAccount,
     identity: KeyPair,

@@ -34,7 +34,24 @@ _TYPES: Mapping[str, str] = {
     "requestPhoneNumberMessage": "text",
     "encCommentMessage": "text",
     "albumMessage": "text",
+    "pollResultSnapshotMessage": "text",
+    "pollResultSnapshotMessageV3": "text",
+    "newsletterAdminInviteMessage": "text",
+    "newsletterFollowerInviteMessageV2": "text",
+    "messageHistoryNotice": "text",
+    "sendPaymentMessage": "text",
+    "requestPaymentMessage": "text",
+    "declinePaymentRequestMessage": "text",
+    "cancelPaymentRequestMessage": "text",
+    "paymentInviteMessage": "text",
+    "invoiceMessage": "text",
 }
+_SECRET_TYPES = {
+    pb.SecretEncryptedMessage.EVENT_EDIT: "event",
+    pb.SecretEncryptedMessage.POLL_EDIT: "poll",
+    pb.SecretEncryptedMessage.POLL_ADD_OPTION: "poll",
+}
+"""What a change that only readers of its target can read is called; all others are texts."""
 _MEDIA_TYPES: Mapping[str, str] = {
     "imageMessage": "image",
     "videoMessage": "video",
@@ -73,8 +90,19 @@ _HIDDEN = frozenset(
         "keepInChatMessage",
         "encEventResponseMessage",
         "pollUpdateMessage",
+        "secretEncryptedMessage",
+        "messageHistoryNotice",
+        "conditionalRevealMessage",
     }
 )
+_HIDDEN_REQUESTS = frozenset(
+    {
+        pb.ProtocolMessage.EPHEMERAL_SYNC_RESPONSE,
+        pb.ProtocolMessage.REQUEST_WELCOME_MESSAGE,
+        pb.ProtocolMessage.GROUP_MEMBER_LABEL_CHANGE,
+    }
+)
+_VIEW_ONCE = frozenset({"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"})
 _EDIT, _PIN, _REVOKE, _ADMIN_REVOKE = "1", "2", "7", "8"
 
 
@@ -97,20 +125,45 @@ def traits(message: pb.Message) -> Traits:
     """Read them off a message."""
     inner = unwrap(message)
     name = _kind(inner)
-    kind, media_type = _TYPES.get(name, "media"), _media_type(inner, name)
+    kind, media = _TYPES.get(name, "media"), _media_type(inner, name)
     if name == "extendedTextMessage" and not inner.extendedTextMessage.matchedText:
-        kind, media_type = "text", None
+        kind, media = "text", None
+    if name == "secretEncryptedMessage":
+        kind = _SECRET_TYPES.get(inner.secretEncryptedMessage.secretEncType, "text")
     edit = _edit(message, inner)
     attrs = {"type": kind}
     if edit is not None:
         attrs["edit"] = edit
     enc: dict[str, str] = {}
-    if kind == "media" and media_type is not None:
-        enc["mediatype"] = media_type
-    if (name in _HIDDEN or edit == _EDIT) and edit not in (_REVOKE, _ADMIN_REVOKE):
+    if kind == "media" and media is not None:
+        enc["mediatype"] = media
+    is_hidden = name in _HIDDEN or (
+        inner.HasField("protocolMessage") and inner.protocolMessage.type in _HIDDEN_REQUESTS
+    )
+    if (is_hidden or edit == _EDIT) and edit not in (_REVOKE, _ADMIN_REVOKE):
         enc["decrypt-fail"] = "hide"
-    meta = _META.get(name)
+    meta = _meta(message, inner, name)
     return Traits(attrs, enc, () if meta is None else (Node("meta", {**meta}),))
+
+
+def is_reaction(message: pb.Message) -> bool:
+    """Whether it is a reaction, or takes one back."""
+    return traits(message).attrs["type"] == "reaction"
+
+
+def media_type(message: pb.Message) -> str | None:
+    """The `mediatype` of the content; None for what has no file and is nothing of the like."""
+    return traits(message).enc.get("mediatype")
+
+
+def _meta(message: pb.Message, inner: pb.Message, name: str) -> Mapping[str, str] | None:
+    if name == "secretEncryptedMessage":
+        kind = inner.secretEncryptedMessage.secretEncType
+        is_event = kind == pb.SecretEncryptedMessage.EVENT_EDIT
+        return {"event_type": "edit"} if is_event else None
+    if any(described.name in _VIEW_ONCE for described, _ in message.ListFields()):
+        return {"view_once": "true"}
+    return _META.get(name)
 
 
 def unwrap(message: pb.Message) -> pb.Message:
@@ -158,8 +211,14 @@ def _edit(message: pb.Message, inner: pb.Message) -> str | None:
             return _REVOKE if request.key.fromMe else _ADMIN_REVOKE
     if message.HasField("editedMessage"):
         return _EDIT
+    if inner.HasField("secretEncryptedMessage"):
+        return _EDIT
     if inner.HasField("pinInChatMessage"):
         return _PIN
+    if inner.HasField("keepInChatMessage"):
+        keep = inner.keepInChatMessage
+        is_undo = keep.keepType == pb.UNDO_KEEP_FOR_ALL
+        return _REVOKE if is_undo and keep.key.fromMe else None
     if inner.HasField("reactionMessage") and not inner.reactionMessage.text:
         return _REVOKE
     return None

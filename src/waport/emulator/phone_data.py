@@ -12,8 +12,8 @@ from ..proto import pb
 _MAX_REQUESTS = 64  # messages that a companion may ask for at once
 _NOT_FOUND = pb.MediaRetryNotification.NOT_FOUND
 
-Find = Callable[[str], tuple[pb.Message, int] | None]
-"""A message by its id, and when it was sent (unix seconds); None when there is none such."""
+Find = Callable[[pb.MessageKey], pb.WebMessageInfo | None]
+"""A message by its key; None when there is none such."""
 
 
 def data_response(
@@ -29,14 +29,12 @@ def data_response(
     result_type = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
     results = []
     for wanted in request.placeholderMessageResendRequest[:_MAX_REQUESTS]:
-        found = find(wanted.messageKey.id)
+        found = find(wanted.messageKey)
         if found is None:
             results.append(result_type(mediaUploadResult=_NOT_FOUND))
             continue
-        message, timestamp = found
-        info = pb.WebMessageInfo(key=wanted.messageKey, message=message, messageTimestamp=timestamp)
         response = result_type.PlaceholderMessageResendResponse(
-            webMessageInfoBytes=info.SerializeToString()
+            webMessageInfoBytes=found.SerializeToString()
         )
         results.append(result_type(placeholderMessageResendResponse=response))
     return pb.ProtocolMessage(

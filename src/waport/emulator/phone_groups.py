@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import StanzaError
+from ..errors import QueryError, StanzaError
 from ..proto import pb
-from ..wire import AttrValue, Jid, Node
+from ..wire import SERVER, AttrValue, Jid, Node
 from .link import DeviceLink
 from .notifications import phash
 from .phone_devices import Contacts, OwnAddress, ask
 from .phone_signal import PhoneSignal
+from .phone_trouble import NO_TROUBLE, Trouble
 
 _MODES = ("lid", "pn")
+_SETTINGS = {"contacts": "contacts", "whitelist": "allowlist", "blacklist": "denylist"}
+"""Who sees status posts: in the words of the privacy list, and in those of a post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,12 @@ class Audience:
     Attributes:
         mode: the group's addressing mode; None for status posts.
         people: bare addresses, the phone's own included.
+        setting: what a status post says of its audience.
     """
 
     mode: str | None
     people: list[Jid]
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,14 @@ class Prepared:
         content: its first children.
         chain_id: of the key it is encrypted with.
         told: the devices that are given the key along with it, by Signal address.
+        setting: what a status post says of its audience.
     """
 
     attrs: dict[str, AttrValue]
     content: list[Node]
     chain_id: int
     told: list[str]
+    setting: str = ""
 
 
 class GroupSender:
@@ -68,8 +75,7 @@ class GroupSender:
             QueryError: there is no such group (NotFound), or this account is no member.
         """
         if chat.is_status:
-            known = {Jid(user, self._own.lid.server) for user in self._signal.lids.values()}
-            return Audience(None, sorted(known | {self._own.lid}, key=str))
+            return await self._status_audience()
         query = Node("query", {"request": "interactive"})
         iq = Node("iq", {"type": "get", "xmlns": "w:g2", "to": chat}, [query])
         group = (await ask(self._link, iq)).child("group")
@@ -84,6 +90,24 @@ class GroupSender:
             people.append(jid)
         return Audience(mode, people)
 
+    async def _status_audience(self) -> Audience:
+        """Everybody whom the phone knows, as far as the account lets them see its posts."""
+        known = {Jid(user, self._own.lid.server) for user in self._signal.lids.values()}
+        iq = Node("iq", {"type": "get", "xmlns": "status", "to": SERVER}, [Node("privacy")])
+        kind, named = "contacts", set[Jid]()
+        try:
+            listed = (await ask(self._link, iq)).child("privacy").child("list")
+            kind = listed.attr("type")
+            named = {user.jid("jid").bare for user in listed.children("user")}
+        except QueryError:
+            pass  # nothing was chosen
+        if kind == "whitelist":
+            known = named
+        elif kind == "blacklist":
+            known -= named
+        people = sorted(known | {self._own.lid}, key=str)
+        return Audience(None, people, _SETTINGS.get(kind, ""))
+
     async def may_ask(self, chat: Jid, device: Jid) -> bool:
         """Whether a device that asks for a message again belongs to a member; else the key goes."""
         address = self._signal.address(device.bare)
@@ -93,13 +117,16 @@ class GroupSender:
         self._keys.forget(str(chat))
         return False
 
-    async def prepare(self, chat: Jid, message: pb.Message, enc: Mapping[str, str]) -> Prepared:
+    async def prepare(
+        self, chat: Jid, message: pb.Message, enc: Mapping[str, str], trouble: Trouble
+    ) -> Prepared:
         """Encrypt a message for a chat.
 
         Args:
             chat: a group or the status feed.
             message: the content.
             enc: further attributes of every `<enc>`; the media type stands on the shared one only.
+            trouble: what is to be wrong with it.
 
         Raises:
             QueryError: see `audience`; or the server refused keys or device lists.
@@ -114,10 +141,13 @@ class GroupSender:
         told = self._keys.told(name)
         # Own companions are told with every message, whether they have the key or not.
         cold = [d for d in targets if d in self._own or self._signal.address(d) not in told]
+        if trouble.is_inline:
+            cold = targets
         failed = await self._contacts.open_sessions(cold)
         reached = [device for device in cold if device not in failed]
-        part = self.distribution(chat).SerializeToString()
-        single = {name: value for name, value in enc.items() if name != "mediatype"}
+        inside = message if trouble.is_inline else None
+        part = self.distribution(chat, inside, trouble).SerializeToString()
+        single = {key: enc[key] for key in enc if key != "mediatype" or trouble.is_inline}
         entries = []
         for device in reached:
             sealed = self._signal.encrypt(device, part)
@@ -130,13 +160,19 @@ class GroupSender:
         else:
             everybody = [device for person in audience.people for device in devices[person]]
             attrs = {"phash": phash(everybody), "addressing_mode": audience.mode}
-        body = self._keys.encrypt(name, message.SerializeToString())
         content = [Node("participants", {}, entries)] if entries else []
-        content.append(Node("enc", {"v": "2", "type": "skmsg", **enc}, body))
+        if not trouble.is_inline:
+            body = self._keys.encrypt(name, message.SerializeToString(), trouble)
+            content.append(Node("enc", {**trouble.enc("skmsg"), **enc}, body))
         fresh = [self._signal.address(d) for d in reached if d not in self._own]
-        return Prepared(attrs, content, self._keys.chain_id(name), fresh)
+        return Prepared(attrs, content, self._keys.chain_id(name), fresh, audience.setting)
 
-    def distribution(self, chat: Jid, message: pb.Message | None = None) -> pb.Message:
+    def distribution(
+        self,
+        chat: Jid,
+        message: pb.Message | None = None,
+        trouble: Trouble = NO_TROUBLE,
+    ) -> pb.Message:
         """The message that gives away the phone's key for a chat, with `message` inside if given.
 
         It has to be made before the next message is encrypted with that key.
@@ -146,7 +182,7 @@ class GroupSender:
             given.CopyFrom(message)
         given.senderKeyDistributionMessage.groupId = str(chat)
         given.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage = (
-            self._keys.distribution(str(chat))
+            self._keys.distribution(str(chat), trouble)
         )
         return given
 

@@ -65,6 +65,9 @@ class Inbox:
         """
         stanza.attr("id")
         source = stanza.jid("from")
+        if source.is_newsletter:
+            await self._receive_post(stanza, source)
+            return
         sender = stanza.get_jid("participant") or source
         self._learn(stanza, source, sender)
         key = (self._chat_key(stanza), self._signal.address(sender), stanza.attr("id"))
@@ -95,6 +98,19 @@ class Inbox:
         if names - {"messageContextInfo"}:  # nothing is left of a message that only brought a key
             self._store(stanza, sender, message)
         await self._send_receipt(stanza, sender)
+
+    async def _receive_post(self, stanza: Node, channel: Jid) -> None:
+        """Take a post of a channel, or its change; neither is encrypted."""
+        meta, plaintext = stanza.find("meta"), stanza.find("plaintext")
+        changed = meta.get("msg_edit_t", "") if meta is not None else ""
+        key = (str(channel), changed, stanza.attr("id"))
+        if key not in self._seen and plaintext is not None:
+            self._seen[key] = None
+            content = plaintext.content
+            message = parse_message(content) if isinstance(content, bytes) else pb.Message()
+            post = self._received(stanza, channel, channel, message)
+            self.messages.append(post)
+        await self._ack(stanza)
 
     def _learn(self, stanza: Node, source: Jid, sender: Jid) -> None:
         for name in ("sender_lid", "sender_pn", "participant_lid", "participant_pn"):
@@ -150,7 +166,6 @@ class Inbox:
             holder.ClearField("senderKeyDistributionMessage")
 
     def _store(self, stanza: Node, sender: Jid, message: pb.Message) -> None:
-        participant = stanza.get_jid("participant")
         chat = stanza.jid("from").bare
         if message.HasField("deviceSentMessage"):
             if sender not in self._own:
@@ -162,16 +177,21 @@ class Inbox:
             if not inner.HasField("messageContextInfo") and message.HasField("messageContextInfo"):
                 inner.messageContextInfo.CopyFrom(message.messageContextInfo)
             message = inner
-        self.messages.append(
-            ReceivedMessage(
-                seq=len(self.messages) + 1,
-                id=stanza.attr("id"),
-                sender=sender,
-                chat=chat.bare,
-                participant=participant,
-                timestamp=stanza.get_int("t", int(self._clock())),
-                message=message,
-            )
+        self.messages.append(self._received(stanza, sender, chat.bare, message))
+
+    def _received(
+        self, stanza: Node, sender: Jid, chat: Jid, message: pb.Message
+    ) -> ReceivedMessage:
+        return ReceivedMessage(
+            seq=len(self.messages) + 1,
+            id=stanza.attr("id"),
+            sender=sender,
+            chat=chat,
+            participant=stanza.get_jid("participant"),
+            timestamp=stanza.get_int("t", int(self._clock())),
+            message=message,
+            edit=stanza.get("edit"),
+            server_id=stanza.get_int("server_id"),
         )
 
     # --- answers ---------------------------------------------------------------------------------
@@ -292,6 +312,8 @@ class Inbox:
                     "participant": "" if m.participant is None else str(m.participant),
                     "timestamp": m.timestamp,
                     "message": m.message.SerializeToString().hex(),
+                    "edit": m.edit or "",
+                    "server_id": -1 if m.server_id is None else m.server_id,
                 }
                 for m in self.messages
             ],
@@ -306,6 +328,8 @@ class Inbox:
                 sender, chat = Jid.parse(item.text("sender")), Jid.parse(item.text("chat"))
             except (InvalidInput, ProtobufDecodeError) as exc:
                 raise CorruptRecord("a received message cannot be read") from exc
+            has_edit = "edit" in item.names()  # not in what older emulators have saved
+            server_id = item.number("server_id") if has_edit else -1
             self.messages.append(
                 ReceivedMessage(
                     number,
@@ -315,6 +339,8 @@ class Inbox:
                     _jid(item.text("participant")),
                     item.number("timestamp"),
                     message,
+                    edit=item.text("edit") or None if has_edit else None,
+                    server_id=server_id if server_id >= 0 else None,
                 )
             )
             self._seen[

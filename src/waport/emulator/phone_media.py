@@ -29,7 +29,7 @@ from ..crypto import (
 from ..errors import CryptoError, InvalidInput, MediaError, NotFound, StanzaError
 from ..proto import pb
 from ..wire import AttrValue, Node
-from .link import MediaLink
+from .link import MediaLink, MediaPlace
 from .phone_content import unwrap
 
 _KEY = 32
@@ -132,23 +132,9 @@ class PhoneMedia:
         key = self._random_bytes(_KEY)
         sealed = await asyncio.to_thread(seal_file, file.data, key, kind)
         place = await self._link.upload(kind.folder, sealed)
-        message = pb.Message()
-        part: FilePart = getattr(message, kind.field)
-        part.url, part.directPath = place.url, place.direct_path
+        message, part = _describe(file, name, kind, place)
         part.mediaKey, part.mediaKeyTimestamp = key, int(self._clock())
-        part.fileSha256, part.fileEncSha256 = sha256(file.data), sha256(sealed)
-        part.fileLength = len(file.data)
-        part.mimetype = file.mimetype
-        if isinstance(part, pb.AudioMessage):
-            part.ptt = name == "ptt"
-        if isinstance(part, pb.VideoMessage) and name == "gif":
-            part.gifPlayback = True
-        if isinstance(part, pb.DocumentMessage):
-            part.fileName = part.title = file.name or "file"
-        if file.caption is not None:
-            if isinstance(part, (pb.AudioMessage, pb.StickerMessage)):
-                raise InvalidInput(f"there is no caption below a file of kind {name}")
-            part.caption = file.caption
+        part.fileEncSha256 = sha256(sealed)
         if isinstance(part, pb.DocumentMessage) and file.caption is not None:
             # Phones put only documents with a caption into this envelope.
             wrapped = pb.Message()
@@ -156,19 +142,34 @@ class PhoneMedia:
             return wrapped
         return message
 
+    async def upload_plain(self, file: OutgoingFile) -> tuple[pb.Message, str]:
+        """Upload a file for a channel, where nothing is encrypted; see `upload`.
+
+        Returns:
+            the message that posts it, and the handle that goes with the stanza.
+        """
+        name = file.kind or _kind_of(file.mimetype)
+        kind = KINDS.get(name)
+        if kind is None:
+            raise InvalidInput(f"there is no kind of file named {name}")
+        place = await self._link.upload(f"newsletter-{kind.folder}", file.data)
+        message, _ = _describe(file, name, kind, place)
+        return message, place.handle
+
     async def fetch(self, message: pb.Message) -> IncomingFile:
-        """Download, check and decrypt the file of a message.
+        """Download and check the file of a message, and decrypt it unless it is one of a channel.
 
         Raises:
             NotFound: it has none, or the media host does not have it.
             MediaError: a check failed.
         """
-        found = file_part(message)
+        found = file_part(message) or plain_part(message)
         if found is None:
             raise NotFound(404, "the message has no file")
         kind, part = found
         sealed = await self._link.download(part.directPath)
-        data = await asyncio.to_thread(open_file, sealed, part, kind)
+        opener = open_file if part.mediaKey else open_plain
+        data = await asyncio.to_thread(opener, sealed, part, kind)
         return IncomingFile(data, part.mimetype)
 
     def answer_retry(self, receipt: Node, message: pb.Message | None) -> Node:
@@ -228,6 +229,42 @@ def file_part(message: pb.Message) -> tuple[FileKind, FilePart] | None:
     return None
 
 
+def plain_part(message: pb.Message) -> tuple[FileKind, FilePart] | None:
+    """The file of a message that is not encrypted; None when there is none."""
+    inner = unwrap(message)
+    for field, kind in _BY_FIELD.items():
+        if inner.HasField(field):
+            part: FilePart = getattr(inner, field)
+            return None if part.mediaKey else (kind, part)
+    return None
+
+
+def _describe(
+    file: OutgoingFile, name: str, kind: FileKind, place: MediaPlace
+) -> tuple[pb.Message, FilePart]:
+    """The message that sends a file, and the part of it that is about the file.
+
+    Raises:
+        InvalidInput: messages of this kind have no caption.
+    """
+    message = pb.Message()
+    part: FilePart = getattr(message, kind.field)
+    part.url, part.directPath = place.url, place.direct_path
+    part.fileSha256, part.fileLength = sha256(file.data), len(file.data)
+    part.mimetype = file.mimetype
+    if isinstance(part, pb.AudioMessage):
+        part.ptt = name == "ptt"
+    if isinstance(part, pb.VideoMessage) and name == "gif":
+        part.gifPlayback = True
+    if isinstance(part, pb.DocumentMessage):
+        part.fileName = part.title = file.name or "file"
+    if file.caption is not None:
+        if isinstance(part, (pb.AudioMessage, pb.StickerMessage)):
+            raise InvalidInput(f"there is no caption below a file of kind {name}")
+        part.caption = file.caption
+    return message, part
+
+
 def seal_file(data: bytes, key: bytes, kind: FileKind) -> bytes:
     """A file as it is uploaded: ciphertext, and ten bytes of MAC."""
     iv, cipher_key, mac_key = _expand(key, kind)
@@ -255,6 +292,17 @@ def open_file(sealed: bytes, part: FilePart, kind: FileKind) -> bytes:
         raise MediaError("the file has another hash than the message says")
     if len(data) != part.fileLength:
         raise MediaError("the file has another length than the message says")
+    return data
+
+
+def open_plain(data: bytes, part: FilePart, kind: FileKind) -> bytes:
+    """A file that was not encrypted.
+
+    Raises:
+        MediaError: it is not what the message says.
+    """
+    if not equal(sha256(data), part.fileSha256) or len(data) != part.fileLength:
+        raise MediaError("the file is not what the message says")
     return data
 
 

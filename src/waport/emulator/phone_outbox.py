@@ -1,4 +1,4 @@
-"""What the phone sends: texts to people, peer messages to companions, and both again on request.
+"""What the phone sends: messages to chats, peer messages to companions, and both again on request.
 
 Source: docs/protocol/messages.md, "Sending", "Server ack" and "Retries".
 """
@@ -26,11 +26,12 @@ from ..errors import (
 from ..proto import pb
 from ..wire import AttrValue, Jid, Node
 from .link import DeviceLink
+from .phone_compose import Composed, Composer, own_copy
 from .phone_content import traits
-from .phone_devices import Contacts, OwnAddress
-from .phone_groups import GroupSender, Prepared
+from .phone_devices import OwnAddress
 from .phone_keys import parse_bundle
 from .phone_signal import PhoneSignal
+from .phone_trouble import NO_TROUBLE, Trouble
 from .saved import Saved
 
 _KEPT = 512  # sent messages that can be sent again
@@ -46,9 +47,20 @@ class SentMessage:
     Attributes:
         id: of the stanza.
         timestamp: the server's, unix seconds.
+        server_id: the number of a post in its channel; None elsewhere.
     """
 
     id: str
+    timestamp: int
+    server_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentContent:
+    """What was sent, to which chat, and when (unix seconds)."""
+
+    chat: Jid
+    message: pb.Message
     timestamp: int
 
 
@@ -78,14 +90,14 @@ class Outbox:
         self._link = link
         self._signal = signal
         self._own = own
-        self._contacts = Contacts(link, signal)
-        self._groups = GroupSender(link, signal, own, self._contacts)
+        self._composer = Composer(link, signal, own)
+        self._contacts, self._groups = self._composer.contacts, self._composer.groups
         self._clock = clock
         self._random_bytes = random_bytes
         self._ack_timeout_s = ack_timeout_s
         # One message at a time leaves the phone, so each chat keeps the order of the calls.
         self._sending = asyncio.Lock()
-        self._acks: dict[str, asyncio.Future[int]] = {}
+        self._acks: dict[str, asyncio.Future[Node]] = {}
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._base_keys: dict[tuple[str, str], bytes] = {}
         self._repeats: Counter[tuple[str, str]] = Counter()
@@ -101,7 +113,8 @@ class Outbox:
 
         Args:
             to: a bare PN or LID, in which case the stanza uses that kind of address throughout; a
-                group; or the status feed, which everybody sees whose LID the phone knows.
+                group; a channel; or the status feed, which everybody sees whose LID the phone knows
+                and whom the account lets see its posts.
             text: not empty.
             message_id: made up when None.
 
@@ -109,7 +122,7 @@ class Outbox:
             the message, once the server has acknowledged it.
 
         Raises:
-            InvalidInput: `to` is neither a person nor a group nor the status feed.
+            InvalidInput: `to` is neither a person nor a group, a channel or the status feed.
             NotFound: there is no such account or group.
             QueryError: the server or every device of the recipient refused it.
             QueryTimeout: no ack came.
@@ -121,76 +134,77 @@ class Outbox:
         return await self.send_message(to, message, message_id)
 
     async def send_message(
-        self, to: Jid, message: pb.Message, message_id: str | None = None
+        self,
+        to: Jid,
+        message: pb.Message,
+        message_id: str | None = None,
+        *,
+        trouble: Trouble = NO_TROUBLE,
+        media_id: str | None = None,
     ) -> SentMessage:
-        """Send any message; see `send_text`."""
-        to_many = to.is_group or to.is_status
-        if not (to_many or to.is_pn or to.is_lid):
-            raise InvalidInput("the phone writes to people, groups and the status feed")
+        """Send any message; see `send_text`.
+
+        Args:
+            to: see there.
+            message: what to send.
+            message_id: made up when None; an edit in a channel has the id of the post.
+            trouble: what is to be wrong with it.
+            media_id: handle of the file of a post in a channel.
+        """
+        if not (to.is_group or to.is_status or to.is_newsletter or to.is_pn or to.is_lid):
+            raise InvalidInput("the phone writes to people, groups, channels and the status feed")
         to = to.bare
-        name = message_id or self.new_id()
+        if message_id in self._acks:
+            raise InvalidInput(f"message {message_id} is being sent already")
+        async with self._sending:
+            composed = await self._composer.compose(to, message, trouble, media_id)
+            if composed is None:
+                # A note to self without companions never leaves the phone.
+                return SentMessage(message_id or self.new_id(), int(self._clock()))
+            name = composed.name or message_id or self.new_id()
+            if not to.is_newsletter:
+                plaintext = message.SerializeToString()
+                self._keep(name, _Kept(to, plaintext, int(self._clock()), is_peer=False))
+            acked = await self._send(name, to, composed)
+        ack = await self._acknowledged(name, acked)
+        if composed.prepared is not None:
+            self._groups.acknowledged(to, composed.prepared)
+        t = ack.get_int("t", int(self._clock()))
+        return SentMessage(name, t, ack.get_int("server_id"))
+
+    async def _send(self, name: str, to: Jid, composed: Composed) -> asyncio.Future[Node]:
+        """Hand a message to the server; its ack."""
         if name in self._acks:
             raise InvalidInput(f"message {name} is being sent already")
-        plaintext = message.SerializeToString()
-        acked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        acked: asyncio.Future[Node] = asyncio.get_running_loop().create_future()
         self._acks[name] = acked
+        attrs: dict[str, AttrValue] = {"id": name, "to": to, **composed.attrs}
+        await self._link.send(Node("message", attrs, composed.content))
+        return acked
+
+    async def _acknowledged(self, name: str, acked: asyncio.Future[Node]) -> Node:
+        """The server's ack."""
         try:
-            async with self._sending:
-                shown = traits(message)
-                attrs: dict[str, AttrValue] = {"id": name, "to": to, **shown.attrs}
-                prepared: Prepared | None = None
-                if to_many:
-                    prepared = await self._groups.prepare(to, message, shown.enc)
-                    attrs, content = {**attrs, **prepared.attrs}, prepared.content
-                else:
-                    participants = await self._fan_out(to, message)
-                    if not participants:
-                        # A note to self without companions never leaves the phone.
-                        return SentMessage(name, int(self._clock()))
-                    content = [Node("participants", {}, participants)]
-                self._keep(name, _Kept(to, plaintext, int(self._clock()), is_peer=False))
-                await self._link.send(Node("message", attrs, [*content, *shown.children]))
-            t = await asyncio.wait_for(acked, self._ack_timeout_s)
-            if prepared is not None:
-                self._groups.acknowledged(to, prepared)
-            return SentMessage(name, t)
+            return await asyncio.wait_for(acked, self._ack_timeout_s)
         except TimeoutError as exc:
             raise QueryTimeout(f"no ack for message {name}") from exc
         finally:
             del self._acks[name]
 
-    async def _fan_out(self, to: Jid, message: pb.Message) -> list[Node]:
-        """One `<to>` for each device that gets the message; all devices but this phone."""
-        own = self._own.like(to)
-        users = [own] if to == own else [to, own]
-        devices = await self._contacts.devices(users)
-        targets = [device for user in users for device in devices[user] if device != own]
-        failed = await self._contacts.open_sessions(targets)
-        if to != own and all(device in failed for device in devices[to]):
-            raise failed[devices[to][0]]
-        plaintext = message.SerializeToString()
-        copy = self._own_copy(to, message).SerializeToString()
-        shown = traits(message).enc
-        nodes = []
-        for device in targets:
-            if device not in failed:
-                body = copy if device in self._own else plaintext
-                enc = self._encrypt(device, body, **shown)
-                nodes.append(Node("to", {"jid": device}, [enc]))
-        return nodes
+    async def react_in_newsletter(self, to: Jid, server_id: int, code: str) -> SentMessage:
+        """React to a post of a channel; an empty code takes the reaction back.
 
-    @staticmethod
-    def _own_copy(to: Jid, message: pb.Message) -> pb.Message:
-        copy = pb.Message(
-            deviceSentMessage=pb.DeviceSentMessage(destinationJid=str(to), message=message)
-        )
-        if message.HasField("messageContextInfo"):
-            copy.messageContextInfo.CopyFrom(message.messageContextInfo)
-        return copy
-
-    def _encrypt(self, device: Jid, plaintext: bytes, **more: str) -> Node:
-        sealed = self._signal.encrypt(device, plaintext)
-        return Node("enc", {"v": "2", "type": sealed.type, **more}, sealed.body)
+        Raises:
+            QueryError: the server refused it.
+        """
+        attrs: dict[str, AttrValue] = {"type": "reaction", "server_id": str(server_id)}
+        if not code:
+            attrs["edit"] = "7"
+        name = self.new_id()
+        reaction = Node("reaction", {"code": code} if code else {})
+        acked = await self._send(name, to.bare, Composed(attrs, [reaction]))
+        ack = await self._acknowledged(name, acked)
+        return SentMessage(name, ack.get_int("t", int(self._clock())), server_id)
 
     def on_ack(self, ack: Node) -> None:
         """Take the server's ack of a message."""
@@ -199,7 +213,7 @@ class Outbox:
             return
         error = ack.get_int("error")
         if error is None:
-            waiting.set_result(ack.get_int("t", int(self._clock())))
+            waiting.set_result(ack)
         else:
             waiting.set_exception(query_error(error, "the server refused the message"))
 
@@ -227,7 +241,7 @@ class Outbox:
             if companion in failed:
                 raise failed[companion]
             self._keep(name, _Kept(companion, plaintext, int(self._clock()), is_peer=True))
-            await self._send_peer(companion, name, self._encrypt(companion, plaintext))
+            await self._send_peer(companion, name, self._composer.encrypt(companion, plaintext))
         return name
 
     async def _send_peer(self, companion: Jid, name: str, enc: Node) -> None:
@@ -299,7 +313,7 @@ class Outbox:
 
     async def _send_again(self, name: str, device: Jid, kept: _Kept, count: int) -> None:
         if kept.is_peer:
-            enc = self._encrypt(device, kept.message, count=str(count))
+            enc = self._composer.encrypt(device, kept.message, {"count": str(count)})
             await self._send_peer(device, name, enc)
             return
         message = pb.Message.FromString(kept.message)
@@ -318,15 +332,21 @@ class Outbox:
             del attrs["device_fanout"]
             plaintext = self._groups.distribution(kept.chat, message).SerializeToString()
         elif device in self._own:
-            plaintext = self._own_copy(kept.chat, message).SerializeToString()
+            plaintext = own_copy(kept.chat, message).SerializeToString()
             attrs["recipient"] = kept.chat
-        enc = self._encrypt(device, plaintext, count=str(count), **shown.enc)
+        enc = self._composer.encrypt(device, plaintext, {"count": str(count), **shown.enc})
         await self._link.send(Node("message", attrs, [enc, *shown.children]))
 
-    def sent(self, name: str) -> tuple[pb.Message, int] | None:
-        """A message that can still be sent again, in clear, and when it was sent (unix seconds)."""
+    def sent(self, name: str) -> SentContent | None:
+        """A message that can still be sent again; None for machinery, and what is unknown."""
         kept = self._kept.get(name)
-        return (pb.Message.FromString(kept.message), kept.timestamp) if kept else None
+        if kept is None or kept.is_peer:
+            return None
+        return SentContent(kept.chat, pb.Message.FromString(kept.message), kept.timestamp)
+
+    async def group_mode(self, group: Jid) -> str:
+        """The addressing mode of a group; see `GroupSender.mode`."""
+        return await self._groups.mode(group)
 
     def _keep(self, name: str, kept: _Kept) -> None:
         self._kept[name] = kept

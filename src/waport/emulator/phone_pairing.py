@@ -18,7 +18,7 @@ from ..errors import CryptoError, InvalidInput, NotFound, QueryTimeout, StanzaEr
 from ..wire import SERVER, Jid, Node
 from . import link_code
 from .link import DeviceLink
-from .phone_adv import AdvAccount, key_index_list, vouch
+from .phone_adv import AdvAccount, LinkedIdentity, key_index_list, vouch, vouch_for
 from .phone_devices import OwnAddress, ask
 
 _MAX_QR = 2_000
@@ -143,6 +143,23 @@ class Linker:
             device = _paired_device(answer)
             self.account.live[device.device] = claim.key_index
             return device
+
+    def link_silently(self, companion: KeyPair, device: int) -> LinkedIdentity:
+        """Sign for a companion that nobody will ever use, at once.
+
+        Args:
+            companion: its identity key.
+            device: its number.
+
+        Raises:
+            InvalidInput: another companion is being linked.
+        """
+        if self._linking.locked():
+            raise InvalidInput("another companion is being linked")
+        now = int(self._clock())
+        linked = vouch_for(self.account, self._identity, companion, now, self._random_bytes)
+        self.account.live[device] = linked.key_index
+        return linked
 
     # --- code ------------------------------------------------------------------------------------
 

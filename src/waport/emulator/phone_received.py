@@ -29,7 +29,9 @@ class ReceivedMessage:
         chat: bare; for a copy from an own companion the chat it was sent to.
         participant: the sender in a group, else None.
         timestamp: the server's, unix seconds.
-        message: the content.
+        message: the content; empty for a post that was deleted.
+        edit: what the stanza says of the kind of change that it is; None for a new message.
+        server_id: the number of a post in its channel; None elsewhere.
     """
 
     seq: int
@@ -39,6 +41,8 @@ class ReceivedMessage:
     participant: Jid | None
     timestamp: int
     message: pb.Message
+    edit: str | None = None
+    server_id: int | None = None
 
     @property
     def text(self) -> str | None:
@@ -51,6 +55,9 @@ class ReceivedMessage:
 
     def to_json(self) -> dict[str, object]:
         """The shape of the admin API."""
+        more: dict[str, object] = {} if self.edit is None else {"edit": self.edit}
+        if self.server_id is not None:
+            more["server_id"] = self.server_id
         return {
             "seq": self.seq,
             "id": self.id,
@@ -61,6 +68,7 @@ class ReceivedMessage:
             "timestamp": self.timestamp,
             "text": self.text,
             "message": MessageToDict(self.message, preserving_proto_field_name=True),
+            **more,
         }
 
 

@@ -17,10 +17,10 @@ from ..signal import (
     decrypt_group,
     distribution_message,
     encrypt_group,
-    pad,
     parse_distribution,
     unpad,
 )
+from .phone_trouble import NO_TROUBLE, Trouble
 from .saved import Saved
 
 
@@ -45,19 +45,22 @@ class SenderKeys:
         own = self._own.get(chat)
         return set() if own is None else own.told
 
-    def distribution(self, chat: str) -> bytes:
+    def distribution(self, chat: str, trouble: Trouble = NO_TROUBLE) -> bytes:
         """The message that gives a device the current key; the key is made if there is none.
 
         It is good for what is encrypted from now on.
         """
-        return distribution_message(self._key(chat).record)
+        message = distribution_message(self._key(chat).record)
+        return message[1:] if trouble.is_bare_key else message
 
-    def encrypt(self, chat: str, plaintext: bytes) -> bytes:
+    def encrypt(self, chat: str, plaintext: bytes, trouble: Trouble = NO_TROUBLE) -> bytes:
         """Pad and encrypt for everybody who has the current key."""
         own = self._key(chat)
-        padded = pad(plaintext, self._random_bytes)
+        for _ in range(trouble.skip):
+            own.record, _ = encrypt_group(own.record, b"\x01", self._random_bytes)
+        padded = trouble.pad(plaintext, self._random_bytes)
         own.record, body = encrypt_group(own.record, padded, self._random_bytes)
-        return body
+        return trouble.seal(body)
 
     def chain_id(self, chat: str) -> int:
         """Names the current key of a chat."""

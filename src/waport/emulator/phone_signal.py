@@ -9,7 +9,7 @@ Source: docs/protocol/signal.md, "Addresses", "Fetching key bundles" and "Identi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ..crypto import KeyPair, RandomBytes
@@ -26,7 +26,6 @@ from ..signal import (
     generate_pre_keys,
     generate_registration_id,
     next_key_id,
-    pad,
     pre_key_message_identity,
     start_session,
     unpad,
@@ -35,6 +34,7 @@ from ..wire import Jid
 from .phone_adv import check_device_identity
 from .phone_keys import DeviceBundle
 from .phone_sender_keys import SenderKeys
+from .phone_trouble import NO_TROUBLE, Trouble
 from .saved import Saved
 
 _OWN_DEVICE_MAX_JUMP = 25_000
@@ -157,12 +157,14 @@ class PhoneSignal:
         )
         self.identities[address] = bundle.identity
 
-    def encrypt(self, jid: Jid, plaintext: bytes) -> Ciphertext:
+    def encrypt(self, jid: Jid, plaintext: bytes, trouble: Trouble = NO_TROUBLE) -> Ciphertext:
         """Pad and encrypt for a device that has a session."""
         address = self.address(jid)
-        padded = pad(plaintext, self.random_bytes)
+        for _ in range(trouble.skip):
+            self.sessions[address], _ = encrypt(self.sessions[address], b"\x01")
+        padded = trouble.pad(plaintext, self.random_bytes)
         self.sessions[address], sealed = encrypt(self.sessions[address], padded)
-        return sealed
+        return replace(sealed, body=trouble.seal(sealed.body))
 
     def decrypt(self, jid: Jid, kind: str, body: bytes, device_identity: bytes | None) -> bytes:
         """Decrypt a `pkmsg` or `msg` and take off the padding.

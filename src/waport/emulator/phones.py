@@ -16,7 +16,8 @@ from .dispatcher import Dispatcher
 from .link import MediaLink
 from .local import LocalLink, PhoneLine
 from .notifications import Notifier
-from .phone import Phone, create_phone
+from .phone import Phone
+from .phone_creation import create_phone
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ Everything has the value that real clients are used to; nothing here is part of 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,6 +36,16 @@ class Policy:
         max_members: people in one group.
         add_errors: with which code adding an account to a group fails, by its number.
         hidden_numbers: accounts whose phone number others do not get to see in LID groups.
+        drop_untyped_media: messages of type media whose ciphertexts do not say what kind of media
+            they are reach nobody, though they are acked.
+        aliases: other spellings of phone numbers, to the number that they mean.
+        usync_errors: with which code a whole protocol of usync fails, by its name.
+        usync_user_errors: with which code a protocol fails for one account: by number, then name.
+        usync_missing: numbers of accounts that the answers of usync leave out.
+        live_updates_s: how long a device is told of the counters of a channel.
+        flat_live_updates: counters of channels come in the form that Baileys looks for.
+        legacy_mex: news of channels come in the form that clients got them in once.
+        require_channel_terms: who makes a channel must have agreed to the terms.
         media_hosts: the media hosts to name, `NAME:PORT`, in this order; this server when empty.
         media_ttl_s: how long clients are to keep the list of media hosts.
         media_auth_ttl_s: how long a token for uploads is good.
@@ -61,6 +70,15 @@ class Policy:
     max_members: int = 1024
     add_errors: dict[str, int] = field(default_factory=dict)
     hidden_numbers: set[str] = field(default_factory=set)
+    drop_untyped_media: bool = True
+    aliases: dict[str, str] = field(default_factory=dict)
+    usync_errors: dict[str, int] = field(default_factory=dict)
+    usync_user_errors: dict[str, dict[str, int]] = field(default_factory=dict)
+    usync_missing: set[str] = field(default_factory=set)
+    live_updates_s: int = 300
+    flat_live_updates: bool = False
+    legacy_mex: bool = False
+    require_channel_terms: bool = False
     media_hosts: tuple[str, ...] = ()
     media_ttl_s: int = 300
     media_auth_ttl_s: int = 21_600
@@ -102,24 +120,15 @@ class PendingFaults:
 
     Attributes:
         next_login: failure reason with which the next login of a device is refused.
-        lost_acks: how many of the next message acks to a device are not sent.
         media: what is to happen to the next files, in the order in which it was asked for.
     """
 
     next_login: dict[Jid, int] = field(default_factory=dict)
-    lost_acks: Counter[Jid] = field(default_factory=Counter)
     media: list[MediaFault] = field(default_factory=list)
 
     def take_login(self, device: Jid) -> int | None:
         """The failure reason for this login, if one was ordered."""
         return self.next_login.pop(device, None)
-
-    def take_ack(self, device: Jid) -> bool:
-        """Whether this ack is to be lost."""
-        if not self.lost_acks[device]:
-            return False
-        self.lost_acks[device] -= 1
-        return True
 
     def take_media(self, on: Literal["upload", "download"], kind: str) -> MediaFault | None:
         """What is to go wrong with this transfer."""

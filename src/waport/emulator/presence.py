@@ -10,6 +10,7 @@ from .accounts import Account, Device, Directory
 from .delivery import Deliveries
 from .groups import Group
 from .privacy import may_see
+from .restrictions import Restrictions
 
 _NO_NAME = "~"  # what Baileys announces before it knows its user's name
 _MAX_NAME = 100
@@ -18,9 +19,12 @@ _MAX_NAME = 100
 class Presences:
     """Keeps availability and subscriptions; both last as long as the connection."""
 
-    def __init__(self, directory: Directory, deliveries: Deliveries) -> None:
+    def __init__(
+        self, directory: Directory, deliveries: Deliveries, restrictions: Restrictions
+    ) -> None:
         self._directory = directory
         self._deliveries = deliveries
+        self._restrictions = restrictions
         # Watched account's number -> (watcher's number, its device) -> the address it asked for.
         self._watchers: dict[str, dict[tuple[str, int], Jid]] = {}
 
@@ -88,6 +92,8 @@ class Presences:
         watcher = (account.number, device.id)
         if not wanted:
             watchers.pop(watcher, None)
+            return
+        if not self._restrictions.may_look(account, target, node):
             return
         watchers[watcher] = to.bare
         self._show(account, device, target, to.bare)

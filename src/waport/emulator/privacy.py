@@ -10,11 +10,12 @@ import os
 from collections.abc import Mapping
 
 from ..crypto import RandomBytes
-from ..wire import AttrValue, Node
+from ..wire import Node
 from .accounts import Account, Directory
 from .delivery import Deliveries
 from .notifications import Notifier
 from .replies import Asker, Refusal, result
+from .restrictions import Restrictions
 
 _WHO = frozenset({"all", "contacts", "contact_blacklist", "none"})
 _ALLOWED: Mapping[str, frozenset[str]] = {
@@ -34,6 +35,7 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
 """What each setting may be set to (docs/protocol/queries.md, "Privacy settings")."""
 
 _MAX_TOKENS = 256
+_TOKEN_SIZE = 32
 
 
 def may_see(viewer: Account, owner: Account, setting: str) -> bool:
@@ -58,11 +60,13 @@ class Privacy:
         directory: Directory,
         deliveries: Deliveries,
         notifier: Notifier,
+        restrictions: Restrictions,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
         self._directory = directory
         self._deliveries = deliveries
         self._notifier = notifier
+        self._restrictions = restrictions
         self._random_bytes = random_bytes
 
     async def settings(self, asker: Asker, iq: Node) -> Node:
@@ -126,21 +130,10 @@ class Privacy:
         now = int(self._deliveries.now())
         for token in asked:
             receiver = self._directory.by_jid(token.jid("jid").bare)
-            if receiver is None:
-                continue
-            attrs: dict[str, AttrValue] = {
-                "t": str(token.get_int("t", now)),
-                "type": "trusted_contact",
-            }
-            issued = Node("token", attrs, self._random_bytes(32))
-            giver = asker.account
-            told = self._notifier.notification(
-                "privacy_token",
-                giver.jid,
-                Node("tokens", {}, [issued]),
-                sender_lid=giver.lid,
-            )
-            self._deliveries.post_all(receiver, told)
+            if receiver is not None:
+                t = token.get_int("t", now)
+                value = self._random_bytes(_TOKEN_SIZE)
+                self._restrictions.give(asker.account, receiver, t, value)
         return result(iq)
 
     def _block_node(self, account: Account, dhash: str, **attrs: str) -> Node:

@@ -14,6 +14,7 @@ from .delivery import Deliveries
 from .notifications import Notifier
 from .privacy import may_see
 from .replies import Asker, Handler, Refusal, result
+from .restrictions import Restrictions
 
 _JPEG = b"\xff\xd8\xff"
 _MAX_PICTURE = 5 * 2**20
@@ -33,12 +34,14 @@ class Profiles:
         directory: Directory,
         deliveries: Deliveries,
         notifier: Notifier,
+        restrictions: Restrictions,
         picture_url: Callable[[str], str],
         group_picture: Handler,
     ) -> None:
         self._directory = directory
         self._deliveries = deliveries
         self._notifier = notifier
+        self._restrictions = restrictions
         self._picture_url = picture_url
         self._group_picture = group_picture
 
@@ -60,8 +63,9 @@ class Profiles:
         )
 
     def _show_picture(self, asker: Asker, owner: Account, iq: Node) -> Node:
-        iq.child("picture")
-        if not may_see(asker.account, owner, "profile"):
+        # Some clients put the token inside `<picture>`, some beside it.
+        may_look = self._restrictions.may_look(asker.account, owner, iq.child("picture"), iq)
+        if not may_look or not may_see(asker.account, owner, "profile"):
             raise Refusal(401)
         path = f"/v/t61/{owner.lid_user}"
         return result(iq, picture_node(iq, owner.picture, path, self._picture_url))
@@ -84,12 +88,16 @@ class Profiles:
             self._deliveries.changed()
         return result(iq)
 
+    def _audience(self, account: Account) -> Node:
+        kind, numbers = account.status_audience
+        people = [Node("user", {"jid": other.lid}) for other in self._directory.select(numbers)]
+        return Node("list", {"type": kind, "default": "true"}, people)
+
     async def about(self, asker: Asker, iq: Node) -> Node:
         """Answer an IQ of `status`: the about text, or who sees status posts."""
         if iq.get("type") == "get":
             iq.child("privacy")
-            audience = Node("list", {"type": "contacts", "default": "true"})
-            return result(iq, Node("privacy", {}, [audience]))
+            return result(iq, Node("privacy", {}, [self._audience(asker.account)]))
         child = iq.child("status")
         text = child.text if child.content is not None else ""
         if len(text) > _MAX_ABOUT:
@@ -122,7 +130,15 @@ def read_picture(iq: Node) -> bytes | None:
     child = iq.find("picture")
     if child is None or child.content is None:
         return None
-    data = child.data
+    return check_picture(child.data)
+
+
+def check_picture(data: bytes) -> bytes:
+    """The same bytes, if they look like a JPEG that is not too large.
+
+    Raises:
+        Refusal: 406.
+    """
     if not data.startswith(_JPEG) or len(data) > _MAX_PICTURE:
         raise Refusal(406)
     return data

@@ -5,16 +5,16 @@ Source: docs/protocol/queries.md, "Small queries" and "Server side".
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 
 from ..errors import InvalidInput, StanzaError, WhatsAppError
 from ..wire import AttrValue, Node
-from .accounts import Directory
 from .delivery import Deliveries
 from .groups_queries import Groups
 from .media_conn import MediaConn
+from .mex import Mex
+from .newsletters_lists import NewsletterLists
 from .pairing import Pairing
 from .prekeys import PreKeys
 from .privacy import Privacy
@@ -25,6 +25,8 @@ from .usync import USync
 _log = logging.getLogger(__name__)
 
 _DAY_S = 86_400
+_MAX_NOTICES = 100
+_MAX_NOTICE_ID = 32
 
 
 class Queries:
@@ -32,7 +34,6 @@ class Queries:
 
     def __init__(
         self,
-        directory: Directory,
         deliveries: Deliveries,
         *,
         pairing: Pairing,
@@ -41,6 +42,9 @@ class Queries:
         profiles: Profiles,
         groups: Groups,
         media: MediaConn,
+        usync: USync,
+        newsletters: NewsletterLists,
+        mex: Mex,
     ) -> None:
         self._deliveries = deliveries
         self._handlers: Mapping[str, Handler] = {
@@ -50,23 +54,23 @@ class Queries:
             "disappearing_mode": profiles.timer,
             "encrypt": pre_keys.answer,
             "md": pairing.answer,
-            "newsletter": _unknown_item,
+            "newsletter": newsletters.answer,
             "optoutlist": _empty_list,
             "passive": self._passive,
             "privacy": privacy.settings,
             "spam": _spam,
             "status": profiles.about,
-            "tos": _empty,
+            "tos": self._terms,
             "urn:xmpp:ping": self._ping,
             "urn:xmpp:whatsapp:dirty": self._clean,
             "urn:xmpp:whatsapp:push": _empty,
-            "usync": USync(directory).answer,
+            "usync": usync.answer,
             "w": _old_props,
             "w:biz": _business,
             "w:comms:chat": _announcements,
             "w:g2": groups.answer,
             "w:m": media.answer,
-            "w:mex": _mex,
+            "w:mex": mex.answer,
             "w:p": self._ping,
             "w:profile:picture": profiles.picture,
             "w:stats": _empty,
@@ -98,6 +102,15 @@ class Queries:
             raise Refusal(400)
         return result(iq)
 
+    async def _terms(self, asker: Asker, iq: Node) -> Node:
+        if iq.get("type") == "set":
+            notices = {notice.attr("id")[:_MAX_NOTICE_ID] for notice in iq.children("notice")}
+            if len(asker.account.notices | notices) > _MAX_NOTICES:
+                raise Refusal(400)
+            asker.account.notices |= notices
+            self._deliveries.changed()
+        return result(iq)
+
     async def _clean(self, asker: Asker, iq: Node) -> Node:
         for clean in iq.children("clean"):
             asker.device.dirty.pop(clean.attr("type"), None)
@@ -115,10 +128,6 @@ async def _app_state(asker: Asker, iq: Node) -> Node:
 
 async def _empty(asker: Asker, iq: Node) -> Node:
     return result(iq)
-
-
-async def _unknown_item(asker: Asker, iq: Node) -> Node:
-    raise Refusal(404)
 
 
 async def _empty_list(asker: Asker, iq: Node) -> Node:
@@ -161,14 +170,3 @@ async def _announcements(asker: Asker, iq: Node) -> Node:
 async def _spam(asker: Asker, iq: Node) -> Node:
     iq.child("spam_list")
     return result(iq, Node("report_id", {}, b"1"))
-
-
-async def _mex(asker: Asker, iq: Node) -> Node:
-    """No GraphQL operation is known; the answer says so as the real server would."""
-    iq.child("query")
-    problem = {
-        "message": "unknown operation",
-        "extensions": {"error_code": 400, "severity": "CRITICAL", "is_retryable": False},
-    }
-    body = json.dumps({"data": None, "errors": [problem]}).encode()
-    return result(iq, Node("result", {}, body))

@@ -5,6 +5,8 @@ Source: docs/protocol/messages.md, "Receipts".
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..wire import SERVER, AttrValue, Jid, Node
 from .accounts import Account, Device, Directory
 from .delivery import Deliveries
@@ -13,15 +15,22 @@ _TO_AUTHOR = frozenset({None, "inactive", "read", "played"})
 _ALSO_TO_OWN = frozenset({"read", "played"})
 _TO_OWN_ONLY = frozenset({"sender", "read-self", "played-self"})
 _TO_ONE_DEVICE = frozenset({"retry", "enc_rekey_retry"})
+_VIEW = "view"
 _TO_OWN_PHONE = frozenset({"peer_msg", "hist_sync", "server-error"})
 
 
 class ReceiptRouter:
     """The server's way with `<receipt>`."""
 
-    def __init__(self, directory: Directory, deliveries: Deliveries) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        deliveries: Deliveries,
+        on_view: Callable[[Account, Node], None],
+    ) -> None:
         self._directory = directory
         self._deliveries = deliveries
+        self._on_view = on_view
 
     def same_user(self, one: Jid, other: Jid) -> bool:
         """Whether two addresses are of one account, or of the same chat."""
@@ -44,6 +53,8 @@ class ReceiptRouter:
             self._to_own(account, device, node)
         elif kind in _TO_ONE_DEVICE:
             self._to_device(account, device, node)
+        elif kind == _VIEW:
+            self._on_view(account, node)
         elif kind in _TO_OWN_PHONE and device.id:
             self._post(account, account.devices[0], node, self._reader(account, device, node))
 

@@ -20,10 +20,16 @@ TEXTS = {
     404: "item-not-found",
     405: "not-allowed",
     406: "not-acceptable",
+    408: "request-timeout",
     409: "conflict",
     410: "gone",
+    413: "payload-too-large",
     419: "resource-limit",
+    421: "misdirected",
+    423: "locked",
+    426: "upgrade-required",
     429: "rate-overlimit",
+    451: "unavailable-for-legal-reasons",
     500: "internal-server-error",
     501: "feature-not-implemented",
     503: "service-unavailable",
@@ -54,14 +60,17 @@ def result(iq: Node, *children: Node, **attrs: str) -> Node:
     return Node("iq", {**_address(iq), "type": "result", **attrs}, list(children) or None)
 
 
-def refuse(iq: Node, code: int) -> Node:
-    """The refusal of an IQ."""
-    return Node("iq", {**_address(iq), "type": "error"}, [error(code)])
+def refuse(iq: Node, code: int, backoff: int | None = None) -> Node:
+    """The refusal of an IQ; with the seconds to wait before it is asked again, if any."""
+    told = error(code)
+    if backoff is not None:
+        told = Node(told.tag, {**told.attrs, "backoff": str(backoff)})
+    return Node("iq", {**_address(iq), "type": "error"}, [told])
 
 
 def error(code: int) -> Node:
     """`<error>` with the text that belongs to the code."""
-    return Node("error", {"code": str(code), "text": TEXTS[code]})
+    return Node("error", {"code": str(code), "text": TEXTS.get(code, "error")})
 
 
 def _address(iq: Node) -> dict[str, AttrValue]:

@@ -28,12 +28,14 @@ from .faults import Faults
 from .groups_pictures import group_picture_route
 from .listener import Listener
 from .media_store import MediaStore, StoredFile
+from .newsletters_lists import newsletter_picture_route
 from .phone import Phone
 from .policy import Policy
+from .restrictions import Restrictions
 from .snapshot import dump_accounts
 from .state import IN_MEMORY, Autosave, StateFolder
 from .web import SOCKET_PATH, build_app
-from .wiring import Parts, wire
+from .wiring import NewsletterParts, Parts, wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class Emulator:
                 self._autosave = Autosave(lambda: dump_accounts(self.directory), folder.write)
             routes = [*admin_routes(self), *self._parts.media.routes()]
             routes.append(group_picture_route(self.directory))
+            routes.append(newsletter_picture_route(self.directory))
             self._listener.start(build_app(self._serve, self.directory, self.policy, routes))
         except BaseException:
             await self.stop()
@@ -278,6 +281,16 @@ class Emulator:
     def faults(self) -> Faults:
         """Trouble to order."""
         return self._parts.faults
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """Who may begin chats with strangers, and who wants none."""
+        return self._parts.restrictions
+
+    @property
+    def newsletters(self) -> NewsletterParts:
+        """What has to do with channels; they themselves are in the directory."""
+        return self._parts.newsletters
 
     # --- inside ----------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from ..wire import decode_node, encode_node
 from .accounts import Account, Device, Directory, SignedKey
 from .groups_saved import dump_groups, load_groups
 from .mailbox import Mailbox
+from .newsletters_saved import dump_newsletters, load_newsletters, people
 from .saved import Saved
+from .snapshot_limits import dump_limits, load_limits
 
 VERSION = 1
 
@@ -28,6 +30,7 @@ def dump_accounts(directory: Directory) -> dict[str, object]:
         "version": VERSION,
         "accounts": [_dump_account(account) for account in listed],
         "groups": dump_groups(directory.groups),
+        "newsletters": dump_newsletters(directory.newsletters),
         "phones": {number: state for number, state in phones.items() if state is not None},
     }
 
@@ -49,6 +52,11 @@ def load_accounts(value: object, directory: Directory) -> None:
     if "groups" in saved.names():  # a state folder from before there were groups has none
         load_groups(saved.parts("groups"), directory.groups)
         _check_members(directory)
+    if "newsletters" in saved.names():
+        load_newsletters(saved.parts("newsletters"), directory.newsletters)
+        for newsletter in directory.newsletters:
+            if len(directory.select(people(newsletter))) != len(people(newsletter)):
+                raise CorruptRecord("a channel names somebody who has no account")
 
 
 def _check_members(directory: Directory) -> None:
@@ -88,6 +96,7 @@ def _dump_account(account: Account) -> dict[str, object]:
         "timer": account.default_timer[0],
         "timer_t": account.default_timer[1],
         "last_seen": account.last_seen or 0,
+        "limits": dump_limits(account),
     }
 
 
@@ -110,6 +119,8 @@ def _load_account(saved: Saved) -> Account:
     )
     if picture_id := saved.text("picture_id"):
         account.picture = (picture_id, saved.data("picture"))
+    if "limits" in saved.names():  # an account from before there were any has none
+        load_limits(saved.part("limits"), account)
     if 0 not in account.devices:
         raise CorruptRecord(f"account {account.number} has no phone")
     return account

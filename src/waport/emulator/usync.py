@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Directory
 from .notifications import account_phash, key_index_node
+from .policy import Policy
 from .privacy import may_see
 from .replies import Asker, Refusal, error, result
+from .restrictions import Restrictions
 
 _MAX_USERS = 20_000
 _MAX_PROTOCOLS = 32
@@ -28,8 +30,10 @@ Protocol = Callable[[Asker, Account], Node | None]
 class USync:
     """Answers the IQs of `usync`."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, policy: Policy, restrictions: Restrictions) -> None:
         self._directory = directory
+        self._policy = policy
+        self._restrictions = restrictions
 
     async def answer(self, asker: Asker, iq: Node) -> Node:
         """Answer one query.
@@ -46,11 +50,12 @@ class USync:
         besides = side.children("user") if side is not None else []
         if len(asked) > _MAX_PROTOCOLS or len(users) + len(besides) > _MAX_USERS:
             raise Refusal(400)
-        unknown = [
-            Node(protocol.tag, {}, [error(501)])
-            for protocol in asked
-            if protocol.tag not in _PROTOCOLS and protocol.tag != "contact"
-        ]
+        broken = dict(self._policy.usync_errors)
+        for protocol in asked:
+            if protocol.tag not in _PROTOCOLS and protocol.tag != "contact":
+                broken[protocol.tag] = 501
+        unknown = [Node(p.tag, {}, [error(broken[p.tag])]) for p in asked if p.tag in broken]
+        asked = [protocol for protocol in asked if protocol.tag not in broken]
         content = [
             Node("result", {}, unknown),
             Node("list", {}, self._users(asker, asked, users)),
@@ -74,7 +79,8 @@ class USync:
         number = _number(typed) if typed is not None else ""
         jid = user.get_jid("jid")
         if typed is not None:
-            account = self._directory.find(number) if _NUMBER.fullmatch(number) else None
+            known = self._policy.aliases.get(number, number)
+            account = self._directory.find(known) if _NUMBER.fullmatch(number) else None
         elif jid is not None:
             account = self._directory.by_jid(jid.bare)
         else:
@@ -91,11 +97,23 @@ class USync:
         else:
             attrs["jid"] = account.jid
 
+        if account is not None and account.number in self._policy.usync_missing:
+            return None
         if account is not None and _knows_devices(user, account):
             return None
+        errors = self._policy.usync_user_errors.get(account.number, {}) if account else {}
+        is_hidden = account is not None and not self._restrictions.may_look(
+            asker.account, account, user, user.find("status"), user.find("picture")
+        )
         children: list[Node] = []
         for protocol in asked:
-            if protocol.tag == "contact":
+            if protocol.tag in errors:
+                children.append(Node(protocol.tag, {}, [error(errors[protocol.tag])]))
+            elif is_hidden and protocol.tag == "status":
+                children.append(Node("status", {"code": "401"}))
+            elif is_hidden and protocol.tag == "picture":
+                pass
+            elif protocol.tag == "contact":
                 children.append(_contact(typed, account))
             elif account is not None:
                 handler = _PROTOCOLS.get(protocol.tag)

@@ -18,8 +18,14 @@ from .local import LocalMedia
 from .media import CutOff, MediaHost
 from .media_conn import MediaConn
 from .media_retry import MediaRetries
-from .media_store import MediaStore
+from .media_store import HANDLE, NEWSLETTER, MediaStore
 from .messages import MessageRouter
+from .mex import Mex
+from .newsletters_admins import NewsletterAdmins
+from .newsletters_lists import NewsletterLists
+from .newsletters_messages import NewsletterMessages
+from .newsletters_mex import NewsletterQueries
+from .newsletters_news import NewsletterNews
 from .notifications import Notifier
 from .pairing import Pairing
 from .phones import Phones
@@ -31,6 +37,20 @@ from .profile import Profiles
 from .queries import Queries
 from .receipts import ReceiptRouter
 from .registration import WaitingRoom
+from .restrictions import Restrictions
+from .troubles import Troubles
+from .usync import USync
+
+
+@dataclass(frozen=True, slots=True)
+class NewsletterParts:
+    """What has to do with channels."""
+
+    queries: NewsletterQueries
+    admins: NewsletterAdmins
+    lists: NewsletterLists
+    messages: NewsletterMessages
+    news: NewsletterNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,8 @@ class Parts:
     dispatcher: Dispatcher
     phones: Phones
     groups: Groups
+    newsletters: NewsletterParts
+    restrictions: Restrictions
     faults: Faults
     gate: ServerGate
     media: MediaHost
@@ -77,10 +99,13 @@ def wire(
         return web_url + path
 
     pending = PendingFaults()
-    deliveries = Deliveries(policy, now, changed)
+    troubles = Troubles(directory)
+    deliveries = Deliveries(policy, troubles, now, changed)
     notifier = Notifier(directory, deliveries)
-    presences = Presences(directory, deliveries)
-    messages = MessageRouter(directory, deliveries, pending)
+    restrictions = Restrictions(directory, deliveries, notifier)
+    presences = Presences(directory, deliveries, restrictions)
+    newsletters = _newsletters(directory, deliveries, notifier, store)
+    messages = MessageRouter(directory, deliveries, troubles, restrictions, newsletters.messages)
     conn = MediaConn(policy, authority, now, random_bytes)
     media = MediaHost(store, conn, policy, pending, authority, cut_off)
     phones = Phones(deliveries, notifier, LocalMedia(store, authority), random_bytes)
@@ -91,22 +116,33 @@ def wire(
     groups = Groups(directory, deliveries, nodes, news)
     pictures = GroupPictures(directory, deliveries, nodes, news, picture_url)
     queries = Queries(
-        directory,
         deliveries,
         pairing=pairing,
         pre_keys=PreKeys(directory, deliveries, notifier),
-        privacy=Privacy(directory, deliveries, notifier, random_bytes),
-        profiles=Profiles(directory, deliveries, notifier, picture_url, pictures.answer),
+        privacy=Privacy(directory, deliveries, notifier, restrictions, random_bytes),
+        profiles=Profiles(
+            directory, deliveries, notifier, restrictions, picture_url, pictures.answer
+        ),
         groups=groups,
         media=conn,
+        usync=USync(directory, policy, restrictions),
+        newsletters=newsletters.lists,
+        mex=Mex(
+            {
+                **newsletters.queries.operations(),
+                **newsletters.admins.operations(),
+                **restrictions.operations(),
+            }
+        ),
     )
     dispatcher = Dispatcher(
         deliveries,
         queries=queries,
         messages=messages,
-        receipts=ReceiptRouter(directory, deliveries),
+        receipts=ReceiptRouter(directory, deliveries, newsletters.messages.viewed),
         presences=presences,
         media_retries=MediaRetries(deliveries),
+        troubles=troubles,
         on_active=phones.greet,
     )
     gate = ServerGate(
@@ -120,5 +156,34 @@ def wire(
         presences=presences,
         on_active=phones.greet,
     )
-    faults = Faults(directory, deliveries, notifier, pending, media)
-    return Parts(waiting, messages, dispatcher, phones, groups, faults, gate, media)
+    faults = Faults(directory, deliveries, notifier, pending, troubles, pairing, media)
+    return Parts(
+        waiting,
+        messages,
+        dispatcher,
+        phones,
+        groups,
+        newsletters,
+        restrictions,
+        faults,
+        gate,
+        media,
+    )
+
+
+def _newsletters(
+    directory: Directory, deliveries: Deliveries, notifier: Notifier, store: MediaStore
+) -> NewsletterParts:
+    def knows_file(handle: str) -> bool:
+        file = store.find(handle.removeprefix(HANDLE))
+        return file is not None and file.kind.startswith(NEWSLETTER)
+
+    news = NewsletterNews(directory, deliveries, notifier)
+    queries = NewsletterQueries(directory, deliveries, news)
+    return NewsletterParts(
+        queries,
+        NewsletterAdmins(directory, deliveries, news, queries),
+        NewsletterLists(directory, deliveries, news),
+        NewsletterMessages(directory, deliveries, news, knows_file),
+        news,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .render import Frame
+from .frames import Frame
 
 Listener = Callable[[str, Sequence[Frame]], None]
 """Called with a session id and its new frames, in order. It must return at once and not raise."""

@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..proto import pb
+from ..stanza.content import MAX_WRAPPERS
+from ..stanza.contents.context import NO_CONTENT
+from ..stanza.contents.fields import enum_number
+from ..stanza.contents.members import BY_NAME, WRAPPERS
 from .rawdata import text
 
-_NO_CONTENT: Final = frozenset(
-    {
-        "messageContextInfo",
-        "senderKeyDistributionMessage",
-        "fastRatchetKeySenderKeyDistributionMessage",
-    }
-)
-_WRAPPERS: Final = frozenset({"FutureProofMessage", "DeviceSentMessage"})
-_MAX_WRAPPERS: Final = 10
+# What an own other device wrote comes in a wrapper of its own.
+_WRAPPERS: Final = WRAPPERS | {"deviceSentMessage"}
 _NO_CONTEXT: Final = pb.ContextInfo()
-REVOKE: Final = pb.ProtocolMessage.Type.REVOKE
+_READ: Final = frozenset(BY_NAME) | {"conversation", "protocolMessage"}
+"""The branches that are read into values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +45,34 @@ class Content:
         """Quote, mentions and forwarding; empty where the content has none."""
         return getattr(self.part, "contextInfo", _NO_CONTEXT)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether its kind is one that this code knows the meaning of."""
+        return self.name in _READ
+
 
 def find_content(message: pb.Message) -> Content:
     """Take all wrappers off a message and name what is inside."""
     is_ephemeral = False
-    for _ in range(_MAX_WRAPPERS):
+    # One more for `deviceSentMessage`, which is not counted among them.
+    for _ in range(MAX_WRAPPERS + 2):
         name, part = _branch(message)
-        descriptor = getattr(part, "DESCRIPTOR", None)
-        if descriptor is None or descriptor.name not in _WRAPPERS:
+        if name not in _WRAPPERS:
             expires = getattr(part, "contextInfo", _NO_CONTEXT).expiration > 0
             return Content(name, part, message, is_ephemeral or expires)
         is_ephemeral = is_ephemeral or name == "ephemeralMessage"
         message = part.message
-    return Content("", None, message, is_ephemeral)
+    return Content("", None, pb.Message(), is_ephemeral)
 
 
 def _branch(message: pb.Message) -> tuple[str, Any]:
+    first: tuple[str, Any] = ("", None)
     for field, value in message.ListFields():
-        if field.name not in _NO_CONTENT:
+        if field.name in _WRAPPERS:
             return field.name, value
-    return "", None
+        if not first[0] and field.name not in NO_CONTENT:
+            first = field.name, value
+    return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class ContentKind:
 _POLL: Final = ContentKind("poll", "name", "poll_creation")
 _NATIVE_FLOW: Final = ContentKind("native_flow", "body.text")
 _VOICE: Final = ContentKind("ptt", has_media=True)
-_REVOKED: Final = ContentKind("revoked")
+REVOKED: Final = ContentKind("revoked")
 _UNKNOWN: Final = ContentKind("chat")
 _KINDS: Final = {
     "conversation": ContentKind("chat"),
@@ -134,9 +140,14 @@ def content_kind(content: Content) -> ContentKind:
             return _VOICE
         case "interactiveMessage" if part.HasField("nativeFlowMessage"):
             return _NATIVE_FLOW
-        case "protocolMessage" if part.type == REVOKE:
-            return _REVOKED
+        case "protocolMessage" if is_revoke(part):
+            return REVOKED
     return _KINDS.get(content.name, _UNKNOWN)
+
+
+def is_revoke(protocol: pb.ProtocolMessage) -> bool:
+    """Whether a protocol message takes another message back: one without a type does not."""
+    return enum_number(protocol, "type") == pb.ProtocolMessage.REVOKE
 
 
 def body_of(content: Content, kind: ContentKind) -> str:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from ..errors import InvalidInput
 from ..proto import pb
 from ..wire import Jid
-from .contents import REVOKE, Content
+from .contents import Content, is_revoke
 from .ids import IdJson, id_json, jid_text
 from .rawdata import finite, protobuf_json, text
 
@@ -199,7 +199,7 @@ def _template_reply(part: Any, _: pb.Message) -> ContentJson:
 
 
 def _protocol(part: Any, _: pb.Message) -> ContentJson:
-    return {"protocolMessageKey": protobuf_json(part.key)} if part.type == REVOKE else {}
+    return {"protocolMessageKey": protobuf_json(part.key)} if is_revoke(part) else {}
 
 
 _EXTRAS: Final[dict[str, Callable[[Any, pb.Message], ContentJson]]] = {

@@ -51,6 +51,28 @@ def text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
+def unread_fields(message: Protobuf) -> str:
+    """A whole message as base64, if it has fields that `protobuf_json` can't show; else empty."""
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    if known.ByteSize() == message.ByteSize():
+        return ""
+    shown = type(message)()
+    shown.CopyFrom(message)
+    _clear_keys(shown)
+    return _base64(shown.SerializePartialToString())
+
+
+def _clear_keys(message: Protobuf) -> None:
+    for field, value in message.ListFields():
+        if field.json_name in KEY_MATERIAL:
+            message.ClearField(field.name)
+        elif field.type in _NESTED and _map_value(field) is None:
+            for part in value if field.is_repeated else (value,):
+                _clear_keys(part)
+
+
 def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
 

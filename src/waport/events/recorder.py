@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..config import Settings
-from ..model import DomainEvent
+from ..model import AddOnKind, DomainEvent, MessageKey
 from ..store import UnitOfWork
 from ..wire import Jid
 from .bus import EventBus
-from .render import KINDS, Frame, render
+from .frames import Frame
+from .render import KINDS, render
 
 
 class EventRecorder:
@@ -32,7 +33,7 @@ class EventRecorder:
         Args:
             work: the open unit of work of the event's session.
             event: what happened.
-            own: the account's address; needed for events about messages.
+            own: the account's address; needed for events about messages and groups.
         Returns:
             the frames to pass to `publish` once the unit of work is committed.
         """
@@ -40,7 +41,12 @@ class EventRecorder:
         if disabled.issuperset(KINDS[type(event)]):
             return []
         has_webhook = self._settings.webhook_url(work.session_id) is not None
-        frames = [frame for frame in render(event, own) if frame.kind not in disabled]
+
+        def has_reaction(key: MessageKey) -> bool:
+            return any(reaction.data for reaction in work.add_ons.of(key, AddOnKind.REACTION))
+
+        made = render(event, own, has_reaction=has_reaction)
+        frames = [frame for frame in made if frame.kind not in disabled]
         for frame in frames:
             work.event_log.append(frame.kind, frame.lane, frame.text, deliver=has_webhook)
         return frames

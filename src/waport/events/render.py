@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import assert_never
 
 from ..errors import InvalidInput
@@ -11,47 +10,35 @@ from ..model import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    ChatTimerChanged,
     CredentialsSaved,
     Disconnected,
     DomainEvent,
-    Message,
+    EventAnswered,
+    GroupChanged,
+    IdentityChanged,
+    MediaUploaded,
     MessageAdded,
+    MessageDeleted,
+    MessageEdited,
+    MessageKey,
+    MessagePinned,
+    MessageRevoked,
     MessageUndecryptable,
     PairingCodeReady,
     QrReady,
+    ReactionChanged,
     Ready,
     StateChanged,
+    VoteChanged,
 )
 from ..wire import Jid
+from .frames import SESSION_LANE, Frame
+from .group_frames import group_frames
 from .ids import jid_text
-from .rawdata import compact_json
-from .shapes import MessageJson, message_json
+from .message_frames import HasReaction, MessageFrames
 
-SESSION_LANE = ""
-"""The lane of events about the session itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One event as it goes out.
-
-    Attributes:
-        kind: the event's name, `dataType` outside.
-        lane: frames of one session and lane keep their order: the chat, or `SESSION_LANE`.
-        data: the payload.
-        text: the payload as JSON, made once.
-    """
-
-    kind: str
-    lane: str
-    data: Mapping[str, object] = field(repr=False)
-    text: str = field(repr=False)
-
-    @classmethod
-    def of(cls, kind: str, data: Mapping[str, object], lane: str = SESSION_LANE) -> Frame:
-        """A frame whose text is the JSON of its data."""
-        return cls(kind, lane, data, compact_json(data))
-
+__all__ = ["KINDS", "SESSION_LANE", "Frame", "render"]
 
 KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     QrReady: ("qr",),
@@ -65,18 +52,42 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     MessageAdded: ("message_create", "message"),
     MessageUndecryptable: ("message_ciphertext",),
     AckChanged: ("message_ack",),
+    MessageEdited: ("message_edit",),
+    MessageRevoked: ("message_revoke_everyone",),
+    MessageDeleted: ("message_revoke_me",),
+    ReactionChanged: ("message_reaction",),
+    VoteChanged: ("vote_update",),
+    MediaUploaded: ("media_uploaded",),
+    GroupChanged: (
+        "group_join",
+        "group_leave",
+        "group_update",
+        "group_admin_changed",
+        "group_membership_request",
+    ),
+    EventAnswered: (),
+    MessagePinned: (),
+    ChatTimerChanged: (),
+    IdentityChanged: (),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
 
-def render(event: DomainEvent, own: Jid | None = None) -> list[Frame]:
+def _never(_: MessageKey) -> bool:
+    return False
+
+
+def render(
+    event: DomainEvent, own: Jid | None = None, *, has_reaction: HasReaction = _never
+) -> list[Frame]:
     """The frames of an event, in the order in which they leave.
 
     Args:
         event: what happened.
-        own: the account's address; needed for events about messages.
+        own: the account's address; needed for events about messages and groups.
+        has_reaction: whether somebody's reaction to a message stands.
     Raises:
-        InvalidInput: a message event without the account's address.
+        InvalidInput: an event about a message or a group without the account's address.
     """
     match event:
         case QrReady(text):
@@ -95,35 +106,27 @@ def render(event: DomainEvent, own: Jid | None = None) -> list[Frame]:
             return [Frame.of("disconnected", {"reason": reason})]
         case CredentialsSaved():
             return [Frame.of("remote_session_saved", {})]
-        case MessageAdded(message):
-            return _added(message, own)
-        case MessageUndecryptable(message):
-            return [_about(message, "message_ciphertext", _shape(message, own))]
-        case AckChanged():
-            return [_ack_changed(event, own)]
+        case EventAnswered() | MessagePinned() | ChatTimerChanged() | IdentityChanged():
+            # The contract has no word for these.
+            return []
+        case GroupChanged():
+            return group_frames(event, _needed(own))
+        case (
+            MessageAdded()
+            | MessageUndecryptable()
+            | AckChanged()
+            | MessageEdited()
+            | MessageRevoked()
+            | MessageDeleted()
+            | ReactionChanged()
+            | VoteChanged()
+            | MediaUploaded()
+        ):
+            return MessageFrames(_needed(own), has_reaction).of(event)
     assert_never(event)
 
 
-def _shape(message: Message, own: Jid | None) -> MessageJson:
+def _needed(own: Jid | None) -> Jid:
     if own is None:
-        raise InvalidInput("an event about a message needs the account's own address")
-    return message_json(message, own)
-
-
-def _about(message: Message, kind: str, data: Mapping[str, object]) -> Frame:
-    return Frame.of(kind, data, lane=str(message.key.chat))
-
-
-def _added(message: Message, own: Jid | None) -> list[Frame]:
-    created = _about(message, "message_create", _shape(message, own))
-    if message.key.from_me:
-        return [created]
-    return [created, Frame("message", created.lane, created.data, created.text)]
-
-
-def _ack_changed(event: AckChanged, own: Jid | None) -> Frame:
-    message = event.message.with_ack(event.ack)
-    data: dict[str, object] = {"message": _shape(message, own), "ack": int(event.ack)}
-    if event.participant is not None:
-        data["participant"] = jid_text(event.participant)
-    return _about(message, "message_ack", data)
+        raise InvalidInput("an event about a message or a group needs the account's own address")
+    return own

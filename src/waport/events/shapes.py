@@ -7,13 +7,22 @@ never show a device.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, NotRequired
 
 from typing_extensions import TypedDict
 
-from ..model import Ack, Message, MessageKind
+from ..model import Ack, Message, MessageKey, MessageKind
 from ..wire import Jid
-from .contents import Content, ContentKind, body_of, caption_of, content_kind, find_content
+from .contents import (
+    REVOKED,
+    Content,
+    ContentKind,
+    body_of,
+    caption_of,
+    content_kind,
+    find_content,
+)
 from .extras import (
     ContentJson,
     GroupMentionJson,
@@ -24,7 +33,7 @@ from .extras import (
 )
 from .ids import MessageIdJson, jid_text, message_id_json, names_author
 from .links import LinkJson, find_links
-from .rawdata import JsonObject, protobuf_json, text
+from .rawdata import JsonObject, protobuf_json, text, unread_fields
 
 _CIPHERTEXT: Final = ContentKind("ciphertext")
 _STATUS: Final[dict[Ack, str]] = {
@@ -63,6 +72,8 @@ _Base = TypedDict(
         "vCards": list[str],
         "isGif": bool,
         "isEphemeral": NotRequired[bool],
+        "latestEditSenderTimestampMs": NotRequired[int],
+        "latestEditMsgKey": NotRequired[MessageIdJson],
         "wwebjsType": NotRequired[str],
         "_data": JsonObject,
     },
@@ -70,23 +81,25 @@ _Base = TypedDict(
 
 
 class MessageJson(_Base, ContentJson):
-    """A message. `_data` is the raw WebMessageInfo; own new messages carry `_data.status`."""
+    """A message.
+
+    `_data` is the raw WebMessageInfo; own new messages carry `_data.status`. A content of a kind
+    that is not known here, with fields that have no name here, stands whole in `_data.rawMessage`:
+    the serialized `Message` in base64.
+    """
 
 
-def message_json(
-    message: Message, own: Jid, *, has_reaction: bool = False, is_starred: bool = False
-) -> MessageJson:
+def message_json(message: Message, own: Jid, *, has_reaction: bool = False) -> MessageJson:
     """The JSON of a message.
 
     Args:
         message: as stored; its content may be of any kind.
         own: the account's address.
         has_reaction: somebody's reaction to it stands.
-        is_starred: the account starred it.
     """
     key = message.key
     content = find_content(message.proto())
-    kind = _CIPHERTEXT if message.kind is MessageKind.CIPHERTEXT else content_kind(content)
+    kind = _kind_of(message, content)
     context = content.context
     me = jid_text(own)
     chat = jid_text(key.chat)
@@ -101,12 +114,12 @@ def message_json(
         "isForwarded": context.isForwarded,
         "forwardingScore": context.forwardingScore,
         "isStatus": key.chat.is_status,
-        "isStarred": is_starred,
+        "isStarred": message.starred,
         "broadcast": key.chat.is_broadcast,
         "fromMe": key.from_me,
         "hasQuotedMsg": context.HasField("quotedMessage"),
         "hasMedia": kind.has_media and bool(content.part.directPath or content.part.url),
-        "hasReaction": has_reaction,
+        "hasReaction": has_reaction and kind is not REVOKED,
         "ack": int(message.ack),
         "mentionedIds": [wire_text(jid) for jid in context.mentionedJid],
         "groupMentions": group_mentions(context),
@@ -120,6 +133,10 @@ def message_json(
         base["author"] = sender
     if content.is_ephemeral:
         base["isEphemeral"] = True
+    if message.edited_ms:
+        base["latestEditSenderTimestampMs"] = message.edited_ms
+        # Whoever wrote the message also wrote the edit.
+        base["latestEditMsgKey"] = message_id_json(replace(key, id=message.edit_id))
     if kind.wwebjs_type:
         base["wwebjsType"] = kind.wwebjs_type
     extras = content_json(content)
@@ -135,22 +152,32 @@ def message_json(
     return {**base, **extras}
 
 
+def _kind_of(message: Message, content: Content) -> ContentKind:
+    if message.kind is MessageKind.CIPHERTEXT:
+        return _CIPHERTEXT
+    return REVOKED if message.kind is MessageKind.REVOKED else content_kind(content)
+
+
+def raw_key(key: MessageKey) -> JsonObject:
+    """The key of a message in protobuf JSON."""
+    raw: JsonObject = {"remoteJid": str(key.chat), "fromMe": key.from_me, "id": key.id}
+    if names_author(key.chat):
+        raw["participant"] = str(key.sender)
+    return raw
+
+
 def raw_json(message: Message, content: Content) -> JsonObject:
     """The WebMessageInfo of a message in protobuf JSON; it parses back as one.
 
-    The time of a received message is a number, that of an own one text.
+    The time of a received message is a number, that of an own one text. `rawMessage` is no part
+    of a WebMessageInfo; see `MessageJson`.
     """
     key = message.key
-    raw_key: JsonObject = {
-        "remoteJid": str(key.chat),
-        "fromMe": key.from_me,
-        "id": key.id,
-    }
-    if names_author(key.chat):
-        raw_key["participant"] = str(key.sender)
-    raw: JsonObject = {"key": raw_key}
+    raw: JsonObject = {"key": raw_key(key)}
     if content.name:
         raw["message"] = protobuf_json(content.message)
+    if not content.is_read and (unread := unread_fields(content.message)):
+        raw["rawMessage"] = unread
     raw["messageTimestamp"] = str(message.timestamp) if key.from_me else message.timestamp
     if key.from_me:
         raw["status"] = _STATUS[message.ack]

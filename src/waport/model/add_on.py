@@ -1,4 +1,4 @@
-"""What others added to a message, as it is kept: reactions, votes, answers, pins."""
+"""What others added to a message, as it is kept: reactions, votes, answers, pins, receipts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ class AddOnKind(StrEnum):
     EVENT_RESPONSE = "event_response"
     PIN = "pin"
     KEEP = "keep"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True)
 class AddOn:
-    """One person's reaction, vote, answer or pin; one that was taken back stands, too.
+    """One person's reaction, vote, answer, pin or receipt; one that was taken back stands, too.
 
     Attributes:
         target: the message that it was added to.
         kind: what it is.
         sender: who added it, bare, by phone number where that is known.
-        key: of the message that brought it.
-        data: the emoji as UTF-8, the SHA-256 of every chosen answer one after the other, or the
-            serialized protobuf of the rest; empty when it was taken back.
+        key: of the message that brought it, which `sender` wrote; of a receipt, that has none,
+            `target`.
+        data: the emoji as UTF-8, the SHA-256 of every chosen answer one after the other, the ack
+            that a receipt reached as one byte, or the serialized protobuf of the rest; empty when
+            it was taken back.
         timestamp_ms: by the sender's clock, Unix milliseconds.
     """
 
@@ -62,7 +65,7 @@ class PrivacyToken:
 
 @dataclass(frozen=True, slots=True)
 class TimerSetting:
-    """The timer of a private chat.
+    """The timer of a chat's messages.
 
     Attributes:
         expiration_s: 0 when messages stay.

@@ -1,6 +1,6 @@
 """Groups, as the server describes them and as they are kept.
 
-Source: docs/protocol/queries.md, "Group metadata".
+Source: docs/protocol/queries.md, "Groups".
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from enum import StrEnum
 
 from ..wire import Jid
 
+GROUP_AGE_S = 12 * 3600
+"""Seconds after which a group is asked for again, in case a notification was missed."""
+
 
 class MemberRole(StrEnum):
-    """What a member may do; the creator is a superadmin."""
+    """What a member may do; the creator is a superadmin. A role that we do not know is none."""
 
     MEMBER = ""
     ADMIN = "admin"
@@ -62,16 +65,16 @@ class Group:
         jid: `...@g.us`.
         subject: its name.
         subject_at: when it was named, Unix seconds.
-        subject_by: by whom.
+        subject_by: by whom, bare, by phone number where that is shown; None when unknown.
         created_at: Unix seconds.
-        creator: bare; None when unknown.
+        creator: who made it, as `subject_by`.
         description: its text.
         description_id: needed for the next change of the text; empty when there is none.
         description_at: Unix seconds.
-        description_by: who wrote it.
+        description_by: who wrote it, as `subject_by`.
         addressing: how members are named.
         members: all of them; may be cut short, see `is_truncated`.
-        size: how many there are.
+        size: how many there are, also when members were left out.
         is_announcement: only admins send.
         is_locked: only admins change subject, picture, description.
         expiration_s: the timer of its messages; 0 when they stay.
@@ -80,11 +83,15 @@ class Group:
         is_community: it is the parent of other groups.
         parent: the community that it belongs to.
         is_default_subgroup: it is the announcement group of its community.
+        flags: the tags of further switches that are on, in alphabetical order.
         is_suspended: WhatsApp closed it.
         is_left: we are no member any more; it stays for its messages.
         is_truncated: the server left members out.
+        notices: ids of the latest notifications that were taken in, oldest first, so that none of
+            them counts twice.
         participants_version: the server's version of the member list; empty when unknown.
-        fetched_at: when the server was asked last, Unix seconds.
+        info_version: the server's version of all else; empty when unknown.
+        fetched_at: when the server was asked last, Unix seconds; 0 when it has to be asked again.
     """
 
     jid: Jid
@@ -108,15 +115,22 @@ class Group:
     is_community: bool = False
     parent: Jid | None = None
     is_default_subgroup: bool = False
+    flags: tuple[str, ...] = ()
     is_suspended: bool = False
     is_left: bool = False
     is_truncated: bool = False
+    notices: tuple[str, ...] = ()
     participants_version: str = ""
+    info_version: str = ""
     fetched_at: int = 0
 
     def member(self, jid: Jid) -> GroupMember | None:
         """The member of an address of either kind and of any device."""
         return next((member for member in self.members if member.is_named(jid)), None)
+
+    def is_due(self, now: int) -> bool:
+        """Whether the server has to be asked before the list of members may be relied on."""
+        return self.is_truncated or not self.fetched_at or now - self.fetched_at > GROUP_AGE_S
 
 
 class GroupChangeKind(StrEnum):
@@ -155,10 +169,14 @@ class GroupChange:
         kind: what changed.
         members: whom it concerns, bare, in the group's addressing.
         pns: their phone numbers in the same order; None where hidden.
-        text: new subject, description, code, mode or picture id; the tag for OTHER.
-        enabled: of a switch: whether it is on now.
+        text: new subject, description, code, mode or picture id; the type of a link; the tag for
+            OTHER.
+        enabled: of a switch: whether it is on now; of a picture: whether there is one.
         number: seconds of a timer.
         reason: how it came about ("invite", "linked_group_join", ...); empty when not said.
+        detail: the id of a new description; the value of a mode that has no kind of its own; "new"
+            for a group that was just made.
+        groups: the other groups of a link.
     """
 
     kind: GroupChangeKind
@@ -168,3 +186,134 @@ class GroupChange:
     enabled: bool = False
     number: int = 0
     reason: str = ""
+    detail: str = ""
+    groups: tuple[Jid, ...] = ()
+
+
+class MemberAction(StrEnum):
+    """What is done to members; the values are the tags of the question."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantResult:
+    """What came of one person's part in a question about several.
+
+    Attributes:
+        jid: bare, as the server names them.
+        pn: their phone number, where it is known.
+        code: 200 when it was done; else the server's error, 0 when that is no number.
+        is_requested: an admin has to agree first.
+        invite_code: with 403: the code by which they may be invited personally; else empty.
+        invite_expiration: when that code ends, Unix seconds.
+    """
+
+    jid: Jid
+    pn: Jid | None = None
+    code: int = 200
+    is_requested: bool = False
+    invite_code: str = ""
+    invite_expiration: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """It took effect at once."""
+        return self.code == 200 and not self.is_requested
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedGroup:
+    """A group that was just made.
+
+    Attributes:
+        group: as it is now.
+        results: what came of everybody who was to be in it from the start.
+        is_repeated: the server had made it before, asked with the same key; `group` is but its
+            address and there are no results.
+    """
+
+    group: Group
+    results: tuple[ParticipantResult, ...] = ()
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOptions:
+    """How a new group is set up.
+
+    Attributes:
+        description: its text; empty for none.
+        expiration_s: the timer of its messages; 0 when they stay.
+        is_announcement: only admins send.
+        is_locked: only admins change subject, picture, description.
+        needs_approval: admins decide who joins.
+        only_admins_add: only admins add members; None leaves it to the server.
+        parent: the community that it is to belong to.
+    """
+
+    description: str = ""
+    expiration_s: int = 0
+    is_announcement: bool = False
+    is_locked: bool = False
+    needs_approval: bool = False
+    only_admins_add: bool | None = None
+    parent: Jid | None = None
+
+
+PLAIN_GROUP = GroupOptions()
+"""Everything as the server sets it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """Somebody who waits for an admin to let them in.
+
+    Attributes:
+        jid: bare, as the server names them.
+        pn: their phone number, where it is known.
+        method: how they came: "invite_link", "linked_group_join", "non_admin_add".
+        requested_at: Unix seconds.
+        requestor: who wants to add them, bare; None when they ask by themselves.
+        parent: the community by which they came.
+    """
+
+    jid: Jid
+    pn: Jid | None = None
+    method: str = ""
+    requested_at: int = 0
+    requestor: Jid | None = None
+    parent: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of joining.
+
+    Attributes:
+        group: its address.
+        is_requested: an admin has to agree first.
+    """
+
+    group: Jid
+    is_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInvitation:
+    """A personal invitation, as a message brings it.
+
+    Attributes:
+        group: where to.
+        code: empty once it is used up.
+        expiration: when it ends, Unix seconds.
+        admin: who invites, bare.
+    """
+
+    group: Jid
+    code: str
+    expiration: int
+    admin: Jid

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError as ProtobufError
 
 from ..errors import DecodeError, InvalidInput
-from ..model import MessageKind
 from ..proto import pb
 from ..wire import Jid
-
-MAX_TEXT = 65536
-"""Characters of a text message (docs/protocol/messages.md, "Limits")."""
 
 MAX_WRAPPERS = 5
 """Wrappers peeled off one message; more than that is no real message."""
@@ -29,46 +24,6 @@ _WRAPPERS = frozenset(
 )
 """Members that only say how the content inside is to be shown."""
 
-# These change or announce something else; they are never messages of their own in a chat.
-_NOT_SHOWN = frozenset(
-    (
-        "protocolMessage",
-        "senderKeyDistributionMessage",
-        "fastRatchetKeySenderKeyDistributionMessage",
-        "messageContextInfo",
-        "reactionMessage",
-        "encReactionMessage",
-        "pollUpdateMessage",
-        "encEventResponseMessage",
-        "keepInChatMessage",
-        "pinInChatMessage",
-        "secretEncryptedMessage",
-        "encCommentMessage",
-        "stickerSyncRmrMessage",
-        "messageHistoryNotice",
-    )
-)
-
-_ADD_ONS = frozenset(
-    (
-        "reactionMessage",
-        "encReactionMessage",
-        "pollUpdateMessage",
-        "encEventResponseMessage",
-        "keepInChatMessage",
-        "pinInChatMessage",
-        "secretEncryptedMessage",
-        "encCommentMessage",
-    )
-)
-_PROTOCOL_ADD_ONS = frozenset(
-    (
-        pb.ProtocolMessage.REVOKE,
-        pb.ProtocolMessage.EPHEMERAL_SETTING,
-        pb.ProtocolMessage.MESSAGE_EDIT,
-    )
-)
-
 
 def parse_content(data: bytes) -> pb.Message:
     """Decode the plaintext of an `<enc>`.
@@ -82,38 +37,6 @@ def parse_content(data: bytes) -> pb.Message:
     except ProtobufError as exc:
         raise DecodeError("message content is not a protobuf") from exc
     return message
-
-
-def text_content(text: str, mentions: Sequence[Jid] = (), *, secret: bytes) -> pb.Message:
-    """The content of a text message.
-
-    Args:
-        text: at most 65536 characters.
-        mentions: people whose `@user` stands in the text.
-        secret: 32 random bytes that later edits and reports of this message need.
-
-    Raises:
-        InvalidInput: the text is too long.
-    """
-    if len(text) > MAX_TEXT:
-        raise InvalidInput(f"a text has at most {MAX_TEXT} characters")
-    message = pb.Message()
-    message.extendedTextMessage.text = text
-    if mentions:
-        message.extendedTextMessage.contextInfo.mentionedJid.extend(str(jid) for jid in mentions)
-    message.messageContextInfo.messageSecret = secret
-    return message
-
-
-def add_quote(message: pb.Message, quoted: pb.Message, quoted_id: str, author: Jid) -> None:
-    """Make a text message a reply to another one, whose own context is left out."""
-    context = message.extendedTextMessage.contextInfo
-    context.stanzaId = quoted_id
-    context.participant = str(author)
-    context.quotedMessage.CopyFrom(quoted)
-    context.quotedMessage.ClearField("messageContextInfo")
-    if context.quotedMessage.HasField("extendedTextMessage"):
-        context.quotedMessage.extendedTextMessage.ClearField("contextInfo")
 
 
 def device_sent(message: pb.Message, destination: Jid) -> pb.Message:
@@ -162,24 +85,6 @@ def unwrap(message: pb.Message) -> pb.Message:
         else:
             return message
     raise DecodeError("message content is wrapped too often")
-
-
-def kind_of(message: pb.Message) -> MessageKind | None:
-    """What a content is, None when it is machinery that nobody keeps (keys, a history notice...).
-
-    Raises:
-        DecodeError: nested deeper than any real message.
-    """
-    inner = unwrap(message)
-    if inner.HasField("conversation") or inner.HasField("extendedTextMessage"):
-        return MessageKind.TEXT
-    names = {field.name for field, _ in inner.ListFields()}
-    if not names or not names <= _NOT_SHOWN:
-        return MessageKind.OTHER
-    protocol = inner.protocolMessage
-    if names & _ADD_ONS or (protocol.HasField("type") and protocol.type in _PROTOCOL_ADD_ONS):
-        return MessageKind.ADD_ON
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,10 @@
-"""`<message>` stanzas, both ways (docs/protocol/messages.md, "Sending" and "Receiving")."""
+"""`<message>` stanzas that we receive (docs/protocol/messages.md, "Receiving")."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import StanzaError
-from ..signal import Ciphertext
-from ..wire import AttrValue, Jid, Node
+from ..wire import Jid, Node
 
 MAX_ENCS = 8
 """Ciphertexts looked at in one stanza; real ones carry one or two."""
@@ -116,6 +113,8 @@ def _chat_and_sender(node: Node, source: Jid, own: OwnAddresses) -> tuple[Jid, J
     if own.is_own(source):
         recipient = node.get_jid("recipient")
         return (recipient or source).bare, source, True
+    if source.is_newsletter:
+        return source.bare, source, node.get("is_sender") == "true"
     return source.bare, source, False
 
 
@@ -146,88 +145,6 @@ def _mappings(node: Node, source: Jid) -> tuple[tuple[Jid, Jid], ...]:
         elif address.is_lid and (pn := node.get_jid(f"{prefix}_pn")) is not None and pn.is_pn:
             pairs.append((pn.bare, address.bare))
     return tuple(pairs)
-
-
-def build_message(
-    message_id: str,
-    to: Jid,
-    copies: Sequence[tuple[Jid, Ciphertext]],
-    *,
-    kind: str = "text",
-    device_identity: bytes,
-    peer_recipient_pn: Jid | None = None,
-    media_type: str | None = None,
-) -> Node:
-    """A message to one person: one ciphertext for each device.
-
-    Args:
-        message_id: see `ids.message_id`.
-        to: the recipient, bare.
-        copies: device and ciphertext, the recipient's and our own other devices.
-        kind: the stanza's type.
-        device_identity: ours; it travels only beside a pkmsg.
-        peer_recipient_pn: the recipient's phone number when `to` is a hidden id.
-        media_type: of every ciphertext, for media.
-
-    Raises:
-        StanzaError: there is no copy at all.
-    """
-    if not copies:
-        raise StanzaError("message", "no device to send to")
-    attrs: dict[str, AttrValue] = {"id": message_id, "to": to, "type": kind}
-    if peer_recipient_pn is not None:
-        attrs["peer_recipient_pn"] = peer_recipient_pn
-    participants = [
-        Node("to", {"jid": device}, [_enc_node(ciphertext, media_type)])
-        for device, ciphertext in copies
-    ]
-    content = [Node("participants", {}, participants)]
-    if any(ciphertext.type == "pkmsg" for _, ciphertext in copies):
-        content.append(Node("device-identity", {}, device_identity))
-    return Node("message", attrs, content)
-
-
-def build_resend(
-    message_id: str,
-    device: Jid,
-    ciphertext: Ciphertext,
-    *,
-    kind: str,
-    timestamp: int,
-    count: int,
-    device_identity: bytes,
-    recipient: Jid | None = None,
-) -> Node:
-    """The same message once more, for the one device that asked.
-
-    Args:
-        device: who gets it.
-        timestamp: of the original, Unix seconds.
-        count: of the retry receipt.
-        recipient: the chat, when the device is an own one.
-    """
-    attrs: dict[str, AttrValue] = {
-        "id": message_id,
-        "to": device,
-        "type": kind,
-        "t": str(timestamp),
-        "device_fanout": "false",
-    }
-    if recipient is not None:
-        attrs["recipient"] = recipient
-    enc = _enc_node(ciphertext, None)
-    enc.attrs["count"] = str(count)
-    content = [enc]
-    if ciphertext.type == "pkmsg":
-        content.append(Node("device-identity", {}, device_identity))
-    return Node("message", attrs, content)
-
-
-def _enc_node(ciphertext: Ciphertext, media_type: str | None) -> Node:
-    attrs: dict[str, AttrValue] = {"v": "2", "type": ciphertext.type}
-    if media_type is not None:
-        attrs["mediatype"] = media_type
-    return Node("enc", attrs, ciphertext.body)
 
 
 @dataclass(frozen=True, slots=True)

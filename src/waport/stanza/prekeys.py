@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..crypto import sha256
@@ -13,6 +14,9 @@ from .query import Query, iq_get, iq_set
 
 KEY_TYPE = b"\x05"
 """Curve25519, in every `<type>` node (docs/protocol/signal.md, "Keys")."""
+
+MAX_DIGEST_IDS = 20_000
+"""Ids read of a digest; no pool is as large."""
 
 
 class CountPreKeys(Query[int]):
@@ -172,13 +176,43 @@ def signed_key_node(key: SignedPreKey) -> Node:
 
 
 @dataclass(frozen=True, slots=True)
+class RotateSignedPreKey(Query[None]):
+    """Put another signed pre-key in place of the one that the server has.
+
+    Its private half must be on disk before this is sent.
+    """
+
+    signed_pre_key: SignedPreKey
+
+    def request(self) -> Node:
+        """`<iq xmlns="encrypt"><rotate><skey/></rotate></iq>`."""
+        return iq_set("encrypt", Node("rotate", {}, [signed_key_node(self.signed_pre_key)]))
+
+    def parse(self, reply: Node) -> None:
+        """The result is empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyDigest:
-    """What the server holds of this device: its identity key and the ids of one-time keys."""
+    """What the server holds of this device.
+
+    Attributes:
+        registration_id: as it was uploaded.
+        identity: 32 bytes.
+        signed_pre_key_id: of the current one.
+        signed_pre_key: public key, 32 bytes.
+        signature: 64 bytes.
+        pre_key_ids: of the one-time keys that nobody has taken yet.
+        checksum: see `key_checksum`; empty when it is missing.
+    """
 
     registration_id: int
     identity: bytes
     signed_pre_key_id: int
+    signed_pre_key: bytes
+    signature: bytes
     pre_key_ids: tuple[int, ...]
+    checksum: bytes
 
 
 class FetchDigest(Query[KeyDigest]):
@@ -189,16 +223,36 @@ class FetchDigest(Query[KeyDigest]):
         return iq_get("encrypt", Node("digest"))
 
     def parse(self, reply: Node) -> KeyDigest:
-        """The SHA-1 beside the ids repeats them, so it is not looked at."""
+        """The ids stand in the list without a `<key>` around them."""
         digest = reply.child("digest")
+        signed = digest.child("skey")
+        checksum = digest.find("hash")
+        ids = digest.child("list").children("id")[:MAX_DIGEST_IDS]
         return KeyDigest(
-            int.from_bytes(digest.child("registration").data, "big"),
-            digest.child("identity").data,
-            _key_id(digest.child("skey")),
-            tuple(
-                int.from_bytes(child.data, "big") for child in digest.child("list").children("id")
+            registration_id=int.from_bytes(
+                _sized(digest.child("registration").data, 4, "registration"), "big"
             ),
+            identity=_sized(digest.child("identity").data, 32, "identity"),
+            signed_pre_key_id=_key_id(signed),
+            signed_pre_key=_sized(signed.child("value").data, 32, "skey value"),
+            signature=_sized(signed.child("signature").data, 64, "skey signature"),
+            pre_key_ids=tuple(
+                int.from_bytes(_sized(child.data, 3, "key id"), "big") for child in ids
+            ),
+            checksum=b"" if checksum is None else checksum.data,
         )
+
+
+def key_checksum(identity: bytes, signed_pre_key: SignedPreKey, pre_keys: Iterable[bytes]) -> bytes:
+    """What a digest's `<hash>` must be: SHA-1 over the public keys and the signature.
+
+    Args:
+        pre_keys: the one-time public keys, in the order of the digest's list.
+
+    Source: docs/protocol/signal.md, "Digest".
+    """
+    joined = identity + signed_pre_key.pair.public + signed_pre_key.signature + b"".join(pre_keys)
+    return hashlib.sha1(joined, usedforsecurity=False).digest()
 
 
 def fingerprint(identity: bytes) -> str:

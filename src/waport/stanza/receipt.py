@@ -14,6 +14,9 @@ from .prekeys import KEY_TYPE, key_node, parse_bundle, signed_key_node
 MAX_RECEIPT_IDS = 256
 """Ids that one receipt may name."""
 
+MAX_READERS = 4096
+"""Readers looked at in one receipt; a group has at most 1024 members."""
+
 MAX_RETRIES = 5
 """After this many requests for one message its sender stops answering."""
 
@@ -45,6 +48,23 @@ class RetryRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """One member of a group in a receipt that speaks of many.
+
+    Attributes:
+        message_id: what they got or read.
+        jid: the member.
+        level: how far the message came with them.
+        timestamp: Unix seconds, 0 when absent.
+    """
+
+    message_id: str
+    jid: Jid
+    level: Ack
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """A receipt as the server delivers it.
 
@@ -57,6 +77,7 @@ class Receipt:
         timestamp: Unix seconds, 0 when absent.
         retry: set on retry receipts.
         is_incapable: the device got the message but can't make use of it.
+        readers: of a group, several in one receipt.
     """
 
     ids: tuple[str, ...]
@@ -67,6 +88,7 @@ class Receipt:
     timestamp: int
     retry: RetryRequest | None
     is_incapable: bool = False
+    readers: tuple[Reader, ...] = ()
 
     @property
     def level(self) -> Ack | None:
@@ -97,7 +119,25 @@ def parse_receipt(node: Node) -> Receipt:
         node.get_int("t", 0) or 0,
         _retry_request(node) if kind == "retry" else None,
         node.find("error") is not None,
+        _readers(node, kind),
     )
+
+
+def _readers(node: Node, kind: str) -> tuple[Reader, ...]:
+    """`<participants key="MSGID"><user jid t type?/>...</participants>`, as often as it stands."""
+    readers: list[Reader] = []
+    for listing in node.children("participants")[:MAX_RECEIPT_IDS]:
+        message_id = listing.get("key") or listing.get("message_id") or node.attr("id")
+        for user in listing.children("user"):
+            jid = user.get_jid("jid")
+            level = _LEVELS.get(user.get("type") or kind)
+            if jid is None or level is None:
+                continue
+            if len(readers) == MAX_READERS:
+                return tuple(readers)
+            timestamp = max(user.get_int("t", 0) or 0, 0)
+            readers.append(Reader(message_id, jid, level, timestamp))
+    return tuple(readers)
 
 
 def _retry_request(node: Node) -> RetryRequest:

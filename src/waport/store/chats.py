@@ -1,11 +1,13 @@
-"""The list of chats: names, counts, and when something last happened."""
+"""The list of chats: names, counts, when something last happened, and timers."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from sqlalchemy import Boolean, and_, bindparam, case, delete, select, update
 from sqlalchemy.sql import ClauseElement
 
-from ..model import Chat
+from ..model import Chat, TimerSetting
 from ..wire import Jid
 from .rows import Repository, jid_column, parse_jid
 from .schema import chats as table
@@ -13,7 +15,12 @@ from .statements import InsertFactory, Row, Statement, put_row, row_values
 
 _IN_SESSION = table.c.session_id == bindparam("session_id")
 _ONE = and_(_IN_SESSION, table.c.jid == bindparam("jid"))
-_COLUMNS = [column for column in table.columns if column.name != "session_id"]
+_LISTED = table.c.listed
+_TIMER_COLUMNS = (table.c.expiration_s, table.c.timer_set_at)
+_COLUMNS = [
+    table.c[name]
+    for name in ("jid", "name", "unread", "timestamp", "archived", "pinned", "muted_until")
+]
 
 
 def _touch(insert_into: InsertFactory) -> ClauseElement:
@@ -27,19 +34,46 @@ def _touch(insert_into: InsertFactory) -> ClauseElement:
             "timestamp": case((later, new.timestamp), else_=table.c.timestamp),
             "unread": case((unread < 0, 0), else_=unread),
             "name": case((bindparam("named", type_=Boolean), new.name), else_=table.c.name),
+            "listed": new.listed,
         },
     )
 
 
-_GET = Statement(select(*_COLUMNS).where(_ONE))
+def _set_timer(insert_into: InsertFactory) -> ClauseElement:
+    row = insert_into(table).values(row_values(table))
+    new = row.excluded
+    return row.on_conflict_do_update(
+        index_elements=["session_id", "jid"],
+        set_={"expiration_s": new.expiration_s, "timer_set_at": new.timer_set_at},
+        where=table.c.timer_set_at < new.timer_set_at,
+    ).returning(table.c.jid)
+
+
+_GET = Statement(select(*_COLUMNS).where(_ONE, _LISTED))
+_GET_ALL = Statement(select(*_COLUMNS, table.c.listed, *_TIMER_COLUMNS).where(_ONE))
 _ALL = Statement(
-    select(*_COLUMNS).where(_IN_SESSION).order_by(table.c.timestamp.desc(), table.c.jid)
+    select(*_COLUMNS).where(_IN_SESSION, _LISTED).order_by(table.c.timestamp.desc(), table.c.jid)
 )
 _TOUCH = Statement(_touch)
+_TIMER = Statement(select(*_TIMER_COLUMNS).where(_ONE))
+_SET_TIMER = Statement(_set_timer)
 _MARK_READ = Statement(update(table).where(_ONE).values(unread=0))
 _RENAME = Statement(update(table).where(_ONE).values(jid=bindparam("new_jid")))
 _PUT = put_row(table)
+_NEW = {
+    "archived": False,
+    "pinned": False,
+    "muted_until": 0,
+    "expiration_s": 0,
+    "timer_set_at": 0,
+}
 _DELETE = Statement(delete(table).where(_ONE))
+
+
+class _Stored(NamedTuple):
+    chat: Chat
+    is_listed: bool
+    timer: TimerSetting
 
 
 class Chats(Repository):
@@ -75,20 +109,51 @@ class Chats(Repository):
             unread=max(unread_delta, 0),
             unread_delta=unread_delta,
             timestamp=timestamp,
-            archived=False,
-            pinned=False,
-            muted_until=0,
+            **_NEW,
+            listed=True,
         )
 
     def mark_read(self, jid: Jid) -> None:
         """Nothing in this chat is unread any more."""
         self._db.change(_MARK_READ, session_id=self._session_id, jid=jid_column(jid))
 
+    def timer(self, jid: Jid) -> TimerSetting:
+        """The timer of a chat's messages; off, and set at no time, where none is known."""
+        row = self._db.one(_TIMER, session_id=self._session_id, jid=jid_column(jid))
+        return TimerSetting() if row is None else TimerSetting(*row)
+
+    def set_timer(self, jid: Jid, expiration_s: int, set_at: int) -> bool:
+        """Keep a setting of a chat's timer. A chat that has nothing else yet is not listed.
+
+        Args:
+            expiration_s: 0 turns it off.
+            set_at: Unix seconds.
+
+        Returns:
+            False if the known setting is as young or younger; nothing has changed then.
+        """
+        if set_at <= 0:
+            return False
+        row = self._db.one(
+            _SET_TIMER,
+            session_id=self._session_id,
+            jid=jid_column(jid),
+            name="",
+            unread=0,
+            timestamp=0,
+            **(_NEW | {"expiration_s": expiration_s, "timer_set_at": set_at}),
+            listed=False,
+        )
+        return row is not None
+
     def rename(self, old: Jid, new: Jid) -> None:
-        """Give a chat another address; if that has a chat already, both become one."""
+        """Give a chat another address; if that has a chat already, both become one.
+
+        The younger setting of the timer goes on.
+        """
         if old == new:
             return
-        chat, other = self.get(old), self.get(new)
+        chat, other = self._stored(old), self._stored(new)
         if chat is None:
             return
         where = {"session_id": self._session_id, "jid": jid_column(old)}
@@ -96,17 +161,44 @@ class Chats(Repository):
             self._db.change(_RENAME, **where, new_jid=jid_column(new))
             return
         self._db.change(_DELETE, **where)
+        if not chat.is_listed or not other.is_listed:
+            merged = chat.chat if chat.is_listed else other.chat
+        else:
+            merged = _merged(chat.chat, other.chat)
+        timer = max(other.timer, chat.timer, key=lambda timer: timer.set_at)
         self._db.change(
             _PUT,
             session_id=self._session_id,
             jid=jid_column(new),
-            name=other.name or chat.name,
-            unread=chat.unread + other.unread,
-            timestamp=max(chat.timestamp, other.timestamp),
-            archived=chat.archived and other.archived,
-            pinned=chat.pinned or other.pinned,
-            muted_until=other.muted_until or chat.muted_until,
+            name=merged.name,
+            unread=merged.unread,
+            timestamp=merged.timestamp,
+            archived=merged.archived,
+            pinned=merged.pinned,
+            muted_until=merged.muted_until,
+            expiration_s=timer.expiration_s,
+            timer_set_at=timer.set_at,
+            listed=chat.is_listed or other.is_listed,
         )
+
+    def _stored(self, jid: Jid) -> _Stored | None:
+        row = self._db.one(_GET_ALL, session_id=self._session_id, jid=jid_column(jid))
+        if row is None:
+            return None
+        *columns, listed, expiration_s, set_at = row
+        return _Stored(_chat(tuple(columns)), bool(listed), TimerSetting(expiration_s, set_at))
+
+
+def _merged(chat: Chat, into: Chat) -> Chat:
+    return Chat(
+        into.jid,
+        into.name or chat.name,
+        chat.unread + into.unread,
+        max(chat.timestamp, into.timestamp),
+        chat.archived and into.archived,
+        chat.pinned or into.pinned,
+        into.muted_until or chat.muted_until,
+    )
 
 
 def _chat(row: Row) -> Chat:

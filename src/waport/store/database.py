@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..errors import StoreError
+from .add_ons import prune_waiting
 from .backend import Backend
 from .deliveries import Deliveries, Delivery, DueLanes
 from .devices import session_ids
@@ -24,6 +25,9 @@ READERS = 2
 
 MAX_WAITING = 8192
 """Write jobs that may wait at a time."""
+
+WAITING_AGE_MS = 14 * 24 * 3600 * 1000
+"""How long an add-on waits for the message that it speaks of."""
 
 _PRUNE_STEP = 1000  # events per write job, so that pruning never holds up anybody for long
 
@@ -213,7 +217,7 @@ class Database:
     async def prune(self, before_ms: int) -> int:
         """Remove events from before that time, but none that still has to be delivered.
 
-        Old retry counts go along.
+        Old retry counts go along, and add-ons that have waited too long for their message.
 
         Returns:
             how many events went.
@@ -226,6 +230,8 @@ class Database:
                 break
             after = last
         await self._submit(lambda db: prune_retries(db, before_ms))
+        waiting_since_ms = self._now_ms() - WAITING_AGE_MS
+        await self._submit(lambda db: prune_waiting(db, waiting_since_ms))
         return total
 
     def _put(self, session_id: str, job: Callable[[UnitOfWork], T]) -> asyncio.Future[T]:

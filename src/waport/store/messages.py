@@ -3,75 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     ColumnElement,
-    FromClause,
     Integer,
-    Select,
-    Text,
-    and_,
     bindparam,
     case,
     delete,
-    exists,
     literal_column,
+    or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.sql import ClauseElement
 
-from ..errors import CorruptRecord
 from ..model import Ack, Message, MessageKey, MessageKind
 from ..wire import Jid
-from .rows import Repository, jid_column, parse_jid
+from .add_ons import drop_add_ons
+from .message_names import rename_author, rename_chat
+from .message_rows import (
+    COLUMNS,
+    PLACEHOLDER,
+    REVOKED,
+    author_column,
+    exact,
+    in_chat,
+    message_or_none,
+    named,
+    read_message,
+)
+from .rows import Repository, jid_column
 from .schema import messages as table
 from .schema import retries
-from .statements import Connection, InsertFactory, Row, Statement, row_values
-
-_OWN: ColumnElement[str] = literal_column("''")
-_PLACEHOLDER: ColumnElement[str] = literal_column(f"'{MessageKind.CIPHERTEXT.value}'")
-
-_COLUMNS = tuple(
-    table.c[name]
-    for name in (
-        "chat",
-        "id",
-        "author",
-        "sender",
-        "timestamp",
-        "content",
-        "kind",
-        "push_name",
-        "ack",
-        "seq",
-        "pending",
-    )
-)
-
-
-def _chat(table: FromClause, name: str = "chat") -> ColumnElement[bool]:
-    return and_(
-        table.c.session_id == bindparam("session_id"),
-        table.c.chat == bindparam(name),
-    )
-
-
-def _named(*columns: str) -> Select[Any]:
-    """The message that a chat and an id mean.
-
-    Authors choose ids, so two messages can share one. The own message goes first, then the one
-    that was here first: nobody takes an id away by using it again.
-    """
-    named = table.alias("named")
-    return (
-        select(*(named.c[column] for column in columns))
-        .where(_chat(named), named.c.id == bindparam("id"))
-        .order_by(named.c.author != _OWN, named.c.seq)
-        .limit(1)
-    )
+from .statements import Connection, InsertFactory, Statement, row_values
 
 
 def _add(insert_into: InsertFactory) -> ClauseElement:
@@ -84,10 +53,8 @@ _NEW_ACK = bindparam("new_ack", type_=Integer)
 _FILL_PLACEHOLDER = Statement(
     update(table)
     .where(
-        _chat(table),
-        table.c.id == bindparam("id"),
-        table.c.author == bindparam("author"),
-        table.c.kind == _PLACEHOLDER,
+        exact(),
+        table.c.kind == PLACEHOLDER,
     )
     .values(
         {
@@ -97,21 +64,25 @@ _FILL_PLACEHOLDER = Statement(
             "push_name": bindparam("push_name"),
             "ack": case((table.c.ack < _NEW_ACK, _NEW_ACK), else_=table.c.ack),
             "pending": bindparam("pending"),
+            "edited_ms": bindparam("edited_ms"),
+            "edit_id": bindparam("edit_id"),
+            "starred": or_(table.c.starred, bindparam("starred", type_=Boolean)),
         }
     )
-    .returning(*_COLUMNS)
+    .returning(*COLUMNS)
 )
 
-_GET = Statement(_named(*(column.name for column in _COLUMNS)))
+_GET = Statement(named(*(column.name for column in COLUMNS)))
+_GET_EXACT = Statement(select(*COLUMNS).where(exact()))
 _FIND = Statement(
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(table.c.session_id == bindparam("session_id"), table.c.id == bindparam("id"))
     .order_by(table.c.seq.desc())
     .limit(1)
 )
 _NEWEST_FIRST = (
-    select(*_COLUMNS)
-    .where(_chat(table), table.c.kind != MessageKind.ADD_ON.value)
+    select(*COLUMNS)
+    .where(in_chat(table), table.c.kind != MessageKind.ADD_ON.value)
     .order_by(table.c.timestamp.desc(), table.c.seq.desc())
     .limit(bindparam("limit"))
 )
@@ -125,15 +96,15 @@ _PAGE_BEFORE = Statement(
         )
     )
 )
-_PLACE = Statement(_named("timestamp", "seq"))
+_PLACE = Statement(named("timestamp", "seq"))
 
 
 def _set_ack(allowed: ColumnElement[bool]) -> Statement:
     return Statement(
         update(table)
-        .where(table.c.seq == _named("seq").scalar_subquery(), allowed)
+        .where(table.c.seq == named("seq").scalar_subquery(), allowed)
         .values(ack=_NEW_ACK, pending=bindparam("pending"))
-        .returning(*_COLUMNS)
+        .returning(*COLUMNS)
     )
 
 
@@ -141,62 +112,39 @@ _RAISE_ACK = _set_ack(table.c.ack < _NEW_ACK)
 _FAIL = _set_ack(table.c.ack.between(Ack.PENDING.value, Ack.SERVER.value))
 _SET_PENDING = Statement(
     update(table)
-    .where(table.c.seq == _named("seq").scalar_subquery())
+    .where(table.c.seq == named("seq").scalar_subquery())
     .values(pending=bindparam("pending"))
 )
 
-_OLD, _NEW = bindparam("old", type_=Text), bindparam("new", type_=Text)
-
-
-def _renamed(column: ColumnElement[str]) -> ColumnElement[str]:
-    """In a private chat the chat is the other person, whose address changes along with it."""
-    return case((column == _OLD, _NEW), else_=column)
-
-
-def _twin(chat: str, matches: Callable[[FromClause], ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Whether the same message stands in the chat of that name too."""
-    twin = table.alias("twin")
-    return exists().where(_chat(twin, chat), twin.c.id == table.c.id, matches(twin))
-
-
-_TWIN_RETRIES = retries.alias("twin")
-_RENAME = [
-    # What can be read wins over a placeholder; otherwise the chat's own copy stays.
-    Statement(
-        delete(table).where(
-            _chat(table, "new"),
-            table.c.kind == _PLACEHOLDER,
-            _twin(
-                "old",
-                lambda twin: and_(
-                    _renamed(twin.c.author) == table.c.author, twin.c.kind != _PLACEHOLDER
-                ),
-            ),
-        )
-    ),
-    Statement(
-        delete(table).where(
-            _chat(table, "old"),
-            _twin("new", lambda twin: twin.c.author == _renamed(table.c.author)),
-        )
-    ),
-    Statement(
-        delete(retries).where(
-            _chat(retries, "old"),
-            exists().where(
-                _chat(_TWIN_RETRIES, "new"),
-                _TWIN_RETRIES.c.id == retries.c.id,
-                _TWIN_RETRIES.c.device == retries.c.device,
-            ),
-        )
-    ),
-    Statement(update(retries).where(_chat(retries, "old")).values(chat=_NEW)),
-    Statement(
-        update(table)
-        .where(_chat(table, "old"))
-        .values(chat=_NEW, sender=_renamed(table.c.sender), author=_renamed(table.c.author))
-    ),
-]
+_EDITABLE = table.c.kind.in_(
+    [literal_column(f"'{kind.value}'") for kind in (MessageKind.TEXT, MessageKind.OTHER)]
+)
+_EDITED_MS = bindparam("new_edited_ms", type_=BigInteger)
+_EDIT = Statement(
+    update(table)
+    .where(exact(), _EDITABLE, table.c.edited_ms <= _EDITED_MS)
+    .values(content=bindparam("content"), edited_ms=_EDITED_MS, edit_id=bindparam("edit_id"))
+    .returning(*COLUMNS)
+)
+_REVOKE = Statement(
+    update(table)
+    .where(exact(), or_(_EDITABLE, table.c.kind == PLACEHOLDER))
+    .values(kind=REVOKED, content=bindparam("content"))
+    .returning(*COLUMNS)
+)
+_STARRED = bindparam("new_starred", type_=Boolean)
+_STAR = Statement(
+    update(table)
+    .where(table.c.seq == named("seq").scalar_subquery(), table.c.starred != _STARRED)
+    .values(starred=_STARRED)
+    .returning(*COLUMNS)
+)
+_DELETE = Statement(
+    delete(table).where(table.c.seq == named("seq").scalar_subquery()).returning(*COLUMNS)
+)
+_FORGET_RETRIES = Statement(
+    delete(retries).where(in_chat(retries), retries.c.id == bindparam("id"))
+)
 
 
 def _bump_retry(insert_into: InsertFactory) -> ClauseElement:
@@ -230,45 +178,36 @@ class Messages(Repository):
             the message as it is stored now, with its number; None if nothing was new.
         """
         key = message.key
-        sender = jid_column(key.sender)
         values: dict[str, Any] = {
             "session_id": self._session_id,
             "chat": jid_column(key.chat),
             "id": key.id,
-            "author": "" if key.from_me else sender,
-            "sender": sender,
+            "author": author_column(key),
+            "sender": jid_column(key.sender),
             "timestamp": message.timestamp,
             "kind": message.kind.value,
             "content": message.content,
             "push_name": message.push_name,
             "ack": message.ack.value,
             "pending": message.pending,
+            "edited_ms": message.edited_ms,
+            "edit_id": message.edit_id,
+            "starred": message.starred,
         }
         row = self._db.one(_ADD, **values)
         if row is not None:
-            return Message(
-                key,
-                message.timestamp,
-                message.content,
-                message.kind,
-                message.push_name,
-                message.ack,
-                row[0],
-                message.pending,
-            )
+            return replace(message, seq=row[0])
         if message.kind is MessageKind.CIPHERTEXT:
             return None
-        return _message_or_none(
-            self._db.one(_FILL_PLACEHOLDER, **values, new_ack=message.ack.value)
-        )
+        return message_or_none(self._db.one(_FILL_PLACEHOLDER, **values, new_ack=message.ack.value))
 
     def get(self, chat: Jid, message_id: str) -> Message | None:
         """A message by chat and id; of several that share an id the own, then the oldest."""
-        return _message_or_none(self._db.one(_GET, **self._name(chat, message_id)))
+        return message_or_none(self._db.one(_GET, **self._name(chat, message_id)))
 
     def find(self, message_id: str) -> Message | None:
         """A message by its id alone; of several the one that was stored last."""
-        return _message_or_none(self._db.one(_FIND, session_id=self._session_id, id=message_id))
+        return message_or_none(self._db.one(_FIND, session_id=self._session_id, id=message_id))
 
     def page(self, chat: Jid, limit: int, before_id: str | None = None) -> list[Message]:
         """Up to `limit` messages of a chat, newest first; add-ons are none.
@@ -283,7 +222,7 @@ class Messages(Repository):
         else:
             timestamp, seq = place
             rows = self._db.all(_PAGE_BEFORE, **where, limit=limit, timestamp=timestamp, seq=seq)
-        return [_message(row) for row in rows]
+        return [read_message(row) for row in rows]
 
     def last(self, chat: Jid) -> Message | None:
         """The newest message of a chat."""
@@ -299,7 +238,7 @@ class Messages(Repository):
         Returns:
             the message as it is now, or None if nothing changed.
         """
-        return _message_or_none(
+        return message_or_none(
             self._db.one(
                 _FAIL if ack is Ack.ERROR else _RAISE_ACK,
                 **self._name(chat, message_id),
@@ -312,16 +251,89 @@ class Messages(Repository):
         """Say whether an own message still waits for the server."""
         self._db.change(_SET_PENDING, **self._name(chat, message_id), pending=pending)
 
+    def get_exact(self, key: MessageKey) -> Message | None:
+        """The message of this chat, id and author."""
+        return message_or_none(self._db.one(_GET_EXACT, **self._exactly(key)))
+
+    # --- changes ---
+
+    def edit(self, key: MessageKey, content: bytes, edited_ms: int, edit_id: str) -> Message | None:
+        """Give a message another content, unless a later edit has done so already.
+
+        Args:
+            key: chat, id and author must all match.
+            edited_ms: when it was edited, Unix milliseconds; of two edits at one time the later
+                call counts.
+            edit_id: the stanza id of the edit.
+
+        Returns:
+            the message as it is now; None if there is none, it is not one that can be edited (an
+            add-on, a placeholder, a revoked one), or it was edited later than that.
+        """
+        return message_or_none(
+            self._db.one(
+                _EDIT,
+                **self._exactly(key),
+                content=content,
+                new_edited_ms=edited_ms,
+                edit_id=edit_id,
+            )
+        )
+
+    def revoke(self, key: MessageKey, content: bytes) -> Message | None:
+        """Leave nothing of a message but that it was taken back. It keeps its time and place.
+
+        Whatever comes later under its key is known, and changes nothing.
+
+        Args:
+            key: chat, id and author must all match.
+            content: of the revoking message.
+
+        Returns:
+            what is left of it; None if there is none, it is revoked already, or it is an add-on.
+        """
+        return message_or_none(self._db.one(_REVOKE, **self._exactly(key), content=content))
+
+    def star(self, chat: Jid, message_id: str, starred: bool) -> Message | None:
+        """Star a message or take the star away; the message as it is now, None if it is as before.
+
+        Of several that share an id the own is meant, then the oldest.
+        """
+        return message_or_none(
+            self._db.one(_STAR, **self._name(chat, message_id), new_starred=starred)
+        )
+
+    def delete(self, chat: Jid, message_id: str) -> Message | None:
+        """Remove a message with its add-ons and retry counts; what it was, None if there is none.
+
+        Of several that share an id the own is meant, then the oldest.
+        """
+        message = message_or_none(self._db.one(_DELETE, **self._name(chat, message_id)))
+        if message is not None:
+            drop_add_ons(self._db, self._session_id, message.key)
+            self._db.change(_FORGET_RETRIES, **self._name(chat, message_id))
+        return message
+
     def rename_chat(self, old: Jid, new: Jid) -> None:
-        """Move every message of a chat to another address, as when a LID's number is learnt.
+        """Move every message of a private chat to another address, as when a LID's number is
+        learnt.
 
         Messages that are under both addresses are kept once.
         """
-        if old == new:
-            return
-        names = {"session_id": self._session_id, "old": jid_column(old), "new": jid_column(new)}
-        for statement in _RENAME:
-            self._db.change(statement, **names)
+        rename_chat(self._db, self._session_id, old, new)
+
+    def rename_author(self, old: Jid, new: Jid) -> None:
+        """Give what a LID wrote, in groups and broadcasts, to its number.
+
+        Messages that are under both addresses are kept once. Where there is none of the LID this
+        costs one look into an index.
+
+        Raises:
+            InvalidInput: `old` is no LID.
+        """
+        rename_author(self._db, self._session_id, old, new)
+
+    # --- retries ---
 
     def bump_retry(self, chat: Jid, message_id: str, device: str) -> int:
         """Count one more retry of a message by a device; how many there were, this one included.
@@ -340,23 +352,5 @@ class Messages(Repository):
     def _name(self, chat: Jid, message_id: str) -> dict[str, Any]:
         return {"session_id": self._session_id, "chat": jid_column(chat), "id": message_id}
 
-
-def _message_or_none(row: Row | None) -> Message | None:
-    return None if row is None else _message(row)
-
-
-def _message(row: Row) -> Message:
-    chat, message_id, author, sender, timestamp, content, kind, push_name, ack, seq, pending = row
-    try:
-        return Message(
-            MessageKey(parse_jid(chat), message_id, author == "", parse_jid(sender)),
-            timestamp,
-            content,
-            MessageKind(kind),
-            push_name,
-            Ack(ack),
-            seq,
-            bool(pending),
-        )
-    except ValueError as exc:
-        raise CorruptRecord(f"stored message {seq} cannot be read") from exc
+    def _exactly(self, key: MessageKey) -> dict[str, Any]:
+        return {**self._name(key.chat, key.id), "author": author_column(key)}

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
@@ -20,9 +21,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    literal_column,
+    true,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that brings a database to what stands here."""
 
 metadata = MetaData(
@@ -40,6 +44,20 @@ _RowId = BigInteger().with_variant(Integer, "sqlite")
 def _row_id(name: str) -> Column[int]:
     """A rising number that is never given out twice, not even after the row is gone."""
     return Column(name, _RowId, primary_key=True, autoincrement=True)
+
+
+def is_lid(column: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a JID is a LID: the condition of the indexes that hold LIDs alone.
+
+    A question that has this condition, too, is answered from such an index.
+    """
+    return column.like(literal_column("'%@lid'"))
+
+
+def _lid_index(table: Table, name: str) -> None:
+    """Finds the rows of a LID, once its number is learnt; all other rows cost nothing."""
+    where = is_lid(table.c[name])
+    Index(None, table.c.session_id, table.c[name], sqlite_where=where, postgresql_where=where)
 
 
 credentials = Table(
@@ -196,6 +214,9 @@ messages = Table(
     Column("push_name", Text, nullable=False),
     Column("ack", Integer, nullable=False),
     Column("pending", Boolean, nullable=False),
+    Column("edited_ms", BigInteger, nullable=False, server_default="0"),
+    Column("edit_id", Text, nullable=False, server_default=""),
+    Column("starred", Boolean, nullable=False, server_default=false()),
     # Finds a message by chat and id, and by id alone.
     UniqueConstraint("session_id", "id", "chat", "author"),
     Index(None, "session_id", "chat", "timestamp", "seq"),
@@ -203,6 +224,44 @@ messages = Table(
 )
 """Messages. `author` is the sender, but empty for an own message: those are told from others', and
 recognised whether the own account was named by phone number or by LID."""
+_lid_index(messages, "author")
+
+add_ons = Table(
+    "add_ons",
+    metadata,
+    _row_id("position"),
+    Column("session_id", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("target_id", Text, nullable=False),
+    Column("target_author", Text, nullable=False),
+    Column("target_sender", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("key_chat", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    UniqueConstraint("session_id", "chat", "target_id", "target_author", "kind", "author"),
+    sqlite_autoincrement=True,
+)
+"""The latest reaction, vote, answer, pin of each person to each message. Authors are empty for the
+own account, as in `messages`; `key_chat` and `key_id` name the message that brought it."""
+_lid_index(add_ons, "author")
+_lid_index(add_ons, "target_author")
+
+waiting_add_ons = Table(
+    "waiting_add_ons",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("message_seq", BigInteger, primary_key=True),
+    Column("chat", Text, nullable=False),
+    Column("target_id", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "session_id", "chat", "target_id", "message_seq"),
+    sqlite_with_rowid=False,
+)
+"""Stored messages that speak of one which is not here yet."""
 
 retries = Table(
     "retries",
@@ -228,8 +287,21 @@ chats = Table(
     Column("archived", Boolean, nullable=False),
     Column("pinned", Boolean, nullable=False),
     Column("muted_until", BigInteger, nullable=False),
+    Column("expiration_s", BigInteger, nullable=False, server_default="0"),
+    Column("timer_set_at", BigInteger, nullable=False, server_default="0"),
+    Column("listed", Boolean, nullable=False, server_default=true()),
     sqlite_with_rowid=False,
 )
+"""Chats; one that is not `listed` has nothing yet but the timer of its messages."""
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("jid", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+)
+"""What is known of each group; `data` is JSON (groups.py)."""
 
 contacts = Table(
     "contacts",
@@ -241,6 +313,18 @@ contacts = Table(
     Column("verified_name", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+privacy_tokens = Table(
+    "privacy_tokens",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("token", LargeBinary, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("given_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The tokens that people gave us, and when they were given ours."""
 
 app_state_keys = Table(
     "app_state_keys",

@@ -111,6 +111,17 @@ _SIGNED_PRE_KEY = Statement(
     )
 )
 _PUT_SIGNED_PRE_KEY = put_row(signed_pre_keys)
+_SIGNED_PRE_KEY_TIMES = Statement(
+    select(signed_pre_keys.c.id, signed_pre_keys.c.created_ms).where(
+        signed_pre_keys.c.session_id == bindparam("session_id")
+    )
+)
+_DELETE_SIGNED_PRE_KEY = Statement(
+    delete(signed_pre_keys).where(
+        signed_pre_keys.c.session_id == bindparam("session_id"),
+        signed_pre_keys.c.id == bindparam("id"),
+    )
+)
 
 
 class Signal(Repository):
@@ -265,3 +276,12 @@ class Signal(Repository):
             signature=key.signature,
             created_ms=self._now_ms(),
         )
+
+    def signed_pre_key_times(self) -> dict[int, int]:
+        """When each signed pre-key was stored, Unix milliseconds, by id."""
+        rows = self._db.all(_SIGNED_PRE_KEY_TIMES, session_id=self._session_id)
+        return {key_id: int(created_ms) for key_id, created_ms in rows}
+
+    def delete_signed_pre_key(self, key_id: int) -> None:
+        """Forget a signed pre-key: messages that were made with it can't be read any more."""
+        self._db.change(_DELETE_SIGNED_PRE_KEY, session_id=self._session_id, id=key_id)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .add_ons import AddOns
 from .addresses import Addresses
 from .app_state import AppState
 from .chats import Chats
 from .contacts import Contacts
 from .devices import Devices
 from .event_log import EventLog
+from .groups import Groups
 from .messages import Messages
 from .send_queue import SendQueue
 from .sender_keys import SenderKeys
 from .signal import Signal
 from .statements import Connection
+from .tokens import Tokens
 
 
 class UnitOfWork:
@@ -28,24 +31,30 @@ class UnitOfWork:
         addresses: LID mappings and device lists.
         app_state: keys of the account's app state.
         messages: the messages of all chats.
-        chats: the list of chats.
+        add_ons: reactions, votes, answers, pins; and what waits for its message.
+        chats: the list of chats, and the timers of their messages.
+        groups: what is known of each group.
         contacts: people's names.
+        tokens: the privacy tokens of people.
         event_log: what the outside is told.
         send_queue: stanzas that the server does not have yet.
     """
 
     __slots__ = (
+        "add_ons",
         "addresses",
         "app_state",
         "chats",
         "contacts",
         "devices",
         "event_log",
+        "groups",
         "messages",
         "send_queue",
         "sender_keys",
         "session_id",
         "signal",
+        "tokens",
     )
 
     def __init__(self, db: Connection, session_id: str, now_ms: Callable[[], int]) -> None:
@@ -56,8 +65,11 @@ class UnitOfWork:
         self.addresses = Addresses(db, session_id)
         self.app_state = AppState(db, session_id)
         self.messages = Messages(db, session_id, now_ms)
+        self.add_ons = AddOns(db, session_id, now_ms)
         self.chats = Chats(db, session_id)
+        self.groups = Groups(db, session_id)
         self.contacts = Contacts(db, session_id)
+        self.tokens = Tokens(db, session_id)
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
 

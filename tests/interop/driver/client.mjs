@@ -4,10 +4,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { peerIdentityFault, useRootKey } from './signatures.mjs'
+import { answer, answers, tally, vote } from './addons.mjs'
+import { Book, messageFrom, revived, writeUnknownFields } from './messages.mjs'
 import { fault, messageOf, plain } from './plain.mjs'
 import { Store } from './store.mjs'
 
 const baileys = await import('baileys')
+writeUnknownFields(baileys)
 const pino = createRequire(import.meta.resolve('baileys'))('pino')
 
 const STANZA_EVENT = /^CB:(?<tag>[^,]+)$/
@@ -39,7 +42,9 @@ export class Client {
   #socket = null
   #faults = { ...NO_FAULTS }
   #turn = Promise.resolve() // the end of the stanza that is being worked on
+  #current = null // the id of the message that is being worked on
   #queued = new Set() // ids of the messages that the server had kept for us
+  #book = new Book()
   #stopping = false
   #reconnectTimer = null
   #ready = Promise.withResolvers() // the first QR: from then on a pairing code can be asked for
@@ -53,7 +58,8 @@ export class Client {
    *
    * @param options auth_dir, url, root_key (hex); and push_name, browser, version, reconnect,
    *   sync_full_history, mark_online, query_timeout_ms, log_level (or DRIVER_LOG in the
-   *   environment; `trace` shows every stanza) where the defaults do not fit
+   *   environment; `trace` shows every stanza) where the defaults do not fit; report_plaintext,
+   *   for an event with what each ciphertext of a message held
    */
   async start(options) {
     if (this.#socket) throw new Error('already started')
@@ -81,7 +87,7 @@ export class Client {
       markOnlineOnConnect: options.mark_online ?? true,
       defaultQueryTimeoutMs: options.query_timeout_ms ?? 20_000,
       appStateMacVerification: { patch: true, snapshot: true },
-      getMessage: key => this.#sentMessage(key.id),
+      getMessage: key => this.#message(key.id),
     }
   }
 
@@ -105,6 +111,7 @@ export class Client {
         break
       case 'messages.upsert':
         for (const message of data.messages) {
+          this.#book.add(message)
           const type = this.#queued.has(message.key.id) ? 'append' : data.type
           this.#emit({ event: name, type, messages: [messageOf(baileys, message)] })
         }
@@ -180,6 +187,19 @@ export class Client {
       this.#faults.corrupt_out -= 1
       return { ...result, ciphertext: damaged(result.ciphertext) }
     }
+    if (this.#options.report_plaintext) this.#reportPlaintext(socket.signalRepository)
+  }
+
+  #reportPlaintext(repository) {
+    for (const name of ['decryptMessage', 'decryptGroupMessage']) {
+      const decrypt = repository[name]
+      repository[name] = async request => {
+        const padded = await decrypt(request)
+        const bytes = Buffer.from(baileys.unpadRandomMax16(padded)).toString('base64')
+        this.#emit({ event: 'plaintext', id: this.#current, bytes })
+        return padded
+      }
+    }
   }
 
   #takeInTurn(socket, tag, node) {
@@ -189,7 +209,10 @@ export class Client {
       delete node.attrs.offline
       this.#queued.add(node.attrs.id)
     }
-    const work = () => Promise.all(socket.ws.listeners(`CB:${tag}`).map(listen => listen(node)))
+    const work = () => {
+      this.#current = node.attrs.id
+      return Promise.all(socket.ws.listeners(`CB:${tag}`).map(listen => listen(node)))
+    }
     this.#turn = this.#turn.then(work).catch(error => {
       this.#emit({ event: 'unhandled', error: fault(error) })
     })
@@ -235,12 +258,100 @@ export class Client {
     return result
   }
 
-  /** Send content in Baileys' own form; what was sent can be sent again after a restart. */
-  async send(to, content, id) {
-    const sent = await this.socket.sendMessage(to, content, id ? { messageId: id } : {})
+  /**
+   * Send content in Baileys' own form; what was sent can be sent again after a restart.
+   *
+   * @param content may hold what `revived` understands; so may the options
+   * @param options of Baileys' `sendMessage`
+   * @param stanza_type instead of the one that Baileys gives the stanza: it calls what can be seen
+   *   once media, but does not say which, and the server drops that
+   */
+  async send(to, content, { id, options, stanza_type } = {}) {
+    const { socket } = this
+    const more = { ...revived(options ?? {}, this.#book), ...(id ? { messageId: id } : {}) }
+    const made = revived(content, this.#book)
+    if (stanza_type) return this.#sendAs(stanza_type, to, made, more)
+    const sent = await socket.sendMessage(to, made, more)
+    // A group's timer is a property of the group: no message is sent for it.
+    if (!sent) return null
+    await this.#keepSent(sent)
+    return { id: sent.key.id, ...messageOf(baileys, sent) }
+  }
+
+  async #sendAs(type, to, content, options) {
+    const { socket } = this
+    const { message } = await baileys.generateWAMessage(to, content, {
+      logger: this.#logger,
+      userJid: socket.user.id,
+      upload: socket.waUploadToServer,
+      ...options,
+    })
+    return this.#relay(to, message, { id: options.messageId, attributes: { type } })
+  }
+
+  /**
+   * Send a content that Baileys has no form of its own for.
+   *
+   * @param json protobuf JSON
+   * @param options unknown: fields that the schema lacks; attributes and nodes of the stanza;
+   *   status_jid_list; id
+   */
+  async relay(to, json, options = {}) {
+    const message = messageFrom(baileys, revived(json, this.#book), options.unknown)
+    return this.#relay(to, message, options)
+  }
+
+  async #relay(to, message, { id, attributes, nodes, status_jid_list } = {}) {
+    const { socket } = this
+    const messageId = id ?? baileys.generateMessageIDV2(socket.user.id)
+    const key = { remoteJid: to, fromMe: true, id: messageId }
+    const messageTimestamp = Math.floor(Date.now() / 1000)
+    await this.#keepSent({ key, message, messageTimestamp })
+    await socket.relayMessage(to, message, {
+      messageId,
+      additionalAttributes: attributes,
+      additionalNodes: nodes,
+      statusJidList: status_jid_list,
+    })
+    return { id: messageId, ...messageOf(baileys, { key, message, messageTimestamp }) }
+  }
+
+  async #keepSent(sent) {
+    this.#book.add(sent)
     const bytes = baileys.proto.Message.encode(sent.message).finish()
     await writeFile(join(this.#options.auth_dir, 'sent', sent.key.id), bytes)
-    return { id: sent.key.id, timestamp: Number(sent.messageTimestamp), key: plain(sent.key) }
+  }
+
+  /** Any method of Baileys' socket. */
+  call(method, args = []) {
+    return this.socket[method](...revived(args, this.#book))
+  }
+
+  /** Vote in a poll of the book, with all the answers that are chosen from now on. */
+  async vote(id, options, kind) {
+    const poll = this.#book.get(id)
+    const content = await vote(baileys, this.socket, poll, options, kind)
+    return this.#relay(poll.key.remoteJid, content, {
+      nodes: [{ tag: 'meta', attrs: { polltype: 'vote' } }],
+    })
+  }
+
+  tally(id) {
+    return tally(baileys, this.socket, this.#book, this.#book.get(id))
+  }
+
+  /** Answer an event of the book. */
+  async answer(id, response, extraGuests, kind) {
+    const event = this.#book.get(id)
+    const content = await answer(baileys, this.socket, event, response, extraGuests, kind)
+    return this.#relay(event.key.remoteJid, content, {
+      attributes: { type: 'event' },
+      nodes: [{ tag: 'meta', attrs: { event_type: 'response' } }],
+    })
+  }
+
+  answers(id) {
+    return answers(baileys, this.socket, this.#book, this.#book.get(id))
   }
 
   /**
@@ -260,7 +371,9 @@ export class Client {
     return { sha256: createHash('sha256').update(bytes).digest('hex'), length: bytes.length }
   }
 
-  async #sentMessage(id) {
+  async #message(id) {
+    const known = this.#book.find(id)
+    if (known) return known.message
     try {
       const bytes = await readFile(join(this.#options.auth_dir, 'sent', id))
       return baileys.proto.Message.decode(bytes)

@@ -36,7 +36,10 @@ const textOf = content =>
   content?.videoMessage?.caption ??
   null
 
-/** One message of `messages.upsert`: what tests compare, and all of it under `raw`. */
+/**
+ * One message of `messages.upsert`: what tests compare, all of it under `raw`, and its content in
+ * `bytes` as a serialized protobuf.
+ */
 export function messageOf(baileys, message) {
   const content = baileys.normalizeMessageContent(message.message ?? undefined)
   return {
@@ -46,6 +49,7 @@ export function messageOf(baileys, message) {
     push_name: message.pushName ?? null,
     status: message.status ?? null,
     stub: message.messageStubType ?? null,
+    bytes: message.message ? plain(baileys.proto.Message.encode(message.message).finish()) : null,
     raw: plain(message),
   }
 }

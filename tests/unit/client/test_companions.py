@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.account import NOW, OWN_PN, PEER_LID, PEER_PN, Account, Peer, stanza, text
+from support.handlers import handle_message
 from waport.client.encryption import check_bundle, install_bundle
-from waport.client.handlers.message import handle_message
 from waport.crypto import KeyPair, sign
 from waport.errors import CryptoError
 from waport.model import MessageAdded

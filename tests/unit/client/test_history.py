@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from support.account import OWN_LID, OWN_PN, PEER_LID, PEER_PN, Account, Peer, stanza
-from waport.client.handlers.message import handle_message
+from support.handlers import handle_message
 from waport.client.work import Work
 from waport.proto import pb
 from waport.wire import Jid, Node

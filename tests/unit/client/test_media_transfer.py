@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from starlette.responses import RedirectResponse, Response
 
+from support.media_host import InstantClock, MediaStore
 from support.web_host import Asked, WebHost, cut_off, endless, stalled, web_host
-from waport.client.clock import Clock
 from waport.client.media_hosts import (
     MediaGone,
     MediaHosts,
@@ -43,58 +43,6 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[lis
         yield [first, second]
 
 
-class InstantClock(Clock):
-    """Time passes only while somebody sleeps, and then at once."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-@dataclass
-class Store:
-    """What media hosts hold; the answers of a well-behaved one."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    held: dict[str, bytes] = field(default_factory=dict)
-    auth: str = "good"
-
-    def answer(self, asked: Asked) -> Response:
-        query = {name: values[0] for name, values in parse_qs(asked.query).items()}
-        if asked.method == "GET":
-            body = self.files.get(asked.path)
-            return Response(status_code=404) if body is None else Response(body)
-        if query["auth"] != self.auth:
-            return Response(status_code=401)
-        token = query["token"]
-        assert asked.path.endswith(f"/{token}")
-        if "resume" in query:
-            if f"/v/{token}" in self.files:
-                return self._done(token, {"resume": "complete"})
-            return Response(json.dumps({"resume": len(self.held.get(token, b""))}))
-        body = self.held.get(token, b"")[: int(query.get("file_offset", "0"))] + asked.body
-        if upload_token(hashlib.sha256(body).digest()) != token:
-            return Response(status_code=400)
-        self.files[f"/v/{token}"] = body
-        return self._done(token)
-
-    def _done(self, token: str, more: dict[str, str] | None = None) -> Response:
-        path = f"/v/{token}?ccb=1&oh=2"
-        url = f"https://mmg.whatsapp.net{path}"
-        return Response(
-            json.dumps(
-                {"url": url, "direct_path": path, "handle": "H", "object_id": "O"} | (more or {})
-            )
-        )
-
-
 class Scene:
     """An account with two media hosts."""
 
@@ -104,7 +52,7 @@ class Scene:
         self.first, self.second = servers
         self.folder = folder
         self.clock = InstantClock()
-        self.store = Store()
+        self.store = MediaStore()
         self.first.answer = self.second.answer = self.store.answer
         self.conns = 0
         self.auths: list[str] = []
@@ -383,7 +331,7 @@ async def test_only_what_is_missing_is_sent(scene: Scene) -> None:
     def answer(asked: Asked) -> Response:
         if "resume" in asked.query:
             return Response(json.dumps({"resume": held}))
-        return scene.store._done("T")
+        return scene.store.done("T")
 
     scene.first.answer = answer
     await scene.transfer.upload(large(), MediaKind.VIDEO)
@@ -393,7 +341,7 @@ async def test_only_what_is_missing_is_sent(scene: Scene) -> None:
 
 
 async def test_a_file_that_is_there_already_is_not_sent(scene: Scene) -> None:
-    scene.first.answer = lambda _: scene.store._done("T", {"resume": "complete"})
+    scene.first.answer = lambda _: scene.store.done("T", {"resume": "complete"})
     sent = await scene.transfer.upload(large(), MediaKind.VIDEO)
     assert scene.asked() == [1, 0]
     assert sent.direct_path.startswith("/v/T")

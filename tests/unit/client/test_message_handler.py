@@ -15,7 +15,7 @@ from support.account import (
     stanza,
     text,
 )
-from waport.client.handlers.message import handle_message
+from support.handlers import handle_message
 from waport.client.work import Work
 from waport.crypto import KeyPair
 from waport.errors import StanzaError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
-from waport.client.handlers.notification import notification_handler
+from support.handlers import on_notification
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
 from waport.client.reporter import Reporter
@@ -18,7 +18,9 @@ CAROL_LID = Jid("100000000000003", "lid")
 
 
 async def notify(account: Account, kind: str, *children: Node, **attrs: Any) -> list[Node]:
-    handler = notification_handler(PreKeys(account.database, SESSION, Queries(5)))
+    queries = Queries(5)
+    pre_keys = PreKeys(account.database, SESSION, queries)
+    handler = on_notification(account, pre_keys, queries)
     node = Node("notification", {"id": "N1", "type": kind, **attrs}, list(children))
     return (await account.handle(handler, node)).replies
 

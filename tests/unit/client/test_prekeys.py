@@ -8,8 +8,8 @@ import pytest
 
 from support.account import PEER_PN, SESSION, Account
 from support.clock import FakeClock
+from support.handlers import on_notification
 from support.link import FakeLink
-from waport.client.handlers.notification import notification_handler
 from waport.client.prekeys import ATTEMPTS, FIRST_UPLOAD, PreKeys
 from waport.client.queries import Queries
 from waport.errors import ConnectionClosed, QueryTimeout, StoreError
@@ -192,7 +192,7 @@ async def test_a_low_keys_notification_is_acked_and_the_server_asked_how_many_th
 ) -> None:
     count = Node("count", {"value": value})
     attrs: dict[str, Any] = {"from": SERVER, "id": "N1", "type": "encrypt"}
-    handler = notification_handler(desk.pre_keys)
+    handler = on_notification(desk.account, desk.pre_keys, Queries(5))
     work = await desk.account.handle(handler, Node("notification", attrs, [count]))
     assert [reply.tag for reply in work.replies] == ["ack"]
     (follow_up,) = work.follow_ups
@@ -205,7 +205,7 @@ async def test_a_low_keys_notification_is_acked_and_the_server_asked_how_many_th
 @pytest.mark.parametrize("tag", ["pq_count", "digest", "brand-new"])
 async def test_other_words_about_keys_are_only_acked(desk: Desk, tag: str) -> None:
     attrs: dict[str, Any] = {"from": SERVER, "id": "N1", "type": "encrypt"}
-    handler = notification_handler(desk.pre_keys)
+    handler = on_notification(desk.account, desk.pre_keys, Queries(5))
     work = await desk.account.handle(handler, Node("notification", attrs, [Node(tag)]))
     assert ([reply.tag for reply in work.replies], work.follow_ups) == (["ack"], [])
 
@@ -218,7 +218,7 @@ async def test_a_new_registration_of_a_companion_or_of_ourselves_is_only_acked(
     address = source.with_device(0).signal_address
     await desk.account.write(lambda store: store.signal.put_session(address, b"record"))
     attrs: dict[str, Any] = {"from": source, "id": "N1", "type": "encrypt"}
-    handler = notification_handler(desk.pre_keys)
+    handler = on_notification(desk.account, desk.pre_keys, Queries(5))
     await desk.account.handle(handler, Node("notification", attrs, [Node("identity")]))
     assert await desk.account.read(lambda store: store.signal.session(address)) == b"record"
 
@@ -228,7 +228,7 @@ async def test_a_second_word_of_a_new_registration_leaves_the_new_session_alone(
 ) -> None:
     attrs: dict[str, Any] = {"from": PEER_PN, "id": "N1", "type": "encrypt"}
     node = Node("notification", attrs, [Node("identity")])
-    handler = notification_handler(desk.pre_keys)
+    handler = on_notification(desk.account, desk.pre_keys, Queries(5))
     await desk.account.handle(handler, node)
     address = PEER_PN.signal_address
     await desk.account.write(lambda store: store.signal.put_session(address, b"new"))

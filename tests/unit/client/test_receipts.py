@@ -16,10 +16,9 @@ from support.account import (
     stanza,
     text,
 )
+from support.handlers import handle_message, on_notification
 from support.server import FakeServer
 from waport.client.devices import Devices
-from waport.client.handlers.message import handle_message
-from waport.client.handlers.notification import notification_handler
 from waport.client.handlers.receipt import receipt_handler
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
@@ -244,8 +243,9 @@ async def test_a_malformed_retry_is_refused(desk: Desk, drop: str) -> None:
 
 
 async def notify(account: Account, node: Node, queries: Queries | None = None) -> list[Node]:
-    pre_keys = PreKeys(account.database, SESSION, queries or Queries(5))
-    work = await account.handle(notification_handler(pre_keys), node)
+    queries = queries or Queries(5)
+    pre_keys = PreKeys(account.database, SESSION, queries)
+    work = await account.handle(on_notification(account, pre_keys, queries), node)
     await asyncio.gather(*(follow_up() for follow_up in work.follow_ups))
     return work.replies
 

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account, Peer
+from support.handlers import Desk
 from support.server import FakeServer
 from waport.client import ClientConfig, outgoing
-from waport.client.devices import Devices
-from waport.client.features.messages import Messages
-from waport.client.handlers.receipt import apply_message_ack
 from waport.client.queries import Queries
 from waport.errors import ConnectionClosed, CryptoError, InvalidInput
 from waport.model import DeviceList, MessageAdded
@@ -33,6 +31,7 @@ class Server(FakeServer):
         self.questions: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self.is_asked = asyncio.Event()
         self.is_slow = False
+        self.desk: Desk
 
     def send(self, node: Node) -> None:
         if not self.is_slow or node.tag != "iq":
@@ -45,7 +44,7 @@ class Server(FakeServer):
         super().send_stanza(stanza)
         if self.ack_error is not None:
             answer = MessageAck(self.sent[-1].attr("id"), NOW, 0, None)
-            handled = self.account.handle(lambda work, _: apply_message_ack(work, answer), ACK)
+            handled = self.desk.acknowledge(answer, ACK)
             self.acks.append(asyncio.create_task(handled))
 
     async def let_one_go(self) -> None:
@@ -61,18 +60,14 @@ class Sender:
         self.queries = Queries(5)
         lids = {PEER_PN: PEER_LID, OWN_PN.bare: OWN_LID.bare}
         self.server = Server(account, self.queries, self.peers, lids)
-        self.messages = Messages(
-            account.database,
-            SESSION,
-            ClientConfig(send_ack_timeout_s=5),
-            self.queries,
-            Devices(account.database, SESSION, self.queries),
-            account.sink,
-        )
+        desk = Desk(account, self.queries, ClientConfig(send_ack_timeout_s=5))
+        self.server.desk = desk
+        self.sender = desk.sender
+        self.messages = desk.messages
 
     async def connect(self) -> None:
         await asyncio.gather(*self.server.acks)
-        await self.messages.resume(self.server)  # type: ignore[arg-type]
+        await self.sender.resume(self.server)  # type: ignore[arg-type]
 
     def send(self, words: str, chat: Jid = PEER_PN) -> asyncio.Task[Any]:
         return asyncio.create_task(self.messages.send_text(chat, words))
@@ -194,7 +189,7 @@ async def test_a_send_while_the_backlog_of_sends_leaves_goes_out_once_and_in_tur
     sender = Sender(account)
     await sender.connect()
     await sender.send("zero")
-    sender.messages.pause()
+    sender.sender.pause()
     before = [sender.send(f"before {index}") for index in range(5)]
     await account.write(lambda _: None)
     connecting = asyncio.create_task(sender.connect())
@@ -218,7 +213,7 @@ async def test_a_connection_that_closes_under_a_send_leaves_it_to_the_next(
     await sender.account.write(lambda _: None)
     await sender.account.write(lambda _: None)
     assert sender.received() == ["one"]
-    sender.messages.pause()
+    sender.sender.pause()
     sender.server.is_open = True
     await sender.connect()
     await sending
@@ -228,7 +223,7 @@ async def test_a_connection_that_closes_under_a_send_leaves_it_to_the_next(
 async def test_a_resume_over_a_closed_connection_is_left_to_the_next(sender: Sender) -> None:
     await sender.send("one")
     sender.server.ack_error = None
-    sender.messages.pause()
+    sender.sender.pause()
     sending = sender.send("two")
     await sender.account.write(lambda _: None)
     sender.server.is_open = False
@@ -278,7 +273,7 @@ async def test_a_question_of_a_send_is_asked_again_after_a_reconnect(sender: Sen
     sender.server.is_slow = True
     sending = sender.send("hello")
     await asyncio.wait_for(sender.server.is_asked.wait(), 5)
-    sender.messages.pause()
+    sender.sender.pause()
     sender.queries.detach("disconnected")
     sender.server.is_slow = False
     sender.queries.attach(sender.server)  # type: ignore[arg-type]

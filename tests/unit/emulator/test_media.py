@@ -480,9 +480,9 @@ async def test_a_companion_asks_its_phone_for_a_file_that_has_expired(
     stanza = await companion.expect("message")
     assert stanza.get("type") == "media"
     assert stanza.child("enc").get("mediatype") == "image"
-    found = phone._find(sent.id)
+    found = phone.chats.find(sent.id)
     assert found is not None
-    part = found[0].imageMessage
+    part = found.message.imageMessage
     key = part.mediaKey
     emulator.faults.expire_media()
     assert (await host.get(part.directPath)).status_code == 410

@@ -104,7 +104,7 @@ async def test_devices_that_are_not_of_either_person_get_nothing(
         ("999@lid", "404"),
         ("120363000000000000@g.us", "404"),
         ("1700000000@broadcast", "405"),
-        ("120363000000000000@newsletter", "405"),
+        ("120363000000000000@newsletter", "404"),
     ],
 )
 async def test_a_message_to_nobody_is_acked_with_an_error(

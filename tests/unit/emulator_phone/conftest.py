@@ -13,7 +13,8 @@ import pytest
 
 from waport.crypto import sign
 from waport.emulator.link import MediaPlace
-from waport.emulator.phone import Phone, create_phone
+from waport.emulator.phone import Phone
+from waport.emulator.phone_creation import create_phone
 from waport.emulator.phone_keys import retry_keys
 from waport.emulator.phone_signal import PhoneSignal
 from waport.errors import NotFound

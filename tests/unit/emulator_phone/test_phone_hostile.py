@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waport.emulator.link import MediaPlace
-from waport.emulator.phone import Phone, create_phone
+from waport.emulator.phone import Phone
+from waport.emulator.phone_creation import create_phone
 from waport.emulator.phone_pairing import parse_qr
 from waport.errors import CorruptRecord, InvalidInput, MediaError, NotFound
 from waport.wire import Jid, Node

@@ -119,7 +119,7 @@ async def test_nobody_is_no_recipient(alice: Any) -> None:
     with pytest.raises(NotFound):
         await alice.send_text(Jid("19990000000", "s.whatsapp.net"), "hello")
     with pytest.raises(InvalidInput):
-        await alice.send_text(Jid("120363000000000000", "newsletter"), "hello")
+        await alice.send_text(Jid("1700000000", "broadcast"), "hello")
 
 
 async def test_a_refusal_by_the_server_is_raised(server: Any, alice: Any, bob: Any) -> None:

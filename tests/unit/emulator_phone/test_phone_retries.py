@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from waport.emulator import phone_signal
+from waport.emulator.phone_trouble import Trouble
+from waport.proto import pb
 from waport.wire import Jid, Node
 
 ALICE, BOB = "15550001111", "15550002222"
@@ -113,11 +114,12 @@ async def test_a_stranger_gets_nothing_again(
     assert len(server.stanzas("message", alice.owner.own.pn)) == before
 
 
+@pytest.mark.parametrize("padding", ["none", "zero", "long"])
 async def test_wrong_padding_is_refused_without_a_retry(
-    server: Any, alice: Any, bob: Any, monkeypatch: pytest.MonkeyPatch
+    server: Any, alice: Any, bob: Any, padding: Any
 ) -> None:
-    monkeypatch.setattr(phone_signal, "pad", lambda plain, _random: plain + b"\x02\x03")
-    await alice.send_text(bob.owner.own.pn, "hello")
+    message = pb.Message(conversation="hello")
+    await alice.send_message(bob.owner.own.pn, message, trouble=Trouble(padding=padding))
     await server.quiet()
     assert bob.messages() == []
     ack = server.stanzas("ack", bob.owner.own.pn)[-1]
@@ -167,4 +169,4 @@ async def test_a_restarted_phone_goes_on_where_it_was(
     await server.quiet()
     assert texts(bob) == ["one", "three"]
     assert texts(alice) == ["two", "four"]
-    assert alice.outbox.sent("A")[0].conversation == "one"
+    assert alice.outbox.sent("A").message.conversation == "one"

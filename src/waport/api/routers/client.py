@@ -6,7 +6,7 @@ from typing import Annotated
 
 from ...errors import NotAuthorized, NotFound
 from ...events import message_json
-from ...stanza.content import MAX_TEXT
+from ...model.contents.limits import MAX_TEXT
 from ..addresses import is_reachable
 from ..deps import ConnectedClient, request_body
 from ..errors import InvalidRequest, contact_not_found, group_not_found

@@ -1,116 +1,86 @@
-"""Sending messages and reading those that are stored."""
+"""Sending messages of every kind, and reading those that are stored."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from weakref import WeakValueDictionary
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ...errors import ConnectionClosed, CryptoError, InvalidInput, query_error
-from ...model import Ack, Message, MessageKind
-from ...stanza.content import text_content
-from ...stanza.ids import message_id
-from ...stanza.message import MessageAck
-from ...stanza.prekeys import BundleAnswer
+from ...errors import InvalidInput, NotAuthorized
+from ...model import AddOn, AddOnKind, Message
+from ...model.authority import may_pin
+from ...model.contents import (
+    LIMITS,
+    Attendance,
+    ChatTimer,
+    Content,
+    Document,
+    Edit,
+    Event,
+    EventAnswer,
+    Image,
+    Keep,
+    KeepAction,
+    Limits,
+    Pin,
+    PinAction,
+    Poll,
+    Reaction,
+    Revoke,
+    SecretEdit,
+    Text,
+    Video,
+    check_content,
+    forwarded,
+)
+from ...stanza.addons import answer_event, cast_vote, seal_edit, seal_reaction
+from ...stanza.contents import encode, read_message
+from ...stanza.ids import message_id as fresh_id
+from ...stanza.tally import OptionTally
 from ...store import Database, UnitOfWork
 from ...wire import Jid
-from ..config import ClientConfig
-from ..devices import Devices
-from ..fanout import NeedDevices, canonical
-from ..link import Link
-from ..outgoing import Draft, NeedBundles, Outcome, Prepared, Unreachable, prepare
-from ..queries import Queries
-from ..work import EventSink
-
-log = logging.getLogger(__name__)
-
-MAX_ROUNDS = 5
-"""How often a send tries, asking in between for what is missing, before it gives up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _NotYet:
-    """A message before this one in the same chat could not be encrypted at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """One call's place in its lane: what the call behind it waits for."""
-
-    handed_in: asyncio.Future[None]
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, weakref_slot=True)
-class _Lane:
-    """One chat's queue: messages are committed in the order of the calls.
-
-    Attributes:
-        is_warm: the latest message found all it needed in the store. The next one is then handed
-            in without waiting for the commit, since the store keeps the order. The writer thread
-            takes this back as soon as a message lacks something; those behind it wait then.
-        waiting: calls that wait until the one before them is done.
-        last: the latest call.
-    """
-
-    is_warm: bool = False
-    waiting: int = 0
-    last: _Turn | None = None
+from .. import addons
+from ..compose import (
+    NO_OPTIONS,
+    Compose,
+    Composed,
+    Scene,
+    SendOptions,
+    fresh_info,
+    message_of,
+)
+from ..fanout import canonical
+from ..outgoing import Draft
+from ..sending import Sender
 
 
 class Messages:
     """Messages of one account.
 
-    What is sent was committed before, and what was committed is sent: again after a crash or a
-    reconnect, as the same bytes under the same id.
+    Every method that sends returns the stored message: acknowledged by the server (`ack` SERVER),
+    or `pending` if no ack came in time; it is followed up in the background then.
+
+    All of them may raise:
+        InvalidInput: the arguments make no sense there.
+        NotFound, NotAuthorized, QueryError: the server or the group's rules refuse it.
+        QueryTimeout, ConnectionClosed: devices, keys or the group could not be asked for.
+        CryptoError: there is no device that could read it.
     """
 
     def __init__(
-        self,
-        database: Database,
-        session_id: str,
-        config: ClientConfig,
-        queries: Queries,
-        devices: Devices,
-        sink: EventSink,
+        self, database: Database, session_id: str, sender: Sender, limits: Limits = LIMITS
     ) -> None:
         self._database = database
         self._session_id = session_id
-        self._config = config
-        self._queries = queries
-        self._devices = devices
-        self._sink = sink
-        self._lanes: WeakValueDictionary[Jid, _Lane] = WeakValueDictionary()
-        self._link: Link | None = None
+        self._sender = sender
+        self._limits = limits
 
-    # --- the connection ----------------------------------------------------------------------
+    # --- messages ----------------------------------------------------------------------------
 
-    async def resume(self, link: Link) -> None:
-        """After a login: send again what the server has not acknowledged, then open the gate.
-
-        Raises:
-            ConnectionClosed: the connection ended; the next login sends all of it again.
-        """
-        rows = await self._database.write(
-            self._session_id, lambda store: store.send_queue.pending()
-        )
-        # No await between here and the gate: what is committed later is sent later.
-        for row in rows:
-            link.send_stanza(row.stanza)
-        self._link = link
-        if rows:
-            log.info("sent %d unacknowledged messages again", len(rows))
-
-    def pause(self) -> None:
-        """The connection is gone; what is committed from now on waits for the next."""
-        self._link = None
-
-    # --- sending -----------------------------------------------------------------------------
+    async def send(self, chat: Jid, content: Content, options: SendOptions = NO_OPTIONS) -> Message:
+        """Send a content to a person, a group, a channel or the status feed."""
+        check_content(content, self._limits)
+        return await self._send(chat, message_of(content, options), options)
 
     async def send_text(
         self,
@@ -120,140 +90,157 @@ class Messages:
         mentions: Sequence[Jid] = (),
         quoted_id: str | None = None,
     ) -> Message:
-        """Send a text to a person.
+        """Send a text of at most 65536 characters.
 
         Args:
-            chat: a phone number or hidden id.
-            text: at most 65536 characters.
             mentions: people named in the text.
-            quoted_id: the stored message that this one answers; unknown ones are ignored.
+            quoted_id: the stored message that this one answers; an unknown one is ignored.
+        """
+        options = SendOptions(quoted_id=quoted_id, mentions=tuple(mentions))
+        return await self.send(chat, Text(text), options)
 
-        Returns:
-            The stored message: acknowledged by the server, or pending if no ack came in time.
+    async def forward(self, chat: Jid, message_id: str, to: Jid) -> Message:
+        """Send a stored message on to another chat, marked and counted as forwarded."""
+        source = await self._database.read(
+            self._session_id, lambda store: store.messages.get(canonical(store, chat), message_id)
+        )
+        if source is None or not source.content:
+            raise InvalidInput("there is no such message to forward")
+        content = forwarded(read_message(source.proto()).content)
+        return await self.send(to, content)
 
-        Raises:
-            InvalidInput: the chat is no person, or the text too long.
-            NotFound: nobody is registered there.
-            QueryError: the server refused the message.
-            QueryTimeout, ConnectionClosed: devices or keys could not be asked for.
-            CryptoError: there is no device that could read it.
+    # --- about another message ---------------------------------------------------------------
+
+    async def react(self, chat: Jid, message_id: str, emoji: str) -> Message:
+        """React to a message; an empty text takes the reaction back."""
+
+        def compose(scene: Scene) -> Composed:
+            message = scene.find(message_id)
+            reaction = Reaction(scene.target(message), emoji, _now_ms())
+            if scene.group is not None and scene.group.is_default_subgroup:
+                return Composed(seal_reaction(reaction, scene.original(message), scene.own_senders))
+            return Composed(reaction)
+
+        return await self._send(chat, compose)
+
+    async def edit(self, chat: Jid, message_id: str, content: Content | str) -> Message:
+        """Give an own message another content; a text stands for the text or the caption."""
+
+        def compose(scene: Scene) -> Composed:
+            message = scene.find(message_id)
+            if not message.key.from_me:
+                raise InvalidInput("only own messages can be edited")
+            changed = _edited(read_message(message.proto()).content, content)
+            target = scene.target(message)
+            if isinstance(changed, Event):
+                return Composed(
+                    seal_edit(
+                        SecretEdit.EVENT_EDIT,
+                        encode(changed),
+                        target,
+                        scene.original(message),
+                        scene.own_senders,
+                    )
+                )
+            return Composed(Edit(target, changed, _now_ms()))
+
+        return await self._send(chat, compose)
+
+    async def revoke(self, chat: Jid, message_id: str) -> Message:
+        """Take a message back for everybody: an own one, or as an admin anybody's in a group."""
+
+        def compose(scene: Scene) -> Composed:
+            message = scene.store.messages.get(scene.chat, message_id)
+            if message is None:
+                raise InvalidInput("there is no such message in this chat")
+            if not message.key.from_me and not _is_admin(scene):
+                raise NotAuthorized(401, "only its author or an admin can take a message back")
+            return Composed(Revoke(scene.target(message)))
+
+        return await self._send(chat, compose)
+
+    async def pin(self, chat: Jid, message_id: str, duration_s: int = 604_800) -> Message:
+        """Pin a message for everybody in the chat: for a day, a week or 30 days."""
+        return await self._pin(chat, message_id, PinAction.PIN, duration_s)
+
+    async def unpin(self, chat: Jid, message_id: str) -> Message:
+        """Unpin a message."""
+        return await self._pin(chat, message_id, PinAction.UNPIN, 0)
+
+    async def _pin(self, chat: Jid, message_id: str, action: PinAction, duration_s: int) -> Message:
+        def compose(scene: Scene) -> Composed:
+            group = scene.group
+            if group is not None and not may_pin(
+                in_group=True,
+                is_member=True,
+                is_admin=_is_admin(scene),
+                members_may_edit=not group.is_locked,
+            ):
+                raise NotAuthorized(401, "only admins pin in this group")
+            message = scene.find(message_id)
+            return Composed(Pin(scene.target(message), action, duration_s, _now_ms()))
+
+        return await self._send(chat, compose)
+
+    async def keep(self, chat: Jid, message_id: str, kept: bool = True) -> Message:
+        """Keep a disappearing message in the chat for all, or no longer."""
+        action = KeepAction.KEEP if kept else KeepAction.UNDO
+
+        def compose(scene: Scene) -> Composed:
+            return Composed(Keep(scene.target(scene.find(message_id)), action, _now_ms()))
+
+        return await self._send(chat, compose)
+
+    # --- polls and events --------------------------------------------------------------------
+
+    async def vote(self, chat: Jid, message_id: str, options: Sequence[str]) -> Message:
+        """Vote in a poll with all answers that are chosen; none takes the vote back."""
+
+        def compose(scene: Scene) -> Composed:
+            message = scene.find(message_id)
+            poll = read_message(message.proto()).content
+            if not isinstance(poll, Poll):
+                raise InvalidInput("the message is no poll")
+            vote = cast_vote(
+                poll,
+                options,
+                scene.target(message),
+                scene.original(message),
+                scene.own_senders,
+                timestamp_ms=_now_ms(),
+            )
+            return Composed(vote)
+
+        return await self._send(chat, compose)
+
+    async def answer_event(
+        self, chat: Jid, message_id: str, attendance: Attendance, extra_guests: int = 0
+    ) -> Message:
+        """Say whether one comes to an event."""
+
+        def compose(scene: Scene) -> Composed:
+            message = scene.find(message_id)
+            if not isinstance(read_message(message.proto()).content, Event):
+                raise InvalidInput("the message is no event")
+            answer = EventAnswer(attendance, _now_ms(), extra_guests)
+            original = scene.original(message)
+            return Composed(
+                answer_event(answer, scene.target(message), original, scene.own_senders)
+            )
+
+        return await self._send(chat, compose)
+
+    # --- about the chat ----------------------------------------------------------------------
+
+    async def set_timer(self, chat: Jid, seconds: int) -> Message:
+        """Set the timer of a private chat's messages: 0, a day, a week or 90 days.
+
+        A group's is a property of the group (`groups.set_timer`).
         """
         if not chat.is_user:
-            raise InvalidInput("texts can be sent to people only")
-        content = text_content(text, mentions, secret=os.urandom(32))
+            raise InvalidInput("the timer of a group is set in the group")
         now = int(time.time())
-        draft = Draft(chat, message_id(chat.user, now), content, MessageKind.TEXT, now, quoted_id)
-        return await self._send(draft)
-
-    async def _send(self, draft: Draft) -> Message:
-        acknowledged = self._queries.expect_ack(draft.id)
-        try:
-            prepared = await self._commit(draft)
-            return await self._settle(prepared.message, acknowledged)
-        finally:
-            self._queries.forget_ack(draft.id)
-
-    async def _settle(self, message: Message, acknowledged: asyncio.Future[MessageAck]) -> Message:
-        try:
-            async with asyncio.timeout(self._config.send_ack_timeout_s):
-                answer = await asyncio.shield(acknowledged)
-        except TimeoutError:
-            key = message.key
-            await self._database.write(
-                self._session_id, lambda store: _mark_pending(store, key.chat, key.id)
-            )
-            return replace(message, pending=True)
-        if answer.error:
-            raise query_error(answer.error, "message refused")
-        return message.with_ack(Ack.SERVER)
-
-    async def _commit(self, draft: Draft) -> Prepared:
-        """Commit a message in its turn among those of the same chat."""
-        lane = self._lanes.setdefault(draft.chat, _Lane())
-        loop = asyncio.get_running_loop()
-        before, mine = lane.last, _Turn(loop.create_future(), loop.create_future())
-        lane.last = mine
-        try:
-            if before is not None:
-                await asyncio.shield(before.handed_in)
-            if lane.is_warm and not lane.waiting:
-                attempt = self._attempt(draft, lane)
-                mine.handed_in.set_result(None)
-                outcome = await attempt
-                if isinstance(outcome, Prepared):
-                    return outcome
-            lane.waiting += 1
-            try:
-                if before is not None:
-                    await asyncio.shield(before.done)
-                return await self._complete(draft, lane)
-            finally:
-                lane.waiting -= 1
-        finally:
-            _end(mine.handed_in, None if before is None else before.handed_in)
-            _end(mine.done, None if before is None else before.done)
-
-    async def _complete(self, draft: Draft, lane: _Lane) -> Prepared:
-        """Ask for what is missing until the message can be encrypted."""
-        bundles: dict[Jid, BundleAnswer] = {}
-        lane.is_warm = False
-        for _ in range(MAX_ROUNDS):
-            match await self._attempt(draft, bundles=bundles):
-                case Prepared() as prepared:
-                    lane.is_warm = True
-                    return prepared
-                case Unreachable():
-                    raise CryptoError("no device of the recipient can be encrypted for")
-                case NeedDevices(users):
-                    await self._devices.fetch(users)
-                case NeedBundles(devices):
-                    answers = await self._devices.bundles(devices)
-                    # A device without an answer has no bundle; it is not asked for twice.
-                    nothing = BundleAnswer(None, None, 0)
-                    bundles |= {device: answers.get(device, nothing) for device in devices}
-        raise CryptoError("the recipient's devices keep changing")
-
-    def _attempt(
-        self,
-        draft: Draft,
-        lane: _Lane | None = None,
-        bundles: Mapping[Jid, BundleAnswer] = MappingProxyType({}),
-    ) -> asyncio.Future[Outcome | _NotYet]:
-        """Hand a message to the store.
-
-        Args:
-            lane: where messages before this one may be on their way; None when there are none.
-        """
-
-        def job(store: UnitOfWork) -> Outcome | _NotYet:
-            if lane is not None and not lane.is_warm:
-                return _NotYet()
-            outcome = prepare(store, draft, bundles, self._sink)
-            if lane is not None and not isinstance(outcome, Prepared):
-                lane.is_warm = False
-            return outcome
-
-        future = self._database.submit(self._session_id, job)
-        # What is committed leaves at once and in this order, even if the caller has given up.
-        future.add_done_callback(self._on_outcome)
-        return asyncio.shield(future)
-
-    def _on_outcome(self, future: asyncio.Future[Outcome | _NotYet]) -> None:
-        if future.cancelled() or future.exception() is not None:
-            return  # the caller is told
-        outcome = future.result()
-        if isinstance(outcome, Prepared):
-            self._transmit(outcome.stanza)
-            if outcome.frames:
-                self._sink.publish(self._session_id, outcome.frames)
-
-    def _transmit(self, stanza: bytes) -> None:
-        if self._link is None:
-            return
-        try:
-            self._link.send_stanza(stanza)
-        except ConnectionClosed:
-            log.info("the connection closed under a message; it goes out after the next login")
+        return await self._send(chat, lambda _: Composed(ChatTimer(seconds, now), fresh_info()))
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -269,17 +256,79 @@ class Messages:
             lambda store: store.messages.page(canonical(store, chat), limit, before),
         )
 
+    async def get(self, chat: Jid, message_id: str) -> Message | None:
+        """A stored message."""
+        return await self._database.read(
+            self._session_id, lambda store: store.messages.get(canonical(store, chat), message_id)
+        )
 
-def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
-    """A stage of a call is over; for those behind it not before the same stage of all before."""
-    if mine.done():
-        return
-    if before is None or before.done():
-        mine.set_result(None)
-    else:
-        before.add_done_callback(lambda _: mine.set_result(None))
+    async def reactions(self, chat: Jid, message_id: str) -> list[AddOn]:
+        """The reactions to a message that stand, in the order in which they came."""
+
+        def job(store: UnitOfWork) -> list[AddOn]:
+            message = store.messages.get(canonical(store, chat), message_id)
+            if message is None:
+                return []
+            found = store.add_ons.of(message.key, AddOnKind.REACTION)
+            return [reaction for reaction in found if reaction.data]
+
+        return await self._database.read(self._session_id, job)
+
+    async def tally(self, chat: Jid, message_id: str) -> tuple[OptionTally, ...]:
+        """The votes of a poll, for every answer.
+
+        Raises:
+            InvalidInput: there is no such poll.
+        """
+
+        def job(store: UnitOfWork) -> tuple[OptionTally, ...]:
+            message = store.messages.get(canonical(store, chat), message_id)
+            if message is None:
+                raise InvalidInput("there is no such poll")
+            return addons.poll_tally(store, message)
+
+        return await self._database.read(self._session_id, job)
+
+    # --- at the bottom -----------------------------------------------------------------------
+
+    async def _send(
+        self, chat: Jid, compose: Compose, options: SendOptions = NO_OPTIONS
+    ) -> Message:
+        if not (chat.is_user or chat.is_group or chat.is_status or chat.is_newsletter):
+            raise InvalidInput("messages go to people, groups, channels and the status feed")
+        now = int(time.time())
+        draft = Draft(
+            chat=chat.bare,
+            id=options.message_id or fresh_id(chat.user, now),
+            compose=compose,
+            now=now,
+            audience=options.audience,
+            media_id=options.media_id,
+            limits=self._limits,
+        )
+        return await self._sender.send(draft)
 
 
-def _mark_pending(store: UnitOfWork, chat: Jid, message: str) -> None:
-    if store.send_queue.get(message) is not None:
-        store.messages.set_pending(chat, message, True)
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _is_admin(scene: Scene) -> bool:
+    if scene.group is None:
+        return False
+    for address in scene.own_senders:
+        member = scene.group.member(address)
+        if member is not None:
+            return member.is_admin
+    return False
+
+
+def _edited(before: Content, content: Content | str) -> Content:
+    """The new content of a message."""
+    if not isinstance(content, str):
+        return content
+    if isinstance(before, Text):
+        return Text(content)
+    if isinstance(before, Image | Video | Document):
+        return replace(before, caption=content)
+    raise InvalidInput("a message of this kind has no text to edit")

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from ...errors import DecodeError, DecryptError, DecryptFailure, InvalidInput
-from ...model import Ack, Message, MessageAdded, MessageKey, MessageKind, MessageUndecryptable
+from ...errors import DecodeError, DecryptError, DecryptFailure
+from ...model import MessageKey
+from ...model.contents import Content, Edit, Revoke, TargetKey
 from ...proto import pb
 from ...signal import unpad
-from ...stanza.content import kind_of, open_device_sent, parse_content, unwrap
+from ...stanza.content import open_device_sent, parse_content
+from ...stanza.contents import read_message
+from ...stanza.contents.traits import EditMark
 from ...stanza.message import Enc, IncomingMessage, parse_message
-from ...stanza.receipt import MAX_RETRIES, RetryKeys, ack, receipt, retry_receipt
-from ...wire import Jid, Node
+from ...stanza.receipt import MAX_RETRIES, RetryKeys, retry_receipt
+from ...wire import Node
+from .. import addons
 from ..encryption import decrypt_enc, learn_mapping
-from ..fanout import canonical
+from ..group_encryption import accept_sender_key, decrypt_group_enc
+from ..placeholders import take_answer
 from ..prekeys import take_pre_keys
 from ..work import Work
-from .protocol import handle_protocol_message
+from . import content
+from .arrival import Arrival
+from .protocol import ProtocolMessages
 
 log = logging.getLogger(__name__)
 
 NACK_INVALID_CONTENT = 491
+
+STATUS_AGE_S = 24 * 3600
+"""A status post that is older is not asked for again: it is gone from everywhere."""
 
 _FORCE_KEYS = frozenset(
     (
@@ -34,262 +46,285 @@ _FORCE_KEYS = frozenset(
 """Failures that only fresh keys can mend; they go along with the first request already."""
 
 _PAIRWISE = frozenset(("pkmsg", "msg"))
+_GROUP = "skmsg"
+
+_ON_THE_PHONE_ONLY = frozenset(("bot_unavailable_fanout", "hosted_unavailable_fanout"))
+"""Contents that are withheld for good: the phone would not give them either."""
+
+AskPhone = Callable[[Work, MessageKey, bool], None]
+"""Has the phone asked for a message, given as the stanza names it; at once, or after a while."""
 
 
-def handle_message(work: Work, node: Node) -> None:
-    """Take in one `<message>`.
-
-    Raises:
-        StanzaError: it can't be attributed; the dispatcher refuses it.
-
-    Source: docs/protocol/messages.md, "Receiving".
-    """
-    incoming = parse_message(node, work.own)
-    for pn, lid in incoming.mappings:
-        learn_mapping(work.store, pn, lid)
-    arrival = _Arrival(work, incoming, _key(work, incoming))
-    if _is_known(work, arrival.key):
-        arrival.confirm()
-        return
-    pairwise = [enc for enc in incoming.encs if enc.kind in _PAIRWISE and enc.version == "2"]
-    if not pairwise:
-        if node.find("plaintext") is None:
-            arrival.keep_place()
-        arrival.dismiss()
-        return
-    failures = []
-    for enc in pairwise:
+def take_phone_answer(work: Work, incoming: IncomingMessage, answer: pb.ProtocolMessage) -> None:
+    """The phone had messages that we could not read: they take their places."""
+    for recovered in take_answer(work, incoming.sender, answer):
+        key = recovered.key
+        written = content.Written(
+            key, key.chat, key.sender, recovered.timestamp, recovered.push_name
+        )
         try:
-            padded = _decrypt(work, incoming, enc)
-        except DecryptError as exc:
-            failures.append((enc, exc))
-        else:
-            # One good part is enough.
-            _take_in(arrival, padded)
-            return
-    _could_not_read(arrival, *failures[0])
+            message = open_device_sent(parse_content(recovered.content)).message
+            content.keep(work, written, message)
+        except DecodeError as exc:
+            log.warning("the phone's copy of a message makes no sense: %s", exc)
 
 
-def _key(work: Work, incoming: IncomingMessage) -> MessageKey:
-    return MessageKey(
-        chat=canonical(work.store, incoming.chat),
-        id=incoming.id,
-        from_me=incoming.from_me,
-        sender=canonical(work.store, incoming.sender),
-    )
+class _Outcome(Enum):
+    """What a ciphertext came to."""
 
-
-def _is_known(work: Work, key: MessageKey) -> bool:
-    """Whether this very message is stored already. Authors choose ids: two may use the same."""
-    stored = work.store.messages.get(key.chat, key.id)
-    if stored is None or stored.kind is MessageKind.CIPHERTEXT:
-        return False
-    if stored.key.from_me or key.from_me:
-        return stored.key.from_me and key.from_me
-    return stored.key.sender == key.sender
-
-
-def _decrypt(work: Work, incoming: IncomingMessage, enc: Enc) -> bytes:
-    return decrypt_enc(
-        work.store,
-        work.credentials,
-        incoming.sender,
-        enc,
-        device_identity=incoming.device_identity,
-        from_own=incoming.from_me,
-    )
+    TAKEN = auto()
+    """The message was taken in and answered."""
+    KEY_ONLY = auto()
+    """It brought a key; the message is in another part."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A message, where it belongs, and the ways to answer it."""
+class _Failed:
+    """A ciphertext that could not be read."""
 
-    work: Work
-    incoming: IncomingMessage
-    key: MessageKey
+    enc: Enc
+    error: DecryptError
 
-    def confirm(self) -> None:
-        """The receipt that takes the message off the server's queue."""
-        work, incoming = self.work, self.incoming
-        node = incoming.node
-        source = node.jid("from")
-        if incoming.is_peer:
-            work.reply(receipt(work.own.pn.bare, [incoming.id], "peer_msg"))
-            return
-        if source.is_newsletter:
-            work.reply(ack(node, own=work.own.pn))
-            return
-        participant = node.get_jid("participant")
-        if incoming.from_me:
-            recipient = None if participant is not None else incoming.chat
-            work.reply(
-                receipt(
-                    source, [incoming.id], "sender", participant=participant, recipient=recipient
-                )
-            )
-            return
-        kind = "" if work.available else "inactive"
-        work.reply(receipt(source, [incoming.id], kind, participant=participant))
 
-    def dismiss(self, error: int | None = None) -> None:
-        """Answer a message that was not read.
+class MessageHandler:
+    """Takes in `<message>` stanzas; called on the store's writer thread.
 
-        An ack does, but not for what an own other device sent to a person: that stays in the
-        server's queue until its receipt (docs/protocol/messages.md, "Offline queue").
+    Args:
+        protocol: acts on machinery inside the encryption.
+        ask_phone: turns to the own phone for what can't be read here.
+
+    Source: docs/protocol/messages.md, "Receiving".
+    """
+
+    def __init__(self, protocol: ProtocolMessages, ask_phone: AskPhone) -> None:
+        self._protocol = protocol
+        self._ask_phone = ask_phone
+
+    def __call__(self, work: Work, node: Node) -> None:
+        """Take in one.
+
+        Raises:
+            StanzaError: it can't be attributed; the dispatcher refuses it.
         """
-        incoming = self.incoming
-        if incoming.from_me and not incoming.is_peer and incoming.chat.is_user:
-            self.confirm()
+        incoming = parse_message(node, work.own)
+        for pn, lid in incoming.mappings:
+            learn_mapping(work.store, pn, lid)
+        arrival = Arrival.of(work, incoming)
+        plaintext = node.find("plaintext")
+        edit = node.get("edit")
+        if incoming.chat.is_newsletter and edit in (EditMark.CHANNEL_EDIT, EditMark.ADMIN_REVOKE):
+            _change_post(arrival, plaintext, EditMark(edit))
+        elif arrival.is_known:
+            arrival.confirm()
+        elif plaintext is not None and incoming.chat.is_newsletter:
+            self._take_post(arrival, plaintext.data)
+        elif not incoming.encs and incoming.unavailable is not None:
+            self._withheld(arrival, incoming.unavailable)
         else:
-            self.work.reply(ack(incoming.node, own=self.work.own.pn, error=error))
+            self._decrypt_all(arrival)
 
-    def mark_seen(self) -> None:
-        """Tell the author that the message was read."""
-        node = self.incoming.node
-        chat = node.jid("from")
-        participant = node.get_jid("participant")
-        to = chat.with_device(0) if participant is None else chat
-        ids = [self.incoming.id]
-        self.work.reply(receipt(to, ids, "read", participant=participant, timestamp=self.work.now))
-
-    def keep_place(self, content: bytes = b"") -> None:
-        """Keep a message's place until it can be read.
-
-        Args:
-            content: what was decrypted but makes no sense.
-        """
-        incoming, store = self.incoming, self.work.store
-        if incoming.is_peer or any(enc.hide for enc in incoming.encs):
+    def _decrypt_all(self, arrival: Arrival) -> None:
+        """Pairwise parts go first: they bring the key of the group's part."""
+        encs = [enc for enc in arrival.incoming.encs if enc.version == "2"]
+        pairwise = [enc for enc in encs if enc.kind in _PAIRWISE]
+        grouped = [enc for enc in encs if enc.kind == _GROUP]
+        failed: list[_Failed] = []
+        has_key = False
+        for enc in pairwise:
+            outcome = self._try(arrival, enc, has_more=bool(grouped))
+            if outcome is _Outcome.TAKEN:
+                # One good part is enough.
+                return
+            if isinstance(outcome, _Failed):
+                failed.append(outcome)
+            else:
+                has_key = True
+        lacking = [one for one in failed if one.error.reason is not DecryptFailure.DUPLICATE]
+        if lacking and not has_key:
+            # The key of the other part was probably in it.
+            self._could_not_read(arrival, lacking[0])
             return
-        if store.messages.get(self.key.chat, self.key.id) is not None:
-            return
-        stored = store.messages.add(
-            Message(
-                key=self.key,
-                timestamp=incoming.timestamp or self.work.now,
-                content=content,
-                kind=MessageKind.CIPHERTEXT,
-                push_name=incoming.push_name,
-                ack=Ack.SERVER,
-            )
-        )
-        if stored is not None:
-            self.work.emit(MessageUndecryptable(stored))
-
-
-def _take_in(arrival: _Arrival, padded: bytes) -> None:
-    """Act on what was decrypted."""
-    work, incoming = arrival.work, arrival.incoming
-    try:
-        plaintext = unpad(padded)
-    except DecryptError:
-        _refuse_content(arrival, padded)
-        return
-    try:
-        message = parse_content(plaintext)
-    except DecodeError:
-        _refuse_content(arrival, plaintext)
-        return
-    opened = open_device_sent(message)
-    try:
-        kind = kind_of(opened.message)
-        inner = unwrap(opened.message)
-    except DecodeError as exc:
-        log.warning("a message makes no sense: %s", exc)
-        arrival.keep_place(plaintext)
-        arrival.dismiss()
-        return
-    if opened.destination is not None and not incoming.from_me:
-        log.warning("somebody else's message claims to be ours; dropped")
-        arrival.dismiss()
-        return
-    if inner.HasField("protocolMessage"):
-        handle_protocol_message(work, incoming, inner.protocolMessage)
-    if kind is not None and not incoming.is_peer:
-        _keep(arrival, opened.message, kind, opened.destination)
-    elif _has_unread_part(incoming):
-        # What came was a key; the message itself is in a form that is not understood.
-        arrival.keep_place()
-        arrival.dismiss()
-        return
-    arrival.confirm()
-    is_shown = kind is not None and kind is not MessageKind.ADD_ON
-    if is_shown and work.mark_seen and not incoming.from_me:
-        arrival.mark_seen()
-
-
-def _has_unread_part(incoming: IncomingMessage) -> bool:
-    return any(enc.kind not in _PAIRWISE for enc in incoming.encs)
-
-
-def _refuse_content(arrival: _Arrival, content: bytes) -> None:
-    log.warning("a message was decrypted but is no valid content")
-    arrival.keep_place(content)
-    arrival.dismiss(NACK_INVALID_CONTENT)
-
-
-def _keep(
-    arrival: _Arrival, content: pb.Message, kind: MessageKind, destination: str | None
-) -> None:
-    """Store and announce a message, once."""
-    work, incoming = arrival.work, arrival.incoming
-    message = Message(
-        key=_redirected(work, arrival.key, destination),
-        timestamp=incoming.timestamp or work.now,
-        content=content.SerializeToString(),
-        kind=kind,
-        push_name=incoming.push_name,
-        ack=Ack.SERVER,
-    )
-    stored = work.store.messages.add(message)
-    if stored is None or kind is MessageKind.ADD_ON:
-        return
-    unread = 0 if message.key.from_me else 1
-    work.store.chats.touch(message.key.chat, message.timestamp, unread_delta=unread)
-    if message.push_name and not message.key.from_me:
-        work.store.contacts.set_push_name(message.key.sender, message.push_name)
-    work.emit(MessageAdded(stored))
-
-
-def _redirected(work: Work, key: MessageKey, destination: str | None) -> MessageKey:
-    """The chat that an own other device wrote to, as it says inside the encryption."""
-    if not destination:
-        return key
-    try:
-        chat = canonical(work.store, Jid.parse(destination))
-    except InvalidInput:
-        log.warning("an own device wrote to an unreadable address; the stanza's is taken")
-        return key
-    return MessageKey(chat=chat, id=key.id, from_me=True, sender=key.sender)
-
-
-def _could_not_read(arrival: _Arrival, enc: Enc, error: DecryptError) -> None:
-    work, incoming = arrival.work, arrival.incoming
-    if error.reason is DecryptFailure.DUPLICATE:
-        # Read before: the ratchet and the message were committed together.
-        if incoming.from_me:
+        for enc in grouped:
+            outcome = self._try(arrival, enc, has_more=False)
+            if outcome is _Outcome.TAKEN:
+                return
+            if isinstance(outcome, _Failed):
+                failed.append(outcome)
+        if failed:
+            self._could_not_read(arrival, failed[-1])
+        elif has_key and not _has_strange_part(arrival.incoming):
             arrival.confirm()
         else:
+            # In a form that is not understood.
+            arrival.keep_place()
             arrival.dismiss()
-        return
-    log.warning("could not read a message: %s", error.reason.name)
-    arrival.keep_place()
-    asked = work.store.messages.bump_retry(arrival.key.chat, incoming.id, "self")
-    count = max(asked, min(enc.retry_count + 1, MAX_RETRIES + 1))
-    if count <= MAX_RETRIES:
-        keys = None
-        if count > 1 or error.reason in _FORCE_KEYS:
-            keys = _retry_keys(work)
-        work.reply(
-            retry_receipt(
-                incoming.node,
-                count=count,
-                reason=error.reason,
-                registration_id=work.credentials.registration_id,
-                keys=keys,
+
+    def _try(self, arrival: Arrival, enc: Enc, *, has_more: bool) -> _Outcome | _Failed:
+        work, incoming = arrival.work, arrival.incoming
+        try:
+            if enc.kind == _GROUP:
+                padded = decrypt_group_enc(work.store, incoming.chat, incoming.sender, enc)
+            else:
+                padded = decrypt_enc(
+                    work.store,
+                    work.credentials,
+                    incoming.sender,
+                    enc,
+                    device_identity=incoming.device_identity,
+                    from_own=incoming.from_me,
+                )
+        except DecryptError as exc:
+            return _Failed(enc, exc)
+        return self._take_in(arrival, padded, has_more=has_more)
+
+    # --- what was decrypted ------------------------------------------------------------------
+
+    def _take_in(self, arrival: Arrival, padded: bytes, *, has_more: bool) -> _Outcome:
+        """Act on the content of one part.
+
+        Args:
+            has_more: another part may hold the message itself.
+        """
+        plaintext = padded
+        try:
+            plaintext = unpad(padded)
+            message = parse_content(plaintext)
+        except (DecryptError, DecodeError):
+            log.warning("a message was decrypted but is no valid content")
+            arrival.keep_place(plaintext)
+            arrival.dismiss(NACK_INVALID_CONTENT)
+            return _Outcome.TAKEN
+        self._take_key(arrival, message)
+        if content.is_empty(message) and (has_more or _has_strange_part(arrival.incoming)):
+            return _Outcome.KEY_ONLY
+        self._take_message(arrival, message, plaintext)
+        return _Outcome.TAKEN
+
+    def _take_key(self, arrival: Arrival, message: pb.Message) -> None:
+        incoming = arrival.incoming
+        if not message.HasField("senderKeyDistributionMessage"):
+            return
+        if incoming.chat.is_group or incoming.chat.is_broadcast:
+            accept_sender_key(
+                arrival.work.store,
+                incoming.chat,
+                incoming.sender,
+                message.senderKeyDistributionMessage,
             )
-        )
-    arrival.dismiss()
+
+    def _take_message(self, arrival: Arrival, message: pb.Message, plaintext: bytes) -> None:
+        work, incoming = arrival.work, arrival.incoming
+        opened = open_device_sent(message)
+        if opened.destination is not None and not incoming.from_me:
+            log.warning("somebody else's message claims to be ours; dropped")
+            arrival.dismiss()
+            return
+        try:
+            self._protocol.handle(work, incoming, opened.message)
+            if incoming.is_peer:
+                arrival.confirm()
+                return
+            kept = content.keep(
+                work, content.Written.of(arrival), opened.message, opened.destination
+            )
+        except DecodeError as exc:
+            log.warning("a message makes no sense: %s", exc)
+            arrival.keep_place(plaintext)
+            arrival.dismiss()
+            return
+        arrival.confirm()
+        if kept.is_shown and work.mark_seen and not incoming.from_me:
+            arrival.mark_seen()
+
+    def _take_post(self, arrival: Arrival, body: bytes) -> None:
+        """A channel's post: not encrypted, not padded."""
+        try:
+            message = parse_content(body)
+            content.keep(arrival.work, content.Written.of(arrival), message)
+        except DecodeError as exc:
+            log.warning("a post makes no sense: %s", exc)
+            arrival.keep_place(body)
+        arrival.confirm()
+
+    # --- what could not be read --------------------------------------------------------------
+
+    def _withheld(self, arrival: Arrival, why: str) -> None:
+        """The server has the content for the phone only."""
+        if arrival.keep_place() and why not in _ON_THE_PHONE_ONLY:
+            self._ask_phone(arrival.work, _wire_key(arrival), True)
+        arrival.dismiss()
+
+    def _could_not_read(self, arrival: Arrival, failed: _Failed) -> None:
+        work, incoming = arrival.work, arrival.incoming
+        reason = failed.error.reason
+        if reason is DecryptFailure.DUPLICATE:
+            # Read before: the ratchet and the message were committed together.
+            if incoming.from_me:
+                arrival.confirm()
+            else:
+                arrival.dismiss()
+            return
+        log.warning("could not read a message: %s", reason.name)
+        has_place = arrival.keep_place()
+        if incoming.chat.is_status and work.now - arrival.timestamp > STATUS_AGE_S:
+            arrival.dismiss()
+            return
+        asked = work.store.messages.bump_retry(arrival.key.chat, incoming.id, "self")
+        count = max(asked, min(failed.enc.retry_count + 1, MAX_RETRIES + 1))
+        if count <= MAX_RETRIES:
+            keys = None
+            if count > 1 or reason in _FORCE_KEYS:
+                keys = _retry_keys(work)
+            work.reply(
+                retry_receipt(
+                    incoming.node,
+                    count=count,
+                    reason=reason,
+                    registration_id=work.credentials.registration_id,
+                    keys=keys,
+                )
+            )
+        if has_place and not incoming.is_peer:
+            self._ask_phone(work, _wire_key(arrival), count >= MAX_RETRIES)
+        arrival.dismiss()
+
+
+def _change_post(arrival: Arrival, plaintext: Node | None, edit: EditMark) -> None:
+    """A channel's post is edited or taken back: both come under the id of the post itself."""
+    target = TargetKey(arrival.incoming.id, arrival.incoming.chat, arrival.incoming.from_me)
+    change: Content = Revoke(target)
+    if edit is EditMark.CHANNEL_EDIT:
+        try:
+            message = parse_content(b"" if plaintext is None else plaintext.data)
+            change = Edit(target, read_message(message).content, arrival.timestamp * 1000)
+        except DecodeError as exc:
+            log.warning("an edited post makes no sense: %s", exc)
+            arrival.confirm()
+            return
+    addons.apply(
+        arrival.work,
+        addons.Arrival(
+            key=arrival.key,
+            sender=arrival.incoming.sender,
+            chat=arrival.incoming.chat,
+            content=change,
+            timestamp=arrival.timestamp,
+            message=None,
+        ),
+    )
+    arrival.confirm()
+
+
+def _has_strange_part(incoming: IncomingMessage) -> bool:
+    """Whether a part is in a form that we don't know."""
+    known = _PAIRWISE | {_GROUP}
+    return any(enc.kind not in known or enc.version != "2" for enc in incoming.encs)
+
+
+def _wire_key(arrival: Arrival) -> MessageKey:
+    """The message as the phone knows it, in the stanza's own addressing."""
+    incoming = arrival.incoming
+    return MessageKey(incoming.chat, incoming.id, incoming.from_me, incoming.sender.bare)
 
 
 def _retry_keys(work: Work) -> RetryKeys:

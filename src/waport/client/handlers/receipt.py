@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
-from ...model import Ack, AckChanged
+from ...model import Ack, AckChanged, AddOn, AddOnKind, Message
 from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
-from ...wire import Node
+from ...wire import Jid, Node
 from ..fanout import canonical, device_hashes
+from ..group_encryption import mark_told
+from ..refusals import Action, action_for
+from ..retries import Retries
+from ..sending import Sender, Told
+from ..tokens import Tokens, to_be_given
 from ..work import Work
 
-if TYPE_CHECKING:
-    from ..retries import Retries
-
 log = logging.getLogger(__name__)
+
+MAX_TROUBLE = 5
+"""How often a message goes out again while the server has trouble."""
+
+TROUBLE_PAUSE_S = 5.0
+"""Before the first of those tries; it doubles with each."""
 
 
 def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
@@ -29,7 +37,10 @@ def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
             # Acked once it is answered: if the connection ends before, the server asks again.
             work.later(partial(retries.answer, receipt, ack(node)))
             return
-        _apply(work, receipt)
+        for reader in receipt.readers:
+            _read_by(work, receipt.source, reader.message_id, reader.jid, reader.level)
+        if not receipt.readers:
+            _apply(work, receipt)
         work.reply(ack(node))
 
     return handle_receipt
@@ -45,36 +56,147 @@ def _apply(work: Work, receipt: Receipt) -> None:
     chat = canonical(work.store, receipt.recipient or receipt.source)
     if is_own:
         work.store.chats.mark_read(chat)
-    participant = None
-    if receipt.participant is not None:
-        participant = canonical(work.store, receipt.participant)
     for message_id in receipt.ids:
+        if receipt.participant is not None:
+            _read_by(work, chat, message_id, receipt.participant, level)
+            continue
         message = work.store.messages.get(chat, message_id)
         # Others read what we wrote; our own devices read what others wrote.
         if message is None or message.key.from_me is is_own:
             continue
-        changed = work.store.messages.set_ack(chat, message_id, level)
-        if changed is not None:
-            work.emit(AckChanged(changed, level, participant))
+        _raise(work, message, level, None)
 
 
-def apply_message_ack(work: Work, answer: MessageAck) -> None:
-    """The server has a message of ours, or refuses it; it leaves the send queue."""
-    queued = work.store.send_queue.get(answer.id)
-    if queued is None:
-        return
-    work.store.send_queue.done(answer.id)
-    level = Ack.SERVER
-    if answer.error:
-        level = Ack.ERROR
-        log.warning("the server refused a message: code %d", answer.error)
-    work.store.messages.set_pending(queued.chat, answer.id, False)
-    changed = work.store.messages.set_ack(queued.chat, answer.id, level)
+def _raise(work: Work, message: Message, level: Ack, participant: Jid | None) -> None:
+    changed = work.store.messages.set_ack(message.key.chat, message.key.id, level)
     if changed is not None:
-        work.emit(AckChanged(changed, level))
-    if answer.phash is not None and answer.phash not in device_hashes(
-        work.store, work.own, queued.chat, work.now
-    ):
-        # The server knows other devices than we do; the next send asks anew.
-        work.store.addresses.forget_devices(queued.chat)
-        work.store.addresses.forget_devices(work.own.pn.bare)
+        work.emit(AckChanged(changed, level, participant))
+
+
+def _read_by(work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack) -> None:
+    """A member got or read a message of the group; its ack is the lowest of all members."""
+    store = work.store
+    if work.own.is_own(reader):
+        if level >= Ack.READ:
+            store.chats.mark_read(chat)
+        return
+    message = store.messages.get(chat, message_id)
+    if message is None or not message.key.from_me:
+        return
+    member = canonical(store, reader)
+    known = store.add_ons.get(message.key, AddOnKind.RECEIPT, member)
+    if known is not None and known.data >= bytes([level]):
+        return
+    store.add_ons.put(
+        AddOn(
+            target=message.key,
+            kind=AddOnKind.RECEIPT,
+            sender=member,
+            key=message.key,
+            data=bytes([level]),
+            timestamp_ms=work.now * 1000,
+        )
+    )
+    reached = _reached_by_all(work, message)
+    if reached > message.ack:
+        _raise(work, message, reached, member)
+
+
+def _reached_by_all(work: Work, message: Message) -> Ack:
+    """The level that a group message has with every member."""
+    levels = {
+        receipt.sender: Ack(receipt.data[0])
+        for receipt in work.store.add_ons.of(message.key, AddOnKind.RECEIPT)
+        if receipt.data
+    }
+    group = work.store.groups.get(message.key.chat)
+    others = [] if group is None else [m.jid for m in group.members if not work.own.is_own(m.jid)]
+    if len(levels) < len(others):
+        return Ack.SERVER
+    for member in others:
+        levels.setdefault(canonical(work.store, member), Ack.SERVER)
+    return min(levels.values(), default=Ack.SERVER)
+
+
+def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, MessageAck], None]:
+    """Takes the server's answers to our messages.
+
+    Args:
+        sender: sends what is to go out once more.
+        told: who is told our sender keys by messages on their way.
+        tokens: gives our token where the server misses it.
+    """
+
+    def apply_message_ack(work: Work, answer: MessageAck) -> None:
+        """The server has a message of ours, or refuses it; it leaves the send queue."""
+        queued = work.store.send_queue.get(answer.id)
+        devices = told.take(answer.id)
+        if queued is None:
+            return
+        chat = queued.chat
+        if answer.error and _goes_out_again(work, answer, chat, sender):
+            return
+        work.store.send_queue.done(answer.id)
+        level = Ack.SERVER
+        if answer.error:
+            level = Ack.ERROR
+            log.warning("the server refused a message: code %d", answer.error)
+            work.later(partial(sender.refused, answer))
+            if action_for(answer.error, is_group=chat.is_group) is Action.GIVE_TOKEN:
+                work.later(partial(tokens.give, chat))
+        else:
+            if devices is not None:
+                mark_told(work.store, devices, work.own)
+            if to_be_given(work.store, work.own, chat, work.now):
+                work.later(partial(tokens.give, chat))
+        work.store.messages.set_pending(chat, answer.id, False)
+        changed = work.store.messages.set_ack(chat, answer.id, level)
+        if changed is not None:
+            work.emit(AckChanged(changed, level))
+        if answer.phash is not None:
+            _other_devices(work, chat, answer.phash)
+        if answer.error and chat.is_group:
+            _forget_group(work, chat)
+
+    return apply_message_ack
+
+
+def _goes_out_again(work: Work, answer: MessageAck, chat: Jid, sender: Sender) -> bool:
+    """Whether a refusal is not the end: then nothing of it is told, and the message waits."""
+    action = action_for(answer.error, is_group=chat.is_group)
+    if action not in (Action.SEND_ONCE_MORE, Action.SEND_LATER):
+        return False
+    count = work.store.messages.bump_retry(chat, answer.id, f"ack {answer.error}")
+    if action is Action.SEND_ONCE_MORE:
+        if count > 1:
+            return False
+        _forget_group(work, chat)
+        work.store.send_queue.done(answer.id)
+        work.later(partial(sender.again, chat, answer.id))
+        return True
+    if count > MAX_TROUBLE:
+        return False
+    work.later(partial(sender.later, answer.id, TROUBLE_PAUSE_S * 2 ** (count - 1)))
+    return True
+
+
+def _other_devices(work: Work, chat: Jid, phash: str) -> None:
+    """The server knows other devices than we do: the next send asks anew."""
+    addresses = work.store.addresses
+    if chat.is_group:
+        group = work.store.groups.get(chat)
+        for member in () if group is None else group.members:
+            addresses.forget_devices(canonical(work.store, member.jid))
+        _forget_group(work, chat)
+    elif phash in device_hashes(work.store, work.own, chat, work.now):
+        return
+    else:
+        addresses.forget_devices(chat)
+    addresses.forget_devices(work.own.pn.bare)
+
+
+def _forget_group(work: Work, chat: Jid) -> None:
+    """The group is asked for again before the next message."""
+    group = work.store.groups.get(chat)
+    if group is not None:
+        work.store.groups.put(replace(group, fetched_at=0))

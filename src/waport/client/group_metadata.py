@@ -1,0 +1,199 @@
+"""What groups are like: kept in the store, asked for when that is missing or old."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from ..errors import InvalidInput, NotAuthorized, QueryError, QueryTimeout, RateLimited
+from ..model.group import GROUP_AGE_S, Group
+from ..stanza.groups import FetchAllGroups, FetchGroup, read_groups
+from ..store import Database, UnitOfWork
+from ..wire import Jid
+from .clock import SYSTEM_CLOCK, Clock
+from .groups import NOT_OURS, known_group, known_groups, mark_left, store_group, store_listing
+from .queries import Queries
+from .threads import in_thread
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REFETCH_DELAY_S = 2.0
+"""What is to be asked for again waits so long for others, so that all are asked for once."""
+
+REFETCH_AGE_S = 60
+"""A group that was asked for so short a time ago is not asked for again on a mere suspicion."""
+
+TRUST_S = 600
+"""How long an old list of members will do while the server does not answer."""
+
+MANY = 8
+"""So many groups are asked for one by one; more of them by one question for all of them."""
+
+
+class GroupMetadata:
+    """The groups of one account."""
+
+    def __init__(
+        self, database: Database, session_id: str, queries: Queries, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+        self._clock = clock
+        self._locks: WeakValueDictionary[Jid, asyncio.Lock] = WeakValueDictionary()
+        self._due: dict[Jid, None] = {}
+
+    def _now(self) -> int:
+        return int(self._clock.unix())
+
+    # --- one group ---------------------------------------------------------------------------
+
+    async def stored(self, jid: Jid) -> Group | None:
+        """A group as it is stored."""
+        return await self._database.read(self._session_id, lambda store: known_group(store, jid))
+
+    async def info(self, jid: Jid, *, fresh: bool = False) -> Group:
+        """A group, as stored or as the server describes it now.
+
+        The server is asked for a group that is not known, is known in part, or was asked for half
+        a day ago. One that we have left is as we knew it.
+
+        Args:
+            fresh: ask in any case.
+
+        Raises:
+            InvalidInput: it is no group's address.
+            NotFound, NotAuthorized: there is no such group, or we are no member and never were.
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: the question failed.
+        """
+        async with self._lock(jid):
+            known = await self.stored(jid)
+            if known is None or fresh:
+                return await self._ask(jid)
+            if not known.is_due(self._now()) or (known.is_left and known.fetched_at):
+                return known
+            try:
+                return await self._ask(jid)
+            except QueryError as exc:
+                if exc.code not in NOT_OURS:
+                    raise
+                return await self.stored(jid) or known
+
+    async def ensure(self, jids: Iterable[Jid]) -> None:
+        """Have at hand what a message to these groups needs.
+
+        A list of members that is merely old will do when the server does not answer now.
+
+        Raises:
+            InvalidInput: one is no group's address.
+            NotFound, NotAuthorized: there is no such group, or we are no member.
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: the question failed.
+        """
+        for jid in jids:
+            async with self._lock(jid):
+                await self._ensure(jid)
+
+    async def _ensure(self, jid: Jid) -> None:
+        known = await self.stored(jid)
+        if known is not None and not known.is_due(self._now()):
+            if known.is_left:
+                raise NotAuthorized(403, "not a member of this group")
+            return
+        try:
+            await self._ask(jid)
+        except (RateLimited, QueryTimeout):
+            if known is None or known.is_truncated or known.is_left or not known.fetched_at:
+                raise
+            log.warning("a group could not be asked for; its members are those of hours ago")
+            now = self._now()
+            await self._write(lambda store: _trust_again(store, jid, now))
+
+    async def _ask(self, jid: Jid) -> Group:
+        group = await self._ask_once(jid)
+        # A notification has overtaken the answer; what was asked for after it, it can't.
+        return group if group.fetched_at else await self._ask_once(jid)
+
+    async def _ask_once(self, jid: Jid) -> Group:
+        now = self._now()
+        try:
+            group = await self._queries.run(FetchGroup(jid), again=True)
+        except QueryError as exc:
+            if exc.code in NOT_OURS:
+                await self._write(lambda store: mark_left(store, jid, now))
+            raise
+        return await self._write(lambda store: store_group(store, replace(group, fetched_at=now)))
+
+    # --- all of them -------------------------------------------------------------------------
+
+    async def all(self) -> list[Group]:
+        """Ask for all groups that we are in.
+
+        Groups that we were in, and that are not among them, we have left.
+
+        Raises:
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: the question failed.
+        """
+        now = self._now()
+        before = await self._database.read(self._session_id, known_groups)
+        answer = await self._queries.run(FetchAllGroups(), again=True)
+        listing = await in_thread(read_groups, answer)
+        return await self._write(lambda store: store_listing(store, listing, before, now))
+
+    # --- again -------------------------------------------------------------------------------
+
+    async def refetch(self, jid: Jid) -> None:
+        """Ask for a group soon, together with others that are named meanwhile.
+
+        Raises:
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: a question failed; the groups
+                are asked for when they are needed.
+        """
+        is_first = not self._due
+        self._due[jid] = None
+        if not is_first:
+            return
+        try:
+            await self._clock.sleep(REFETCH_DELAY_S)
+        finally:
+            due, self._due = self._due, {}
+        if len(due) > MANY:
+            await self.all()
+            return
+        for group in due:
+            await self._refetch(group)
+
+    async def _refetch(self, jid: Jid) -> None:
+        async with self._lock(jid):
+            known, now = await self.stored(jid), self._now()
+            is_good = known is not None and not known.is_due(now)
+            if known is not None and is_good and now - known.fetched_at < REFETCH_AGE_S:
+                return
+            try:
+                await self._ask(jid)
+            except QueryError as exc:
+                if exc.code not in NOT_OURS:
+                    raise
+                log.info("a group is not ours to ask for: %s", exc)
+
+    # --- the store ---------------------------------------------------------------------------
+
+    def _lock(self, jid: Jid) -> asyncio.Lock:
+        if not jid.is_group:
+            raise InvalidInput("a group's address reads 120363...@g.us")
+        return self._locks.setdefault(jid, asyncio.Lock())
+
+    async def _write(self, job: Callable[[UnitOfWork], T]) -> T:
+        return await self._database.write(self._session_id, job)
+
+
+def _trust_again(store: UnitOfWork, jid: Jid, now: int) -> None:
+    """Go on for a while with what is known of a group."""
+    group = known_group(store, jid)
+    if group is not None and group.fetched_at:
+        store.groups.put(replace(group, fetched_at=now - GROUP_AGE_S + TRUST_S))

@@ -1,0 +1,345 @@
+"""Groups in the store: what answers and notifications of the server change there.
+
+All of it runs in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ..errors import CorruptRecord, StoreError
+from ..model import GroupChanged
+from ..model.group import (
+    AddressingMode,
+    Group,
+    GroupChange,
+    GroupChangeKind,
+    GroupMember,
+)
+from ..stanza.group_changes import NoticePart
+from ..stanza.group_notices import GroupNotice
+from ..stanza.groups import GroupListing
+from ..stanza.message import OwnAddresses
+from ..store import UnitOfWork
+from ..wire import Jid
+from .encryption import learn_mapping
+from .fanout import canonical
+from .group_encryption import rotate
+from .group_people import completed, numbered
+from .group_updates import concerned, is_known, is_older, leaves_gap, updated, with_version
+from .work import Work, own_addresses
+
+log = logging.getLogger(__name__)
+
+NOT_OURS = frozenset((403, 404, 410))
+"""Refusals which say that a group is not there, or that we are not in it."""
+
+MAX_NOTICES = 64
+"""Ids of notifications that are kept with each group."""
+
+_GONE = (GroupChangeKind.REMOVE, GroupChangeKind.LEAVE)
+_KEY_IS_OVER = (*_GONE, GroupChangeKind.CHANGE_NUMBER)
+
+
+def known_group(store: UnitOfWork, jid: Jid) -> Group | None:
+    """A stored group; one that cannot be read counts as none, since the server has it too."""
+    try:
+        return store.groups.get(jid)
+    except CorruptRecord:
+        log.error("a stored group cannot be read; it is asked for anew")
+        return None
+
+
+def known_groups(store: UnitOfWork) -> list[Group]:
+    """All stored groups; none when one of them cannot be read."""
+    try:
+        return store.groups.all()
+    except CorruptRecord:
+        log.error("a stored group cannot be read")
+        return []
+
+
+def own_of(store: UnitOfWork) -> OwnAddresses:
+    """This device's addresses.
+
+    Raises:
+        StoreError: the credentials are gone.
+    """
+    credentials = store.devices.get()
+    if credentials is None:
+        raise StoreError("the credentials are gone")
+    return own_addresses(credentials)
+
+
+# --- what an answer of the server brings ---------------------------------------------------------
+
+
+def store_group(store: UnitOfWork, group: Group) -> Group:
+    """Keep a group as the server has just described it, and what follows from that.
+
+    Its members' addresses are learned, its chat gets its name, and our sender key is thrown away
+    when somebody who may have it is no member any more.
+
+    Returns:
+        the group as it is stored. If a notification has overtaken the answer, that is the group as
+        it was before, with `fetched_at` 0.
+    """
+    group = _merged(store, group, known_group(store, group.jid))
+    store.groups.put(group)
+    return group
+
+
+def store_listing(
+    store: UnitOfWork, listing: GroupListing, before: Sequence[Group], now: int
+) -> list[Group]:
+    """Keep all groups that we are in.
+
+    Args:
+        listing: what the server has answered.
+        before: the stored groups when it was asked; those that it does not list we have left.
+
+    Returns:
+        the groups of the listing as they are stored.
+    """
+    stored = [
+        store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
+        for group in listing.groups
+    ]
+    if listing.is_complete:
+        listed = {group.jid for group in listing.groups}
+        for group in before:
+            # What has changed since then is newer than the answer.
+            is_gone = group.jid not in listed and not group.is_community
+            if is_gone and known_group(store, group.jid) == group:
+                mark_left(store, group.jid, now)
+    return stored
+
+
+def mark_left(store: UnitOfWork, jid: Jid, now: int) -> Group | None:
+    """Note that we are no member of a group any more; it stays, if it is known."""
+    group = known_group(store, jid)
+    if group is None:
+        return None
+    if not group.is_left:
+        rotate(store, [jid], own_of(store))
+    group = replace(group, is_left=True, fetched_at=now)
+    store.groups.put(group)
+    return group
+
+
+def _merged(store: UnitOfWork, group: Group, old: Group | None) -> Group:
+    for member in group.members:
+        if member.pn is not None and member.lid is not None:
+            learn_mapping(store, member.pn, member.lid)
+    if old is not None:
+        if old.fetched_at and is_older(group, old):
+            return replace(old, fetched_at=0)
+        group = replace(group, notices=old.notices)
+    group = replace(group, members=tuple(completed(store, member) for member in group.members))
+    _follow_members(store, group, old)
+    if not group.is_community:
+        store.chats.touch(group.jid, group.created_at, name=group.subject or None)
+    return group
+
+
+# --- our sender key ------------------------------------------------------------------------------
+
+
+def _follow_members(store: UnitOfWork, group: Group, old: Group | None) -> None:
+    """Throw our key away if somebody has it who is no member; tell all anew in another addressing.
+
+    Source: docs/protocol/signal.md, "Sender-key memory".
+    """
+    told = _told(store, group.jid)
+    members = {
+        jid.signal_name
+        for member in group.members
+        for jid in (member.jid, member.pn, member.lid)
+        if jid is not None
+    }
+    if told and not group.is_truncated and not told <= members:
+        rotate(store, [group.jid], own_of(store))
+    elif old is not None and old.addressing is not group.addressing:
+        store.sender_keys.clear_memory(group.jid)
+
+
+def _follow_gone(store: UnitOfWork, own: OwnAddresses, group: Jid, change: GroupChange) -> None:
+    """Throw our key away if it was told to somebody who is gone, or if we are."""
+    people = concerned(change)
+    names = {jid.signal_name for jid in people}
+    for jid in people:
+        other = store.addresses.lid_of(jid) if jid.is_pn else store.addresses.pn_of(jid)
+        if other is not None:
+            names.add(other.signal_name)
+    if any(own.is_own(jid) for jid in people) or names & _told(store, group):
+        rotate(store, [group], own)
+
+
+def _told(store: UnitOfWork, group: Jid) -> set[str]:
+    """The signal names of everybody who may have our key."""
+    return {address.rpartition(".")[0] for address in store.sender_keys.told_devices(group)}
+
+
+# --- what a notification tells -------------------------------------------------------------------
+
+
+def apply_notice(work: Work, notice: GroupNotice) -> bool:
+    """Take in a notification: the stored group, our sender key, the chat, and the events.
+
+    One that was taken in before changes nothing. Of a group that was not known what the
+    notification tells is kept.
+
+    Returns:
+        whether the group should be asked for: it was not known, a notification is missing, or this
+        one could not be read in full.
+    """
+    store = work.store
+    group = known_group(store, notice.group)
+    if group is None:
+        group = Group(notice.group, addressing=notice.addressing or AddressingMode.LID)
+    if notice.id in group.notices:
+        return False
+    for pn, lid in notice.mappings:
+        learn_mapping(store, pn, lid)
+    author = _author(work, notice)
+    at = notice.timestamp or work.now
+    for part in notice.parts:
+        group, changes = _take_in(work, group, part, author, at)
+        for change in changes:
+            who = None if author is None else author.pn or author.jid
+            work.emit(GroupChanged(notice.group, change, who, at, notice.id))
+    if notice.addressing not in (None, group.addressing):
+        store.sender_keys.clear_memory(notice.group)
+        group = replace(group, fetched_at=0)
+    if notice.is_partial:
+        group = replace(group, fetched_at=0)
+    group = replace(group, notices=(*group.notices, notice.id)[-MAX_NOTICES:])
+    store.groups.put(group)
+    return not group.fetched_at and not group.is_left
+
+
+def _author(work: Work, notice: GroupNotice) -> GroupMember | None:
+    """Who did it, with the phone number where that is known; their push name is kept."""
+    if notice.author is None:
+        return None
+    jid = notice.author
+    number = notice.author_pn or canonical(work.store, jid)
+    if work.own.is_own(jid):
+        number = work.own.pn.bare
+    elif notice.push_name:
+        work.store.contacts.set_push_name(number, notice.push_name)
+    pn = number if number.is_pn else None
+    return GroupMember(jid, pn, jid if jid.is_lid else None)
+
+
+def _take_in(
+    work: Work, group: Group, part: NoticePart, author: GroupMember | None, at: int
+) -> tuple[Group, tuple[GroupChange, ...]]:
+    """Apply one child; returns the group and what is to be told."""
+    if part.created is not None:
+        return _take_in_created(work, group, part.created, part.changes[0], author, at)
+    changes = tuple(numbered(work.store, change) for change in part.changes)
+    if is_known(group, part):
+        # Our key may have been told to others since the group was described.
+        for change in changes:
+            if change.kind in _KEY_IS_OVER:
+                _follow_gone(work.store, work.own, group.jid, change)
+        return group, changes
+    is_gap = leaves_gap(group, part)
+    for change in changes:
+        group = change_group(work.store, work.own, group, change, by=author, at=at)
+    group = with_version(group, part)
+    return (replace(group, fetched_at=0) if is_gap else group), changes
+
+
+def _take_in_created(
+    work: Work,
+    group: Group,
+    created: Group,
+    change: GroupChange,
+    author: GroupMember | None,
+    at: int,
+) -> tuple[Group, tuple[GroupChange, ...]]:
+    """We are new in a group, or the group is new itself."""
+    was_member = not group.is_left and group.member(work.own.pn) is not None
+    if not is_older(created, group):
+        fetched_at = 0 if created.is_truncated else work.now
+        group = _merged(work.store, replace(created, fetched_at=fetched_at), group)
+        work.store.chats.touch(group.jid, at, name=group.subject or None)
+    is_new = change.detail == "new"
+    is_own_work = author is not None and work.own.is_own(author.jid)
+    changes = [change] if is_new else []
+    if not was_member and not (is_new and is_own_work):
+        is_lid = group.addressing is AddressingMode.LID
+        own = work.own.lid if is_lid and work.own.lid is not None else work.own.pn
+        joined = GroupChange(
+            GroupChangeKind.ADD, (own.bare,), (work.own.pn.bare,), reason=change.reason
+        )
+        changes.append(joined)
+    return group, tuple(changes)
+
+
+def change_group(
+    store: UnitOfWork,
+    own: OwnAddresses,
+    group: Group,
+    change: GroupChange,
+    *,
+    by: GroupMember | None,
+    at: int,
+) -> Group:
+    """The group after a change, which is not stored yet; what else follows from it is.
+
+    Args:
+        by: who made it.
+        at: when, Unix seconds.
+    """
+    is_ours = any(own.is_own(jid) for jid in concerned(change))
+    group = updated(group, change, by=by, at=at)
+    if change.kind in _KEY_IS_OVER:
+        _follow_gone(store, own, group.jid, change)
+    match change.kind:
+        case GroupChangeKind.REMOVE | GroupChangeKind.LEAVE if is_ours:
+            return replace(group, is_left=True)
+        case GroupChangeKind.ADD:
+            new = concerned(change)
+            members = tuple(
+                completed(store, member) if member.jid in new else member
+                for member in group.members
+            )
+            group = replace(group, members=members)
+            # Whoever comes back does not know who has come and gone meanwhile.
+            return replace(group, is_left=False, fetched_at=0) if is_ours else group
+        case GroupChangeKind.CHANGE_NUMBER:
+            return replace(group, fetched_at=0)
+        case GroupChangeKind.SUBJECT:
+            store.chats.touch(group.jid, at, name=change.text or None)
+    return group
+
+
+# --- what we have changed ourselves --------------------------------------------------------------
+
+
+def apply_own_changes(
+    store: UnitOfWork, jid: Jid, before: Group | None, changes: Iterable[GroupChange], now: int
+) -> None:
+    """Take in what the server has confirmed, ahead of its notification, which says it again.
+
+    Args:
+        before: the group when the server was asked. If notifications have changed it since then,
+            they have told this change, too.
+    """
+    group = known_group(store, jid)
+    if group is None or before is None or _versions(group) != _versions(before):
+        return
+    own = own_of(store)
+    by = GroupMember((own.lid or own.pn).bare, own.pn.bare)
+    for change in changes:
+        group = change_group(store, own, group, numbered(store, change), by=by, at=now)
+    store.groups.put(group)
+
+
+def _versions(group: Group) -> tuple[str, str]:
+    return group.participants_version, group.info_version

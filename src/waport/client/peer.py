@@ -1,0 +1,135 @@
+"""Messages to the own phone, which no other device gets.
+
+Source: docs/protocol/messages.md, "Peer messages".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import SessionError
+from ..proto import pb
+from ..stanza.ids import message_id
+from ..stanza.peer import (
+    PushPriority,
+    build_peer_message,
+    is_privacy_sensitive,
+    push_priority,
+)
+from ..stanza.prekeys import BundleAnswer
+from ..store import Database, UnitOfWork
+from ..wire import Jid, Node
+from .clock import SYSTEM_CLOCK, Clock
+from .devices import Devices
+from .encryption import check_bundle, encrypt_for, has_session, install_bundle
+from .queries import Queries
+
+MakeContent = Callable[[UnitOfWork], pb.Message | None]
+"""Runs in the transaction that encrypts; None when there is nothing to say after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NeedBundle:
+    """The phone's key bundle must be asked for first."""
+
+    phone: Jid
+
+
+class Peer:
+    """Sends messages to the own phone, one by one.
+
+    The advanced session is committed before a message leaves. The message itself is not kept: if
+    it gets lost, whoever wanted the answer asks again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        queries: Queries,
+        devices: Devices,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+        self._devices = devices
+        self._clock = clock
+
+    async def send(self, content: pb.Message, *, priority: PushPriority | None = None) -> str:
+        """Send a content to the phone.
+
+        Args:
+            content: a `protocolMessage`.
+            priority: how hard the server tries to wake the phone; None goes by the content.
+
+        Returns:
+            The message's id, which the phone's answer names.
+
+        Raises:
+            CryptoError: the phone has no usable keys.
+            SessionError: the account is not linked.
+            QueryError, QueryTimeout: the phone's keys could not be asked for.
+            ConnectionClosed: not sent.
+        """
+        sent = await self.send_made(lambda _: content, priority=priority)
+        assert sent is not None  # there was a content
+        return sent
+
+    async def send_made(
+        self, make: MakeContent, *, priority: PushPriority | None = None
+    ) -> str | None:
+        """Send what `make` finds to be sent, if anything; what it changes is committed with it.
+
+        Returns:
+            The message's id; None when there was nothing to say.
+
+        Raises:
+            As `send`, and whatever `make` raises. After ConnectionClosed what it changed may be
+            committed all the same.
+        """
+        # Before anything is changed: without a connection nothing could leave.
+        _ = self._queries.link
+        answer: BundleAnswer | None = None
+        while isinstance(outcome := await self._attempt(make, priority, answer), _NeedBundle):
+            answers = await self._devices.bundles([outcome.phone])
+            answer = answers.get(outcome.phone, BundleAnswer(None, None, 0))
+        if outcome is None:
+            return None
+        self._queries.link.send(outcome)
+        return outcome.attr("id")
+
+    async def _attempt(
+        self, make: MakeContent, priority: PushPriority | None, answer: BundleAnswer | None
+    ) -> Node | _NeedBundle | None:
+        return await self._database.write(
+            self._session_id, lambda store: self._prepare(store, make, priority, answer)
+        )
+
+    def _prepare(
+        self,
+        store: UnitOfWork,
+        make: MakeContent,
+        priority: PushPriority | None,
+        answer: BundleAnswer | None,
+    ) -> Node | _NeedBundle | None:
+        credentials = store.devices.get()
+        if credentials is None or credentials.pn is None:
+            raise SessionError(store.session_id, "not linked")
+        phone = (credentials.lid or credentials.pn).with_device(0)
+        if not has_session(store, phone):
+            if answer is None:
+                return _NeedBundle(phone)
+            install_bundle(store, credentials, phone, check_bundle(store, phone, answer))
+        content = make(store)
+        if content is None:
+            return None
+        return build_peer_message(
+            message_id(credentials.pn.user, int(self._clock.unix())),
+            credentials.pn,
+            encrypt_for(store, phone, content.SerializeToString()),
+            device_identity=credentials.account,
+            priority=priority or push_priority(content),
+            privacy_sensitive=is_privacy_sensitive(content),
+        )

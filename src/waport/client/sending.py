@@ -1,0 +1,326 @@
+"""Getting messages out: committed in the order of the calls, sent as committed, followed until the
+server has them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
+
+from ..errors import ConnectionClosed, CryptoError, NotFound, WhatsAppError, query_error
+from ..model import Ack, Message
+from ..stanza.contents import read_message
+from ..stanza.message import MessageAck
+from ..stanza.prekeys import BundleAnswer
+from ..store import Database, UnitOfWork
+from ..wire import Jid
+from .clock import SYSTEM_CLOCK, Clock
+from .compose import Composed, Scene
+from .config import ClientConfig
+from .devices import Devices
+from .fanout import NeedDevices, NeedGroup
+from .group_encryption import ToldDevices
+from .link import Link
+from .outgoing import Draft, Found, Need, NeedBundles, Outcome, Prepared, Unreachable, prepare
+from .queries import Queries
+from .refusals import refusal
+from .work import EventSink
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 6
+"""How often a send tries, asking in between for what is missing, before it gives up."""
+
+MAX_TOLD = 10_000
+"""Unacknowledged messages whose readers of the sender key are remembered."""
+
+FetchGroup = Callable[[Jid], Awaitable[object]]
+"""Asks for a group's metadata and stores it; raises QueryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NotYet:
+    """A message before this one in the same chat could not be encrypted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One call's place in its lane: what the call behind it waits for."""
+
+    handed_in: asyncio.Future[None]
+    done: asyncio.Future[None]
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _Lane:
+    """One chat's queue: messages are committed in the order of the calls.
+
+    Attributes:
+        is_warm: the latest message found all it needed in the store. The next one is then handed
+            in without waiting for the commit, since the store keeps the order. The writer thread
+            takes this back as soon as a message lacks something; those behind it wait then.
+        waiting: calls that wait until the one before them is done.
+        last: the latest call.
+    """
+
+    is_warm: bool = False
+    waiting: int = 0
+    last: _Turn | None = None
+
+
+class Told:
+    """Which devices are told our sender keys by messages that the server has not acknowledged.
+
+    Lost in a crash, without harm: they are told again then.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, ToldDevices] = {}
+
+    def add(self, message_id: str, told: ToldDevices) -> None:
+        """Remember until the ack."""
+        while len(self._by_id) >= MAX_TOLD:
+            del self._by_id[next(iter(self._by_id))]
+        self._by_id[message_id] = told
+
+    def take(self, message_id: str) -> ToldDevices | None:
+        """Whom a message told; asked once, with its ack."""
+        return self._by_id.pop(message_id, None)
+
+
+class Sender:
+    """Sends the messages of one account.
+
+    What is sent was committed before, and what was committed is sent: again after a crash or a
+    reconnect, as the same bytes under the same id.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        session_id: str,
+        config: ClientConfig,
+        queries: Queries,
+        devices: Devices,
+        sink: EventSink,
+        *,
+        fetch_group: FetchGroup,
+        told: Told,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._session_id = session_id
+        self._config = config
+        self._queries = queries
+        self._devices = devices
+        self._sink = sink
+        self._fetch_group = fetch_group
+        self._told = told
+        self._lanes: WeakValueDictionary[Jid, _Lane] = WeakValueDictionary()
+        self._link: Link | None = None
+
+    # --- the connection ----------------------------------------------------------------------
+
+    async def resume(self, link: Link) -> None:
+        """After a login: send again what the server has not acknowledged, then open the gate.
+
+        Raises:
+            ConnectionClosed: the connection ended; the next login sends all of it again.
+        """
+        rows = await self._database.write(
+            self._session_id, lambda store: store.send_queue.pending()
+        )
+        # No await between here and the gate: what is committed later is sent later.
+        for row in rows:
+            link.send_stanza(row.stanza)
+        self._link = link
+        if rows:
+            log.info("sent %d unacknowledged messages again", len(rows))
+
+    def pause(self) -> None:
+        """The connection is gone; what is committed from now on waits for the next."""
+        self._link = None
+
+    # --- sending -----------------------------------------------------------------------------
+
+    async def send(self, draft: Draft) -> Message:
+        """Commit a message in its turn, send it, and wait a while for the server's ack.
+
+        Returns:
+            The stored message: acknowledged by the server, or pending if no ack came in time.
+
+        Raises:
+            InvalidInput: the content can't be sent.
+            NotFound: nobody is registered there, or there is no such group.
+            QueryError: the server refused the message.
+            QueryTimeout, ConnectionClosed: devices, keys or the group could not be asked for.
+            CryptoError: there is no device that could read it.
+        """
+        acknowledged = self._queries.expect_ack(draft.id)
+        try:
+            prepared = await self._commit(draft)
+            return await self._settle(prepared.message, acknowledged)
+        finally:
+            self._queries.forget_ack(draft.id)
+
+    async def again(self, chat: Jid, message_id: str) -> None:
+        """Encrypt a stored message anew and send it under its id."""
+
+        def compose(scene: Scene) -> Composed:
+            decoded = read_message(scene.find(message_id).proto())
+            return Composed(decoded.content, decoded.info)
+
+        now = int(self._clock.unix())
+        try:
+            await self._commit(Draft(chat, message_id, compose, now, again=True))
+        except WhatsAppError as exc:
+            log.warning("a message could not be sent again: %s", exc)
+            await self._database.write(
+                self._session_id,
+                lambda store: store.messages.set_ack(chat, message_id, Ack.ERROR),
+            )
+
+    async def later(self, message_id: str, pause_s: float) -> None:
+        """Send a stanza that still waits once more, after a pause, as it is."""
+        await self._clock.sleep(pause_s)
+        queued = await self._database.read(
+            self._session_id, lambda store: store.send_queue.get(message_id)
+        )
+        if queued is not None:
+            self._transmit(queued.stanza)
+
+    async def refused(self, answer: MessageAck) -> None:
+        """The server does not want a message: whoever waits for it is told."""
+        self._queries.resolve_ack(answer)
+
+    async def _settle(self, message: Message, acknowledged: asyncio.Future[MessageAck]) -> Message:
+        try:
+            async with asyncio.timeout(self._config.send_ack_timeout_s):
+                answer = await asyncio.shield(acknowledged)
+        except TimeoutError:
+            key = message.key
+            await self._database.write(
+                self._session_id, lambda store: _mark_pending(store, key.chat, key.id)
+            )
+            return replace(message, pending=True)
+        if answer.error:
+            raise refusal(answer.error, is_group=message.key.chat.is_group)
+        return message.with_ack(Ack.SERVER)
+
+    async def _commit(self, draft: Draft) -> Prepared:
+        """Commit a message in its turn among those of the same chat."""
+        lane = self._lanes.setdefault(draft.chat, _Lane())
+        loop = asyncio.get_running_loop()
+        before, mine = lane.last, _Turn(loop.create_future(), loop.create_future())
+        lane.last = mine
+        try:
+            if before is not None:
+                await asyncio.shield(before.handed_in)
+            if lane.is_warm and not lane.waiting:
+                attempt = self._attempt(draft, Found(), lane)
+                mine.handed_in.set_result(None)
+                outcome = await attempt
+                if isinstance(outcome, Prepared):
+                    return outcome
+            lane.waiting += 1
+            try:
+                if before is not None:
+                    await asyncio.shield(before.done)
+                return await self._complete(draft, lane)
+            finally:
+                lane.waiting -= 1
+        finally:
+            _end(mine.handed_in, None if before is None else before.handed_in)
+            _end(mine.done, None if before is None else before.done)
+
+    async def _complete(self, draft: Draft, lane: _Lane) -> Prepared:
+        """Ask for what is missing until the message can be encrypted."""
+        found = Found()
+        lane.is_warm = False
+        for _ in range(MAX_ROUNDS):
+            match await self._attempt(draft, found):
+                case Prepared() as prepared:
+                    lane.is_warm = True
+                    return prepared
+                case Unreachable():
+                    raise CryptoError("no device of the recipient can be encrypted for")
+                case NeedDevices() | NeedBundles() | NeedGroup() as need:
+                    await self._ask(need, draft, found)
+        raise CryptoError("the recipient's devices keep changing")
+
+    async def _ask(self, need: Need, draft: Draft, found: Found) -> None:
+        match need:
+            case NeedGroup(group):
+                await self._fetch_group(group)
+            case NeedDevices(users):
+                lacking = await self._devices.fetch(users)
+                if not (draft.chat.is_group or draft.chat.is_status):
+                    if lacking.account:
+                        raise NotFound(404, "no such account")
+                    if lacking.list:
+                        raise query_error(0, "no usable device list")
+                found.absent |= lacking.account | lacking.list
+            case NeedBundles(devices):
+                answers = await self._devices.bundles(devices)
+                # A device without an answer has no bundle; it is not asked for twice.
+                nothing = BundleAnswer(None, None, 0)
+                found.bundles |= {device: answers.get(device, nothing) for device in devices}
+
+    def _attempt(
+        self, draft: Draft, found: Found, lane: _Lane | None = None
+    ) -> asyncio.Future[Outcome | _NotYet]:
+        """Hand a message to the store.
+
+        Args:
+            lane: where messages before this one may be on their way; None when there are none.
+        """
+
+        def job(store: UnitOfWork) -> Outcome | _NotYet:
+            if lane is not None and not lane.is_warm:
+                return _NotYet()
+            outcome = prepare(store, draft, found, self._sink)
+            if lane is not None and not isinstance(outcome, Prepared):
+                lane.is_warm = False
+            return outcome
+
+        future = self._database.submit(self._session_id, job)
+        # What is committed leaves at once and in this order, even if the caller has given up.
+        future.add_done_callback(self._on_outcome)
+        return asyncio.shield(future)
+
+    def _on_outcome(self, future: asyncio.Future[Outcome | _NotYet]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return  # the caller is told
+        outcome = future.result()
+        if isinstance(outcome, Prepared):
+            if outcome.told is not None:
+                self._told.add(outcome.message.key.id, outcome.told)
+            self._transmit(outcome.stanza)
+            if outcome.frames:
+                self._sink.publish(self._session_id, outcome.frames)
+
+    def _transmit(self, stanza: bytes) -> None:
+        if self._link is None:
+            return
+        try:
+            self._link.send_stanza(stanza)
+        except ConnectionClosed:
+            log.info("the connection closed under a message; it goes out after the next login")
+
+
+def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
+    """A stage of a call is over; for those behind it not before the same stage of all before."""
+    if mine.done():
+        return
+    if before is None or before.done():
+        mine.set_result(None)
+    else:
+        before.add_done_callback(lambda _: mine.set_result(None))
+
+
+def _mark_pending(store: UnitOfWork, chat: Jid, message: str) -> None:
+    if store.send_queue.get(message) is not None:
+        store.messages.set_pending(chat, message, True)

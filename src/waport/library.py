@@ -1,0 +1,226 @@
+"""A WhatsApp account inside a program of your own, without the server.
+
+`from waport import Client` gives this class; README shows a bot that uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import qrcode
+
+from .client import Client as LinkedDevice
+from .client import ClientConfig, Close, VersionSource
+from .client.features.groups import Groups
+from .client.features.media import Media
+from .client.features.messages import Messages
+from .errors import ConnectionClosed, InvalidInput
+from .model import DomainEvent, Ready, SessionState
+from .store import Database, UnitOfWork
+from .wire import Jid
+
+SESSION = "main"
+"""The account's name in its database."""
+
+MAX_WAITING = 100_000
+"""Events that wait for `events()`; the oldest go when nobody takes them."""
+
+
+class _Queue:
+    """Keeps the events of one account for whoever asks for them."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[DomainEvent | None] = asyncio.Queue()
+
+    def record(
+        self, work: UnitOfWork, event: DomainEvent, own: Jid | None
+    ) -> Sequence[DomainEvent]:
+        """The events to publish after the commit: this one."""
+        del work, own
+        return [event]
+
+    def publish(self, session_id: str, frames: Sequence[DomainEvent]) -> None:
+        """After the commit, on the event loop."""
+        del session_id
+        for event in frames:
+            if self._events.qsize() >= MAX_WAITING:
+                self._events.get_nowait()
+            self._events.put_nowait(event)
+
+    def close(self) -> None:
+        """No event comes any more."""
+        self._events.put_nowait(None)
+
+    async def get(self) -> DomainEvent | None:
+        """The next event; None at the end."""
+        return await self._events.get()
+
+
+class Client:
+    """An account: connects, links itself by QR code, stays connected, keeps everything.
+
+    An async context manager. Inside it:
+
+    - `async for event in client.events()` gives what happens (`waport.model`), until the account
+      is logged out or the program leaves the context.
+    - `client.messages`, `client.media`, `client.groups` act.
+
+    Args:
+        path: the SQLite file that keeps keys and messages; or a `postgresql://` URL.
+        config: where and how to connect.
+
+    Raises:
+        StoreError: the file can't be used; another process that has it open is such a reason.
+    """
+
+    def __init__(self, path: str | Path = "waport.db", config: ClientConfig | None = None) -> None:
+        self._url = _database_url(path)
+        self._config = config or ClientConfig()
+        self._events = _Queue()
+        self._stack = AsyncExitStack()
+        self._device: LinkedDevice | None = None
+        self._running: asyncio.Task[Close] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._device is not None:
+            raise InvalidInput("a client is entered once")
+        database = await Database.open(self._url)
+        self._stack.push_async_callback(database.close)
+        config = self._config
+        versions = VersionSource(
+            config.web_url, pinned=config.version, tls=config.tls, proxy=config.proxy
+        )
+        self._device = LinkedDevice(database, SESSION, config, self._events, versions)
+        self._running = asyncio.create_task(self._run(self._device), name="waport client")
+        self._stack.push_async_callback(self._stop)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _run(self, device: LinkedDevice) -> Close:
+        try:
+            return await device.run()
+        finally:
+            self._events.close()
+
+    async def _stop(self) -> None:
+        if self._running is None or self._device is None:
+            return
+        self._device.stop()
+        await asyncio.wait((self._running,))
+
+    # --- what happens --------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[DomainEvent]:
+        """What happens to the account, in order, for one reader.
+
+        An event is told after it was committed to the database; `messages.fetch` reads what came
+        while the program was away.
+
+        Raises:
+            StoreError: the stored credentials can't be read.
+        """
+        while (event := await self._events.get()) is not None:
+            yield event
+        if self._running is not None and self._running.done():
+            self._running.result()
+
+    async def ready(self) -> Ready:
+        """Wait until the account can be used; QR codes before that are printed.
+
+        Events that come meanwhile are dropped: use it before `events`, where they don't matter.
+
+        Raises:
+            ConnectionClosed: the link ended first.
+        """
+        from .model import QrReady
+
+        async for event in self.events():
+            match event:
+                case QrReady(text):
+                    print_qr(text)
+                case Ready():
+                    return event
+        raise ConnectionClosed("the link ended", will_retry=False)
+
+    @property
+    def state(self) -> SessionState:
+        """Where the connection stands."""
+        return self._linked.state
+
+    @property
+    def jid(self) -> Jid:
+        """The own account, bare, by phone number.
+
+        Raises:
+            ConnectionClosed: not linked yet.
+        """
+        return self._linked.own_jid
+
+    # --- what can be done ----------------------------------------------------------------------
+
+    @property
+    def messages(self) -> Messages:
+        """Sending and reading messages."""
+        return self._linked.messages
+
+    @property
+    def media(self) -> Media:
+        """Files: contents made of them, and downloads."""
+        return self._linked.media
+
+    @property
+    def groups(self) -> Groups:
+        """Groups: their members and settings."""
+        return self._linked.groups
+
+    async def pairing_code(self, phone: str) -> str:
+        """Ask for a code of 8 characters to type on the phone, instead of the QR code.
+
+        Args:
+            phone: the account's number with country code.
+
+        Raises:
+            InvalidInput: that is no phone number.
+            QueryError, QueryTimeout, ConnectionClosed: no code could be asked for.
+        """
+        return await self._linked.linking.request_code(phone)
+
+    async def logout(self) -> None:
+        """Unlink this device from the account.
+
+        Raises:
+            QueryError, QueryTimeout, ConnectionClosed: the server did not confirm; the link stays.
+        """
+        await self._linked.logout()
+
+    @property
+    def _linked(self) -> LinkedDevice:
+        if self._device is None:
+            raise InvalidInput("use the client inside `async with`")
+        return self._device
+
+
+def print_qr(text: str) -> None:
+    """Show a QR code in the terminal, to be scanned on the phone."""
+    code = qrcode.QRCode(border=1)
+    code.add_data(text)
+    code.print_ascii(out=sys.stdout, invert=True)
+
+
+def _database_url(path: str | Path) -> str:
+    if isinstance(path, str) and "://" in path:
+        return path
+    return f"sqlite:///{Path(path).absolute()}"

@@ -1,0 +1,107 @@
+"""How a message stands in its row, and the conditions that find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, literal_column, select
+
+from ..errors import CorruptRecord
+from ..model import Ack, Message, MessageKey, MessageKind
+from .rows import jid_column, parse_jid
+from .schema import messages as table
+from .statements import Row
+
+OWN: ColumnElement[str] = literal_column("''")
+PLACEHOLDER: ColumnElement[str] = literal_column(f"'{MessageKind.CIPHERTEXT.value}'")
+REVOKED: ColumnElement[str] = literal_column(f"'{MessageKind.REVOKED.value}'")
+
+COLUMNS = tuple(
+    table.c[name]
+    for name in (
+        "chat",
+        "id",
+        "author",
+        "sender",
+        "timestamp",
+        "content",
+        "kind",
+        "push_name",
+        "ack",
+        "seq",
+        "pending",
+        "edited_ms",
+        "edit_id",
+        "starred",
+    )
+)
+
+
+def in_chat(table: FromClause, name: str = "chat") -> ColumnElement[bool]:
+    """The rows of one chat, whose parameter has this name."""
+    return and_(
+        table.c.session_id == bindparam("session_id"),
+        table.c.chat == bindparam(name),
+    )
+
+
+def named(*columns: str) -> Select[Any]:
+    """The message that a chat and an id mean.
+
+    Authors choose ids, so two messages can share one. The own message goes first, then the one
+    that was here first: nobody takes an id away by using it again.
+    """
+    named = table.alias("named")
+    return (
+        select(*(named.c[column] for column in columns))
+        .where(in_chat(named), named.c.id == bindparam("id"))
+        .order_by(named.c.author != OWN, named.c.seq)
+        .limit(1)
+    )
+
+
+def exact() -> ColumnElement[bool]:
+    """The one message of a chat, an id and an author."""
+    return and_(
+        in_chat(table), table.c.id == bindparam("id"), table.c.author == bindparam("author")
+    )
+
+
+def author_column(key: MessageKey) -> str:
+    """The author of a message: empty for the own account, whatever address it has."""
+    return "" if key.from_me else jid_column(key.sender)
+
+
+def message_or_none(row: Row | None) -> Message | None:
+    """The message of a row of `COLUMNS`, if there is one.
+
+    Raises:
+        CorruptRecord: the row makes no sense.
+    """
+    return None if row is None else read_message(row)
+
+
+def read_message(row: Row) -> Message:
+    """The message of a row of `COLUMNS`.
+
+    Raises:
+        CorruptRecord: the row makes no sense.
+    """
+    chat, message_id, author, sender, timestamp, content, kind, push_name, ack, seq, *rest = row
+    pending, edited_ms, edit_id, starred = rest
+    try:
+        return Message(
+            MessageKey(parse_jid(chat), message_id, author == "", parse_jid(sender)),
+            timestamp,
+            content,
+            MessageKind(kind),
+            push_name,
+            Ack(ack),
+            seq,
+            bool(pending),
+            edited_ms,
+            edit_id,
+            bool(starred),
+        )
+    except ValueError as exc:
+        raise CorruptRecord(f"stored message {seq} cannot be read") from exc

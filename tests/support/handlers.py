@@ -1,0 +1,74 @@
+"""The client's handlers, put together as the client does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waport.client.config import ClientConfig
+from waport.client.devices import Devices
+from waport.client.features.messages import Messages
+from waport.client.handlers.message import MessageHandler, take_phone_answer
+from waport.client.handlers.notification import Handler, notification_handler
+from waport.client.handlers.protocol import ProtocolMessages, take_mappings
+from waport.client.handlers.receipt import ack_handler
+from waport.client.handlers.tokens import handle_privacy_token
+from waport.client.identities import Identities
+from waport.client.prekeys import PreKeys
+from waport.client.queries import Queries
+from waport.client.sending import Sender, Told
+from waport.client.tokens import Tokens
+from waport.client.work import Work
+from waport.model import MessageKey
+from waport.stanza.message import MessageAck
+from waport.wire import Jid
+
+from .account import SESSION, Account
+
+asked_phone: list[tuple[MessageKey, bool]] = []
+"""What `handle_message` would have the phone asked for."""
+
+
+def _ask(work: Work, key: MessageKey, at_once: bool) -> None:
+    del work
+    asked_phone.append((key, at_once))
+
+
+handle_message = MessageHandler(ProtocolMessages(take_phone_answer, take_mappings), _ask)
+
+
+def on_notification(account: Account, pre_keys: PreKeys, queries: Queries) -> Handler:
+    """The handler of `<notification>`."""
+    tokens = Tokens(account.database, SESSION, queries)
+    return notification_handler(
+        pre_keys, Identities(tokens), {"privacy_token": handle_privacy_token}
+    )
+
+
+class Desk:
+    """The sending half of a client."""
+
+    def __init__(self, account: Account, queries: Queries, config: ClientConfig) -> None:
+        self.account = account
+        self.told = Told()
+        self.fetched: list[Jid] = []
+        self.sender = Sender(
+            account.database,
+            SESSION,
+            config,
+            queries,
+            Devices(account.database, SESSION, queries),
+            account.sink,
+            fetch_group=self._fetch_group,
+            told=self.told,
+        )
+        self.messages = Messages(account.database, SESSION, self.sender)
+        self.tokens = Tokens(account.database, SESSION, queries)
+        self._on_ack = ack_handler(self.sender, self.told, self.tokens)
+
+    async def _fetch_group(self, group: Jid) -> object:
+        self.fetched.append(group)
+        return None
+
+    async def acknowledge(self, answer: MessageAck, node: Any) -> Work:
+        """The server's answer to a message takes effect."""
+        return await self.account.handle(lambda work, _: self._on_ack(work, answer), node)
