@@ -122,7 +122,7 @@ from waport.stanza.addons import (
 )
 from waport.stanza.appstate import CollectionRequest, SyncCollections, parse_server_sync
 from waport.stanza.bot import open_bot_reply
-from waport.stanza.content import kind_of, parse_content, parse_inline_history
+from waport.stanza.content import parse_content, parse_inline_history, unwrap
 from waport.stanza.contents import quote, read_message, write_message
 from waport.stanza.contents.traits import business_nodes, traits
 from waport.stanza.media import (
@@ -226,7 +226,7 @@ def _group_message(data: bytes) -> None:
 
 
 def _content(data: bytes) -> None:
-    kind_of(parse_content(data))
+    unwrap(parse_content(data))
 
 
 def _values(data: bytes) -> None:

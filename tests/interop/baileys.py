@@ -21,6 +21,7 @@ from interop.received import (
     updates_of,
 )
 from waport.proto import pb
+from waport.wire import Jid
 
 __all__ = [
     "DELIVERED",
@@ -146,7 +147,7 @@ class Baileys(DriverProcess):
         Args:
             message: what Baileys' schema lacks of it does not leave.
             unknown: fields to write behind it, by number.
-            args: `attributes` and `nodes` of the stanza, `status_jid_list`, `id`.
+            args: `attributes` and `nodes` of the stanza, `status_jid_list`, `message_id`.
         """
         fields = [
             {"field": number, "bytes": base64.b64encode(data).decode()}
@@ -171,9 +172,12 @@ class Baileys(DriverProcess):
         return as_received(result, "append")
 
     async def tally(self, poll: str) -> Mapping[str, set[str]]:
-        """Who chose which answer of a poll, by phone number."""
+        """Who chose which answer of a poll, by phone number, bare."""
         counted = await self.command("tally", poll=poll)
-        return {option["name"]: set(option["voters"]) for option in counted}
+        return {
+            option["name"]: {str(Jid.parse(voter).bare) for voter in option["voters"]}
+            for option in counted
+        }
 
     async def answer_event(
         self, event: str, response: str, extra_guests: int = 0, kind: str | None = None
@@ -291,17 +295,17 @@ class Baileys(DriverProcess):
         return next(update for update in updates_of(event, message_id) if fits(update))
 
     async def wait_reaction(self, message_id: str, text: str, **wait: Any) -> Mapping[str, Any]:
-        """The first reaction of this text to a message (`messages.reaction`)."""
+        """The first reaction of this text to a message: `reaction`, and the message's `key`."""
 
-        def fits(reaction: Mapping[str, Any]) -> bool:
-            return bool(reaction.get("text", "") == text)
+        def fits(item: Mapping[str, Any]) -> bool:
+            return bool(item["reaction"].get("text", "") == text)
 
         event = await self.wait_event(
-            lambda event: any(fits(reaction) for reaction in reactions_of(event, message_id)),
+            lambda event: any(fits(item) for item in reactions_of(event, message_id)),
             what=f"reaction to {message_id}",
             **wait,
         )
-        return next(reaction for reaction in reactions_of(event, message_id) if fits(reaction))
+        return next(item for item in reactions_of(event, message_id) if fits(item))
 
     def plaintexts(self, message_id: str) -> list[bytes]:
         """What the ciphertexts of a message held; with the option `report_plaintext` alone."""
@@ -310,6 +314,22 @@ class Baileys(DriverProcess):
             for event in self.events
             if event["event"] == "plaintext" and event["id"] == message_id
         ]
+
+    def sealed(self, message_id: str) -> Mapping[str, Any]:
+        """The ciphertext of a group message as it came, for `open_sealed` of another client."""
+        return next(
+            event["sealed"]
+            for event in self.events
+            if event["event"] == "plaintext" and event["id"] == message_id and event["sealed"]
+        )
+
+    async def open_sealed(self, sealed: Mapping[str, Any]) -> None:
+        """Decrypt what another client was sent.
+
+        Raises:
+            DriverError: there is no key for it.
+        """
+        await self.command("open_sealed", sealed=sealed)
 
     def received(self, since: int = 0) -> Sequence[Received]:
         """Every message reported so far that another device sent, in order."""

@@ -28,6 +28,7 @@ import pytest_asyncio
 
 from interop import baileys as _driver
 from interop.baileys import Baileys
+from interop.kinds.talks import PLACES, Talk
 from interop.kinds.world import World, make_world
 from support.linked import Linked, ServerAddress, linked_client
 
@@ -303,3 +304,9 @@ async def world(
             [await launch(f"{names} {name}", **QUIET) for name in ("Alice", "Bob")],
             ours,
         )
+
+
+@pytest.fixture(params=PLACES)
+def talk(request: pytest.FixtureRequest, world: World) -> Talk:
+    """A chat of Alice and us, of every kind in turn."""
+    return Talk.of(world, request.param)

@@ -82,7 +82,7 @@ def updates_of(event: Event, message_id: str) -> Sequence[Mapping[str, Any]]:
 
 
 def reactions_of(event: Event, message_id: str) -> Sequence[Mapping[str, Any]]:
-    """The reactions to a message in an event."""
+    """The reactions to a message in an event: `reaction`, and the message's `key`."""
     if event["event"] != "messages.reaction":
         return ()
-    return [item["reaction"] for item in event["data"] if item["key"]["id"] == message_id]
+    return [item for item in event["data"] if item["key"]["id"] == message_id]

@@ -77,6 +77,23 @@ async def test_an_unreachable_server_is_a_closed_connection(
         await client.stop()
 
 
+async def test_what_a_content_refers_to_must_be_known(
+    driver: ModuleType, node: Path, tmp_path: Path
+) -> None:
+    client = await driver.Baileys.start(
+        node, "wss://127.0.0.1:1/ws/chat", "00" * 32, None, tmp_path / "auth"
+    )
+    to = "15550001111@s.whatsapp.net"
+    try:
+        for content in ({"delete": {"$key": "3EB0AA"}}, {"forward": {"$message": "3EB0AA"}}):
+            with pytest.raises(driver.DriverError, match="no message 3EB0AA"):
+                await client.send_content(to, content)
+        with pytest.raises(driver.DriverError, match="no message 3EB0AA"):
+            await client.tally("3EB0AA")
+    finally:
+        await client.stop()
+
+
 async def test_a_wait_fails_at_once_when_the_process_has_ended(
     idle: Baileys, driver: ModuleType
 ) -> None:

@@ -102,9 +102,9 @@ async def test_a_push_name_is_news_only_when_it_changes(database: Database) -> N
 DAY = 86_400
 
 
-async def test_only_a_younger_setting_of_a_timer_counts(database: Database) -> None:
+async def test_an_older_setting_of_a_timer_does_not_count(database: Database) -> None:
     def job(work: UnitOfWork) -> list[tuple[bool, TimerSetting]]:
-        settings = ((DAY, 100), (7 * DAY, 99), (7 * DAY, 100), (2**32 - 1, 101), (0, 102), (DAY, 0))
+        settings = ((DAY, 100), (7 * DAY, 99), (DAY, 100), (2**32 - 1, 100), (0, 102), (DAY, 0))
         return [
             (work.chats.set_timer(jid, expiration_s, set_at), work.chats.timer(jid))
             for jid in (ANN, GROUP)
@@ -115,7 +115,7 @@ async def test_only_a_younger_setting_of_a_timer_counts(database: Database) -> N
         (True, TimerSetting(DAY, 100)),
         (False, TimerSetting(DAY, 100)),
         (False, TimerSetting(DAY, 100)),
-        (True, TimerSetting(2**32 - 1, 101)),
+        (True, TimerSetting(2**32 - 1, 100)),
         (True, TimerSetting(0, 102)),
         (False, TimerSetting(0, 102)),
     ]

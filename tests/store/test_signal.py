@@ -160,3 +160,21 @@ async def test_signed_pre_keys_are_found_by_id(database: Database) -> None:
         "s", lambda work: [work.signal.signed_pre_key(key_id) for key_id in (1, 2, 3)]
     )
     assert found == [*keys, None]
+
+
+async def test_signed_pre_keys_know_when_they_were_stored_and_can_be_forgotten(
+    database: Database,
+) -> None:
+    identity = KeyPair.generate()
+
+    def job(work: UnitOfWork) -> list[object]:
+        for key_id in (1, 2):
+            work.signal.put_signed_pre_key(SignedPreKey.create(identity, key_id))
+        before = work.signal.signed_pre_key_times()
+        work.signal.delete_signed_pre_key(1)
+        work.signal.delete_signed_pre_key(1)
+        return [before, work.signal.signed_pre_key(1), work.signal.signed_pre_key_times()]
+
+    first = await database.write("s", job)
+    assert first == [{1: 1_700_000_000_000, 2: 1_700_000_000_000}, None, {2: 1_700_000_000_000}]
+    assert await database.read("other", lambda work: work.signal.signed_pre_key_times()) == {}

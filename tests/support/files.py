@@ -82,3 +82,11 @@ def webp_that_claims(width: int, height: int) -> bytes:
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + size
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def gif_that_grows(width: int, height: int) -> bytes:
+    """An animation whose last picture claims to be that large."""
+    gif = bytearray(moving("GIF"))
+    at = gif.rindex(b"\x2c\0\0\0\0") + 5
+    gif[at : at + 4] = struct.pack("<HH", width, height)
+    return bytes(gif)

@@ -58,6 +58,11 @@ class Events:
         self.all.extend(frames)
         self._news.set()
 
+    @property
+    def mark(self) -> int:
+        """A point in the events, for waits that must not be met by older ones."""
+        return len(self.all)
+
     def of(self, kind: type[E], since: int = 0) -> list[E]:
         """All events of a kind so far."""
         return [event for event in self.all[since:] if isinstance(event, kind)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.appstate import CHAT, GROUP, Sample
+from support.appstate import CHAT, Sample
 from waport.appstate import Collection
 from waport.appstate.actions import (
     AudienceList,
@@ -36,7 +36,7 @@ from waport.proto import pb
 from waport.wire import Jid
 
 LID = Jid("100000000000002", "lid")
-C, G = str(CHAT), str(GROUP)
+C = str(CHAT)
 CAPABILITIES = pb.DeviceCapabilities(chatLockSupportLevel=pb.DeviceCapabilities.FULL)
 CODE = pb.UserPassword(transformedData=b"x")
 DESKTOP = pb.SyncActionValue.SettingsSyncAction(startAtLogin=True)

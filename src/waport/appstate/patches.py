@@ -202,7 +202,6 @@ def _effects(
         else:
             counts = not keys_of_record(mutation.index, keys, find_value_mac)
         if counts:
-            effects.pop(mutation.index, None)
             effects[mutation.index] = mutation
     return tuple(effects.values())
 

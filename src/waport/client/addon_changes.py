@@ -179,8 +179,6 @@ def revoke(scene: Scene, content: Revoke) -> None:
     ):
         raise DecodeError("only its author or an admin may take a message back")
     message = scene.find(target)
-    if message is not None:
-        target = message.key
     tombstone = _tombstone(target)
     if message is None:
         left = scene.work.store.messages.add(

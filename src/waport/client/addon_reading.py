@@ -42,7 +42,7 @@ def pin_of(store: UnitOfWork, key: MessageKey, now: int) -> Pin | None:
     """
     pins = store.add_ons.of(key, AddOnKind.PIN)
     latest = max(pins, key=lambda each: each.timestamp_ms, default=None)
-    if latest is None or not latest.data:
+    if latest is None:
         return None
     pin = decode(parse_content(latest.data))
     if not isinstance(pin, Pin) or latest.timestamp_ms // 1000 + pin.duration_s <= now:

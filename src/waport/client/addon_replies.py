@@ -64,8 +64,6 @@ def react(scene: Scene, content: Reaction) -> None:
     if len(data) > MAX_REACTION_BYTES:
         raise DecodeError("a reaction is one emoji")
     message = scene.find_open(target)
-    if message is not None:
-        target = message.key
     sent_ms = scene.sent_ms(content.timestamp_ms)
     if _put(scene, target, AddOnKind.REACTION, data, sent_ms):
         text = data.decode()

@@ -24,7 +24,7 @@ from ..model.contents import (
     SharingLimit,
     TargetKey,
 )
-from ..stanza.addons import SECRET_SIZE, Original
+from ..stanza.addons import Original
 from ..stanza.contents import DecodedMessage, read_message
 from ..stanza.contents.keys import key_of
 from ..wire import Jid
@@ -106,7 +106,7 @@ class Secret:
 
     Attributes:
         decoded: what it says.
-        original: the same message, for the key.
+        original: the same message, for the key; its secret may be missing.
     """
 
     message: Message
@@ -217,14 +217,12 @@ class Scene:
         """The message of a key with its secret; None if the add-on has to wait for it.
 
         Raises:
-            DecodeError: it has no secret.
+            DecodeError: nothing can be added to that message.
         """
         message = self.find_readable(target)
         if message is None:
             return None
         decoded = read_message(message.proto())
-        if len(decoded.info.secret) != SECRET_SIZE:
-            raise DecodeError("the message named has no secret")
         authors = self.addresses(message.key.sender)
         return Secret(message, decoded, Original(target.id, authors, decoded.info.secret))
 

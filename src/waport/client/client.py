@@ -183,6 +183,7 @@ class Client:
             reporter=self._reporter,
             states=self._states,
             on_link_down=sender.pause,
+            after_login=lambda: (pre_keys.watch(), placeholders.resume()),
             clock=clock,
             open_carrier=open_carrier,
         )

@@ -124,7 +124,8 @@ class MediaContents:
         """Look at a file, upload it, and say all that a message says of it.
 
         Raises:
-            InvalidInput: the mimetype is none, or the file empty.
+            InvalidInput: the mimetype is none, a number out of range, the caption too long, or the
+                file empty.
             UnusableFile: the file is not what it is to be sent as; also an InvalidInput.
             MediaTooLarge: it is larger than files of its kind may be.
             TransferFailed: no media host took it.
@@ -138,6 +139,7 @@ class MediaContents:
         form = _form(mimetype, options)
         if size > self._most(form, mimetype):
             raise MediaTooLarge(self._most(form, mimetype))
+        self._check(form, options)
         try:
             match form:
                 case _Form.IMAGE:
@@ -152,6 +154,15 @@ class MediaContents:
                     return await self._document(source, mimetype, options)
         except (TimeoutError, ProbeStopped) as exc:
             raise UnusableFile("the file takes too long to look at") from exc
+
+    def _check(self, form: _Form, options: MediaOptions) -> None:
+        """Refuse before the upload what no message can say."""
+        has_caption = form in (_Form.IMAGE, _Form.VIDEO, _Form.DOCUMENT)
+        if has_caption and len(options.caption) > self._limits.caption:
+            raise InvalidInput(f"a caption has at most {self._limits.caption} characters")
+        for number in (options.seconds, options.width, options.height):
+            if number is not None and not 0 <= number < 2**31:
+                raise InvalidInput("seconds, width and height are numbers from 0 on")
 
     def _most(self, form: _Form, mimetype: str) -> int:
         if form is _Form.DOCUMENT:

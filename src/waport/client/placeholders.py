@@ -129,10 +129,7 @@ class Placeholders:
             await self._peer.send_made(lambda store: self._request(store, due))
         except BaseException:
             # Whatever it was, and if we are cancelled: they are to be asked for the next time.
-            self._waiting = {
-                **{each.key: replace(each, is_again=True) for each in due},
-                **self._waiting,
-            }
+            self._waiting.update((each.key, replace(each, is_again=True)) for each in due)
             raise
 
     def _request(self, store: UnitOfWork, due: Sequence[_Waiting]) -> pb.Message | None:

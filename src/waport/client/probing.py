@@ -113,6 +113,7 @@ LIBRARY_ERRORS = (
     TypeError,
     ValueError,
     Warning,
+    Image.DecompressionBombError,
     struct.error,
     zlib.error,
 )

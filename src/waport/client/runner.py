@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from typing import Any
 
 from ..connection import Connection, FrameDropped
 from ..crypto import KeyPair
@@ -97,6 +98,7 @@ class Runner:
         reporter: Reporter,
         states: States,
         on_link_down: Callable[[], None],
+        after_login: Callable[[], Iterable[Coroutine[Any, Any, None]]] = tuple,
         clock: Clock = SYSTEM_CLOCK,
         open_carrier: OpenCarrier = Transport.open,
     ) -> None:
@@ -114,6 +116,7 @@ class Runner:
         self._reporter = reporter
         self._states = states
         self._on_link_down = on_link_down
+        self._after_login = after_login
         self._clock = clock
         self._open_carrier = open_carrier
         self._backoff = Backoff(config.backoff_base_s, config.backoff_cap_s)
@@ -280,6 +283,8 @@ class Runner:
         if not is_first:
             self._reporter.report(Authenticated())
         self._reporter.report(Ready(credentials.pn.bare, credentials.push_name))
+        for work in self._after_login():
+            self._background.spawn(work, "after the login")
         await self._clock.sleep(STABLE_S)
         self._backoff.reset()
         self._has_hurried = False

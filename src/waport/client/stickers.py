@@ -131,8 +131,6 @@ def _still(image: Image.Image) -> bytes:
 
 
 def _animation(image: Image.Image, count: int, file: BoundedFile) -> bytes:
-    if image.width * image.height > MAX_FRAME_PIXELS:
-        raise MediaError("the animation has too many pixels")
     shown = list(_frames(image, count, file))
     pictures = [picture for picture, _ in shown]
     durations = [duration for _, duration in shown]
@@ -163,6 +161,9 @@ def _frames(image: Image.Image, count: int, file: BoundedFile) -> Iterator[tuple
     for number in range(count):
         file.check()
         image.seek(number)
+        # Of a GIF any picture may be larger than those before it.
+        if image.width * image.height > MAX_FRAME_PIXELS:
+            raise MediaError("the animation has too many pixels")
         if number % step == 0:
             if picture is not None:
                 yield picture, duration

@@ -85,9 +85,10 @@ def ciphertexts(node: Node) -> list[Node]:
 def is_untyped_media(node: Node) -> bool:
     """Whether a message is media, and what is encrypted does not say of which kind.
 
-    Where there is something for all, the rest only brings the key to it.
+    Where there is something for all, the rest only brings the key to it. Buttons are media of no
+    kind; an element beside the ciphertexts tells of them.
     """
-    if node.get("type") != "media" or is_resend(node):
+    if node.get("type") != "media" or is_resend(node) or node.find("biz") is not None:
         return False
     encs = ciphertexts(node)
     shared = [enc for enc in encs if enc.get("type") == "skmsg"]

@@ -82,6 +82,14 @@ _META: Mapping[str, Mapping[str, str]] = {
     "eventMessage": {"event_type": "creation"},
     "encEventResponseMessage": {"event_type": "response"},
 }
+_FLOW = Node("native_flow", {"v": "9", "name": "mixed"})
+_BUSINESS: Mapping[str, Node] = {
+    "buttonsMessage": Node("buttons"),
+    "listMessage": Node("list", {"type": "product_list", "v": "2"}),
+    "interactiveMessage": Node("interactive", {"type": "native_flow", "v": "1"}, [_FLOW]),
+}
+"""What stands in `<biz>` beside buttons and lists."""
+
 _HIDDEN = frozenset(
     {
         "reactionMessage",
@@ -143,7 +151,10 @@ def traits(message: pb.Message) -> Traits:
     if (is_hidden or edit == _EDIT) and edit not in (_REVOKE, _ADMIN_REVOKE):
         enc["decrypt-fail"] = "hide"
     meta = _meta(message, inner, name)
-    return Traits(attrs, enc, () if meta is None else (Node("meta", {**meta}),))
+    children = [] if meta is None else [Node("meta", {**meta})]
+    if name in _BUSINESS:
+        children.append(Node("biz", {}, [_BUSINESS[name]]))
+    return Traits(attrs, enc, tuple(children))
 
 
 def is_reaction(message: pb.Message) -> bool:

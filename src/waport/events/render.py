@@ -25,7 +25,9 @@ from ..model import (
     MessagePinned,
     MessageRevoked,
     MessageUndecryptable,
+    NumberChanged,
     PairingCodeReady,
+    PresenceChanged,
     QrReady,
     ReactionChanged,
     Ready,
@@ -69,6 +71,8 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     MessagePinned: (),
     ChatTimerChanged: (),
     IdentityChanged: (),
+    NumberChanged: ("contact_changed",),
+    PresenceChanged: (),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
@@ -106,9 +110,24 @@ def render(
             return [Frame.of("disconnected", {"reason": reason})]
         case CredentialsSaved():
             return [Frame.of("remote_session_saved", {})]
-        case EventAnswered() | MessagePinned() | ChatTimerChanged() | IdentityChanged():
+        case (
+            EventAnswered()
+            | MessagePinned()
+            | ChatTimerChanged()
+            | IdentityChanged()
+            | PresenceChanged()
+        ):
             # The contract has no word for these.
             return []
+        case NumberChanged(old, new, is_contact):
+            data = {
+                "message": None,
+                "oldId": jid_text(old),
+                "newId": jid_text(new),
+                "isContact": is_contact,
+            }
+            # In the chat's lane: what is told of the chat afterwards comes after it.
+            return [Frame.of("contact_changed", data, lane=str(new))]
         case GroupChanged():
             return group_frames(event, _needed(own))
         case (

@@ -1,8 +1,8 @@
 """Frozen values that every upper room speaks."""
 
 from .add_on import AddOn, AddOnKind, PrivacyToken, TimerSetting
-from .chat import Chat
-from .contact import Contact
+from .chat import Chat, ChatSummary
+from .contact import About, BlockedUser, Contact, NumberState, Picture, Registration
 from .device import Credentials, DeviceList, LinkState
 from .events import (
     AckChanged,
@@ -22,7 +22,9 @@ from .events import (
     MessagePinned,
     MessageRevoked,
     MessageUndecryptable,
+    NumberChanged,
     PairingCodeReady,
+    PresenceChanged,
     QrReady,
     ReactionChanged,
     Ready,
@@ -31,11 +33,13 @@ from .events import (
 )
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
 from .message import Ack, Message, MessageKey, MessageKind
+from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, SessionState, Step
 
 __all__ = [
     "TRANSITIONS",
     "WA_WORDS",
+    "About",
     "Ack",
     "AckChanged",
     "AddOn",
@@ -43,7 +47,9 @@ __all__ = [
     "AddressingMode",
     "AuthFailure",
     "Authenticated",
+    "BlockedUser",
     "Chat",
+    "ChatSummary",
     "ChatTimerChanged",
     "Contact",
     "Credentials",
@@ -70,11 +76,18 @@ __all__ = [
     "MessagePinned",
     "MessageRevoked",
     "MessageUndecryptable",
+    "NumberChanged",
+    "NumberState",
     "PairingCodeReady",
+    "Picture",
+    "Presence",
+    "PresenceChanged",
+    "PresenceState",
     "PrivacyToken",
     "QrReady",
     "ReactionChanged",
     "Ready",
+    "Registration",
     "SessionState",
     "StateChanged",
     "Step",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..wire import Jid
+from .contact import Contact
+from .message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Chat:
         archived: put away.
         pinned: kept on top.
         muted_until: Unix seconds; 0 when not muted, -1 for ever.
+        marked_unread: the account wants to see it as unread, whatever was read in it.
     """
 
     jid: Jid
@@ -28,3 +31,31 @@ class Chat:
     archived: bool = False
     pinned: bool = False
     muted_until: int = 0
+    marked_unread: bool = False
+
+    @property
+    def unread_count(self) -> int:
+        """The unread messages; -1 when there are none but the chat is marked as unread."""
+        return self.unread or (-1 if self.marked_unread else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSummary:
+    """A chat with what a list shows of it.
+
+    Attributes:
+        chat: the chat.
+        last: its newest message; None when there is none.
+        contact: the person, in a private chat; None when nothing is known of them.
+    """
+
+    chat: Chat
+    last: Message | None = None
+    contact: Contact | None = None
+
+    @property
+    def title(self) -> str:
+        """The chat's name; never empty."""
+        if self.chat.name or self.contact is None:
+            return self.chat.name or self.chat.jid.user
+        return self.contact.title

@@ -8,6 +8,7 @@ from ..wire import Jid
 from .contents import EventAnswer
 from .group import GroupChange
 from .message import Ack, Message, MessageKey
+from .presence import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,28 @@ class IdentityChanged:
     user: Jid
 
 
+@dataclass(frozen=True, slots=True)
+class NumberChanged:
+    """A person has another phone number now; their chat has moved along.
+
+    Attributes:
+        old: the person as before, bare.
+        new: the person from now on, bare.
+        is_contact: they are in the own address book.
+    """
+
+    old: Jid
+    new: Jid
+    is_contact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """Somebody came online or left, or types, or no longer does."""
+
+    presence: Presence
+
+
 DomainEvent = (
     QrReady
     | PairingCodeReady
@@ -267,5 +290,7 @@ DomainEvent = (
     | GroupChanged
     | MediaUploaded
     | IdentityChanged
+    | NumberChanged
+    | PresenceChanged
 )
 """Every event that a client reports."""

@@ -1,4 +1,4 @@
-"""People's add-ons under another address, once the phone number of a LID is learnt."""
+"""People's add-ons under another address: the phone number of a LID is learnt, or it changes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     select,
     tuple_,
     union_all,
@@ -82,6 +83,44 @@ _RENAME_WAITING = Statement(
     .where(waiting.c.session_id == _SESSION, waiting.c.chat == _OLD)
     .values(chat=_NEW)
 )
+
+
+_TWIN = table.alias("twin")
+_MOVE_CHAT = [
+    Statement(
+        delete(table).where(
+            _is_old(table, "chat"),
+            exists().where(
+                _TWIN.c.session_id == _SESSION,
+                _TWIN.c.chat == _NEW,
+                *(_TWIN.c[name] == _renamed(table.c[name]) for name in _NAME if name != "chat"),
+            ),
+        )
+    ),
+    Statement(
+        update(table)
+        .where(_is_old(table, "chat"))
+        .values(
+            chat=_NEW,
+            **{
+                name: _renamed(table.c[name])
+                for name in ("key_chat", "author", "sender", "target_author", "target_sender")
+            },
+        )
+    ),
+]
+
+
+def move_chat(db: Connection, session_id: str, old: Jid, new: Jid) -> None:
+    """Move everything of a private chat to another address of the same person.
+
+    What stands there already under the same key stays.
+    """
+    if old == new:
+        return
+    names = {"session_id": session_id, "old": jid_column(old), "new": jid_column(new)}
+    for statement in (_RENAME_WAITING, *_MOVE_CHAT):
+        db.change(statement, **names)
 
 
 def rename_add_ons(db: Connection, session_id: str, old: Jid, new: Jid) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.sql import ClauseElement
 
 from ..model import AddOn, AddOnKind, Message, MessageKey
 from ..wire import Jid
-from .add_on_names import rename_add_ons
+from .add_on_names import move_chat, rename_add_ons
 from .devices import Devices
 from .message_rows import COLUMNS, OWN, author_column, in_chat, read_message
 from .rows import Repository, jid_column, parse_jid
@@ -137,6 +137,10 @@ class AddOns(Repository):
             InvalidInput: `old` is no LID.
         """
         rename_add_ons(self._db, self._session_id, old, new)
+
+    def move_chat(self, old: Jid, new: Jid) -> None:
+        """Move everything of a private chat to another address of the same person."""
+        move_chat(self._db, self._session_id, old, new)
 
     # --- waiting for a message ---
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, and_, bindparam, case, delete, select, update
+from sqlalchemy import (
+    Boolean,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql import ClauseElement
 
-from ..model import Chat, TimerSetting
+from ..model import Chat, ChatSummary, MessageKind, TimerSetting
 from ..wire import Jid
+from .contacts import CONTACT_COLUMNS, is_mapped, read_contact
+from .message_rows import COLUMNS as MESSAGE_COLUMNS
+from .message_rows import read_message
 from .rows import Repository, jid_column, parse_jid
 from .schema import chats as table
+from .schema import contacts, lid_mappings, messages
 from .statements import InsertFactory, Row, Statement, put_row, row_values
 
 _IN_SESSION = table.c.session_id == bindparam("session_id")
@@ -19,7 +35,16 @@ _LISTED = table.c.listed
 _TIMER_COLUMNS = (table.c.expiration_s, table.c.timer_set_at)
 _COLUMNS = [
     table.c[name]
-    for name in ("jid", "name", "unread", "timestamp", "archived", "pinned", "muted_until")
+    for name in (
+        "jid",
+        "name",
+        "unread",
+        "timestamp",
+        "archived",
+        "pinned",
+        "muted_until",
+        "marked_unread",
+    )
 ]
 
 
@@ -45,7 +70,14 @@ def _set_timer(insert_into: InsertFactory) -> ClauseElement:
     return row.on_conflict_do_update(
         index_elements=["session_id", "jid"],
         set_={"expiration_s": new.expiration_s, "timer_set_at": new.timer_set_at},
-        where=table.c.timer_set_at < new.timer_set_at,
+        # Within one second the later one that came counts.
+        where=or_(
+            table.c.timer_set_at < new.timer_set_at,
+            and_(
+                table.c.timer_set_at == new.timer_set_at,
+                table.c.expiration_s != new.expiration_s,
+            ),
+        ),
     ).returning(table.c.jid)
 
 
@@ -54,16 +86,66 @@ _GET_ALL = Statement(select(*_COLUMNS, table.c.listed, *_TIMER_COLUMNS).where(_O
 _ALL = Statement(
     select(*_COLUMNS).where(_IN_SESSION, _LISTED).order_by(table.c.timestamp.desc(), table.c.jid)
 )
+
+
+def _with_newest() -> Select[Any]:
+    """Chats beside their newest message, and beside what is known of their person."""
+    shown = messages.alias("shown")
+    newest = (
+        select(shown.c.seq)
+        .where(
+            shown.c.session_id == table.c.session_id,
+            shown.c.chat == table.c.jid,
+            shown.c.kind != MessageKind.ADD_ON.value,
+        )
+        .order_by(shown.c.timestamp.desc(), shown.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_person = and_(contacts.c.session_id == table.c.session_id, contacts.c.jid == table.c.jid)
+    return (
+        select(*_COLUMNS, *MESSAGE_COLUMNS, contacts.c.jid, *CONTACT_COLUMNS)
+        .select_from(table)
+        .outerjoin(messages, messages.c.seq == newest)
+        .outerjoin(contacts, is_person)
+        .outerjoin(lid_mappings, is_mapped(contacts.c.jid))
+        .where(_IN_SESSION, _LISTED)
+    )
+
+
+_SUMMARIES = Statement(_with_newest().order_by(table.c.timestamp.desc(), table.c.jid))
+_SUMMARY = Statement(_with_newest().where(table.c.jid == bindparam("jid")))
 _TOUCH = Statement(_touch)
 _TIMER = Statement(select(*_TIMER_COLUMNS).where(_ONE))
 _SET_TIMER = Statement(_set_timer)
-_MARK_READ = Statement(update(table).where(_ONE).values(unread=0))
+_MARK_READ = Statement(update(table).where(_ONE).values(unread=0, marked_unread=false()))
+_FEWER = table.c.unread - bindparam("count", type_=table.c.unread.type)
+_MARK_SOME_READ = Statement(
+    update(table)
+    .where(_ONE)
+    .values(unread=case((_FEWER < 0, 0), else_=_FEWER), marked_unread=false())
+)
+_MARK_UNREAD = Statement(update(table).where(_ONE, _LISTED).values(marked_unread=true()))
+_UNLIST = Statement(
+    update(table)
+    .where(_ONE)
+    .values(
+        listed=false(),
+        unread=0,
+        marked_unread=false(),
+        timestamp=0,
+        archived=false(),
+        pinned=false(),
+        muted_until=0,
+    )
+)
 _RENAME = Statement(update(table).where(_ONE).values(jid=bindparam("new_jid")))
 _PUT = put_row(table)
 _NEW = {
     "archived": False,
     "pinned": False,
     "muted_until": 0,
+    "marked_unread": False,
     "expiration_s": 0,
     "timer_set_at": 0,
 }
@@ -113,9 +195,32 @@ class Chats(Repository):
             listed=True,
         )
 
-    def mark_read(self, jid: Jid) -> None:
-        """Nothing in this chat is unread any more."""
-        self._db.change(_MARK_READ, session_id=self._session_id, jid=jid_column(jid))
+    def summaries(self) -> list[ChatSummary]:
+        """Every chat with its newest message and its person, in one question; order as in `all`."""
+        rows = self._db.all(_SUMMARIES, session_id=self._session_id)
+        return [_summary(row) for row in rows]
+
+    def summary(self, jid: Jid) -> ChatSummary | None:
+        """One chat, likewise."""
+        row = self._db.one(_SUMMARY, session_id=self._session_id, jid=jid_column(jid))
+        return None if row is None else _summary(row)
+
+    def mark_read(self, jid: Jid, count: int | None = None) -> None:
+        """Nothing in this chat is unread any more, or `count` messages less than before."""
+        where = {"session_id": self._session_id, "jid": jid_column(jid)}
+        if count is None:
+            self._db.change(_MARK_READ, **where)
+        else:
+            self._db.change(_MARK_SOME_READ, **where, count=count)
+
+    def mark_unread(self, jid: Jid) -> bool:
+        """Show a chat as unread until it is read; False if there is no such chat."""
+        where = {"session_id": self._session_id, "jid": jid_column(jid)}
+        return self._db.change(_MARK_UNREAD, **where) > 0
+
+    def unlist(self, jid: Jid) -> None:
+        """Take a chat off the list until something happens in it; its timer goes on."""
+        self._db.change(_UNLIST, session_id=self._session_id, jid=jid_column(jid))
 
     def timer(self, jid: Jid) -> TimerSetting:
         """The timer of a chat's messages; off, and set at no time, where none is known."""
@@ -130,7 +235,7 @@ class Chats(Repository):
             set_at: Unix seconds.
 
         Returns:
-            False if the known setting is as young or younger; nothing has changed then.
+            False if the known setting is younger, or the same one; nothing has changed then.
         """
         if set_at <= 0:
             return False
@@ -176,6 +281,7 @@ class Chats(Repository):
             archived=merged.archived,
             pinned=merged.pinned,
             muted_until=merged.muted_until,
+            marked_unread=merged.marked_unread,
             expiration_s=timer.expiration_s,
             timer_set_at=timer.set_at,
             listed=chat.is_listed or other.is_listed,
@@ -198,9 +304,30 @@ def _merged(chat: Chat, into: Chat) -> Chat:
         chat.archived and into.archived,
         chat.pinned or into.pinned,
         into.muted_until or chat.muted_until,
+        chat.marked_unread or into.marked_unread,
     )
 
 
 def _chat(row: Row) -> Chat:
-    jid, name, unread, timestamp, archived, pinned, muted_until = row
-    return Chat(parse_jid(jid), name, unread, timestamp, bool(archived), bool(pinned), muted_until)
+    jid, name, unread, timestamp, archived, pinned, muted_until, marked_unread = row
+    return Chat(
+        parse_jid(jid),
+        name,
+        unread,
+        timestamp,
+        bool(archived),
+        bool(pinned),
+        muted_until,
+        bool(marked_unread),
+    )
+
+
+def _summary(row: Row) -> ChatSummary:
+    chat = row[: len(_COLUMNS)]
+    message = row[len(_COLUMNS) : -len(CONTACT_COLUMNS) - 1]
+    contact = row[-len(CONTACT_COLUMNS) - 1 :]
+    return ChatSummary(
+        _chat(chat),
+        None if message[0] is None else read_message(message),
+        None if contact[0] is None else read_contact(contact),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.sql import ClauseElement
 
 from ..model import Ack, Message, MessageKey, MessageKind
 from ..wire import Jid
+from . import chat_messages
 from .add_ons import drop_add_ons
 from .message_names import rename_author, rename_chat
 from .message_rows import (
@@ -332,6 +333,34 @@ class Messages(Repository):
             InvalidInput: `old` is no LID.
         """
         rename_author(self._db, self._session_id, old, new)
+
+    # --- all of a chat ---
+
+    def unread(self, chat: Jid, limit: int) -> list[MessageKey]:
+        """The newest messages that others wrote and that were not read yet, the newest first."""
+        return chat_messages.unread(self._db, self._session_id, chat, limit)
+
+    def mark_read(self, keys: Iterable[MessageKey]) -> None:
+        """Raise the ack of messages that others wrote to read; chat, id and author must match."""
+        chat_messages.mark_read(self._db, self._session_id, keys)
+
+    def newest(self, chat: Jid) -> int:
+        """The number of the message of a chat that was stored last; 0 when there is none."""
+        return chat_messages.newest(self._db, self._session_id, chat)
+
+    def clear(self, chat: Jid, up_to: int, *, keep_starred: bool = False, limit: int = 1000) -> int:
+        """Remove messages of a chat with all that belongs to them, a bounded number at a time.
+
+        Args:
+            up_to: the highest number to remove.
+            keep_starred: starred messages stay.
+
+        Returns:
+            how many were removed; fewer than `limit` when none is left.
+        """
+        return chat_messages.clear(
+            self._db, self._session_id, chat, up_to, keep_starred=keep_starred, limit=limit
+        )
 
     # --- retries ---
 

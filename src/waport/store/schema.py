@@ -26,7 +26,7 @@ from sqlalchemy import (
     true,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that brings a database to what stands here."""
 
 metadata = MetaData(
@@ -290,6 +290,7 @@ chats = Table(
     Column("expiration_s", BigInteger, nullable=False, server_default="0"),
     Column("timer_set_at", BigInteger, nullable=False, server_default="0"),
     Column("listed", Boolean, nullable=False, server_default=true()),
+    Column("marked_unread", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 """Chats; one that is not `listed` has nothing yet but the timer of its messages."""
@@ -311,8 +312,13 @@ contacts = Table(
     Column("name", Text, nullable=False),
     Column("push_name", Text, nullable=False),
     Column("verified_name", Text, nullable=False),
+    Column("first_name", Text, nullable=False, server_default=""),
+    Column("verified_level", Text, nullable=False, server_default=""),
+    Column("former", Text, nullable=False, server_default=""),
+    Column("is_business", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
+"""People's names. `former` is the address that a person had before their number changed."""
 
 privacy_tokens = Table(
     "privacy_tokens",

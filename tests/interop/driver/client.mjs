@@ -1,12 +1,12 @@
 // One Baileys client: its socket, its stored state, and the faults that a test asks for.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { peerIdentityFault, useRootKey } from './signatures.mjs'
-import { answer, answers, tally, vote } from './addons.mjs'
-import { Book, messageFrom, revived, writeUnknownFields } from './messages.mjs'
+import { Book, revived, writeUnknownFields } from './messages.mjs'
 import { fault, messageOf, plain } from './plain.mjs'
+import { Sending } from './sending.mjs'
 import { Store } from './store.mjs'
 
 const baileys = await import('baileys')
@@ -51,6 +51,7 @@ export class Client {
 
   constructor(emit) {
     this.#emit = emit
+    this.sending = new Sending(baileys, this, this.#book)
   }
 
   /**
@@ -190,16 +191,25 @@ export class Client {
     if (this.#options.report_plaintext) this.#reportPlaintext(socket.signalRepository)
   }
 
+  /** Tell what each ciphertext held; one of a group can be handed to others as it came. */
   #reportPlaintext(repository) {
     for (const name of ['decryptMessage', 'decryptGroupMessage']) {
-      const decrypt = repository[name]
+      const decrypt = repository[name].bind(repository)
       repository[name] = async request => {
         const padded = await decrypt(request)
-        const bytes = Buffer.from(baileys.unpadRandomMax16(padded)).toString('base64')
-        this.#emit({ event: 'plaintext', id: this.#current, bytes })
+        const bytes = baileys.unpadRandomMax16(padded)
+        const sealed = request.group ? plain(request) : null
+        this.#emit({ event: 'plaintext', id: this.#current, bytes: plain(bytes), sealed })
         return padded
       }
     }
+  }
+
+  /** Try to open a ciphertext of a group that another client has reported. */
+  async openSealed({ group, authorJid, msg }) {
+    const { signalRepository } = this.socket
+    const message = Buffer.from(msg, 'base64')
+    await signalRepository.decryptGroupMessage({ group, authorJid, msg: message })
   }
 
   #takeInTurn(socket, tag, node) {
@@ -238,6 +248,14 @@ export class Client {
     return this.#socket
   }
 
+  get logger() {
+    return this.#logger
+  }
+
+  get folder() {
+    return this.#options.auth_dir
+  }
+
   get me() {
     return plain(this.#store?.creds.me)
   }
@@ -258,100 +276,9 @@ export class Client {
     return result
   }
 
-  /**
-   * Send content in Baileys' own form; what was sent can be sent again after a restart.
-   *
-   * @param content may hold what `revived` understands; so may the options
-   * @param options of Baileys' `sendMessage`
-   * @param stanza_type instead of the one that Baileys gives the stanza: it calls what can be seen
-   *   once media, but does not say which, and the server drops that
-   */
-  async send(to, content, { id, options, stanza_type } = {}) {
-    const { socket } = this
-    const more = { ...revived(options ?? {}, this.#book), ...(id ? { messageId: id } : {}) }
-    const made = revived(content, this.#book)
-    if (stanza_type) return this.#sendAs(stanza_type, to, made, more)
-    const sent = await socket.sendMessage(to, made, more)
-    // A group's timer is a property of the group: no message is sent for it.
-    if (!sent) return null
-    await this.#keepSent(sent)
-    return { id: sent.key.id, ...messageOf(baileys, sent) }
-  }
-
-  async #sendAs(type, to, content, options) {
-    const { socket } = this
-    const { message } = await baileys.generateWAMessage(to, content, {
-      logger: this.#logger,
-      userJid: socket.user.id,
-      upload: socket.waUploadToServer,
-      ...options,
-    })
-    return this.#relay(to, message, { id: options.messageId, attributes: { type } })
-  }
-
-  /**
-   * Send a content that Baileys has no form of its own for.
-   *
-   * @param json protobuf JSON
-   * @param options unknown: fields that the schema lacks; attributes and nodes of the stanza;
-   *   status_jid_list; id
-   */
-  async relay(to, json, options = {}) {
-    const message = messageFrom(baileys, revived(json, this.#book), options.unknown)
-    return this.#relay(to, message, options)
-  }
-
-  async #relay(to, message, { id, attributes, nodes, status_jid_list } = {}) {
-    const { socket } = this
-    const messageId = id ?? baileys.generateMessageIDV2(socket.user.id)
-    const key = { remoteJid: to, fromMe: true, id: messageId }
-    const messageTimestamp = Math.floor(Date.now() / 1000)
-    await this.#keepSent({ key, message, messageTimestamp })
-    await socket.relayMessage(to, message, {
-      messageId,
-      additionalAttributes: attributes,
-      additionalNodes: nodes,
-      statusJidList: status_jid_list,
-    })
-    return { id: messageId, ...messageOf(baileys, { key, message, messageTimestamp }) }
-  }
-
-  async #keepSent(sent) {
-    this.#book.add(sent)
-    const bytes = baileys.proto.Message.encode(sent.message).finish()
-    await writeFile(join(this.#options.auth_dir, 'sent', sent.key.id), bytes)
-  }
-
   /** Any method of Baileys' socket. */
   call(method, args = []) {
     return this.socket[method](...revived(args, this.#book))
-  }
-
-  /** Vote in a poll of the book, with all the answers that are chosen from now on. */
-  async vote(id, options, kind) {
-    const poll = this.#book.get(id)
-    const content = await vote(baileys, this.socket, poll, options, kind)
-    return this.#relay(poll.key.remoteJid, content, {
-      nodes: [{ tag: 'meta', attrs: { polltype: 'vote' } }],
-    })
-  }
-
-  tally(id) {
-    return tally(baileys, this.socket, this.#book, this.#book.get(id))
-  }
-
-  /** Answer an event of the book. */
-  async answer(id, response, extraGuests, kind) {
-    const event = this.#book.get(id)
-    const content = await answer(baileys, this.socket, event, response, extraGuests, kind)
-    return this.#relay(event.key.remoteJid, content, {
-      attributes: { type: 'event' },
-      nodes: [{ tag: 'meta', attrs: { event_type: 'response' } }],
-    })
-  }
-
-  answers(id) {
-    return answers(baileys, this.socket, this.#book, this.#book.get(id))
   }
 
   /**

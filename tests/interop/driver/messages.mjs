@@ -1,5 +1,5 @@
-// Message contents between the tests' JSON and Baileys: bytes and dates, messages named by their id,
-// and fields that no schema has.
+// Message contents between the tests' JSON and Baileys: bytes and dates, messages named by their
+// id, and fields that no schema has.
 
 const UNKNOWN = Symbol('fields that the schema does not have')
 const LENGTH_DELIMITED = 2

@@ -136,8 +136,10 @@ INVITATIONS = (
                 inviteExpiration=EXPIRES_AT,
                 groupName="Friends",
                 caption="come along",
+                jpegThumbnail=THUMBNAIL,
             )
         ),
+        # The thumbnail is the group's picture, which Baileys asks for.
         theirs=lambda place: Native(
             {
                 "groupInvite": {
@@ -150,7 +152,14 @@ INVITATIONS = (
             }
         ),
         ours=lambda place: Ours(
-            GroupInvite(place.group, "AbCdEfGh", EXPIRES_AT, "Friends", "come along")
+            GroupInvite(
+                place.group,
+                "AbCdEfGh",
+                EXPIRES_AT,
+                "Friends",
+                "come along",
+                thumbnail=THUMBNAIL,
+            )
         ),
     ),
     Case(

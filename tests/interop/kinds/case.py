@@ -94,7 +94,6 @@ class Case:
         theirs: what Baileys sends; None where it is only to be read.
         ours: what we send; None where we only have to read it.
         source: the file whose bytes arrive, where there is one.
-        is_remade: we send that file in another form, so only its hash in the message counts.
         is_announced: we tell it as a message of its own, rather than as a change.
         is_in_schema: Baileys' schema has all fields.
     """
@@ -104,7 +103,6 @@ class Case:
     theirs: Callable[[Place], Native | Raw] | None = None
     ours: Callable[[Place], Ours | OurFile] | None = None
     source: Callable[[Files], Path] | None = None
-    is_remade: bool = False
     is_announced: bool = True
     is_in_schema: bool = True
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
+from interop.kinds.case import OurFile, Ours
+from waport.model.contents import Audio, Content, Document, Image, Sticker, Video
 from waport.proto import pb
+from waport.wire import Jid
 
 SENDER_KEYS = ("senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage")
 """Members that come along with the first message of a device in a group."""
@@ -23,7 +27,7 @@ def without_keys(message: pb.Message) -> pb.Message:
     content = pb.Message()
     content.CopyFrom(message)
     for name in SENDER_KEYS:
-        content.ClearField(name)  # type: ignore[arg-type]
+        content.ClearField(name)
     return content
 
 
@@ -66,6 +70,33 @@ def lacking(found: Any, expected: Any, path: str = "") -> list[str]:
         else:
             faults += lacking(other, value, f"{name}.")
     return faults
+
+
+def assert_means(content: Content, form: Ours | OurFile) -> None:
+    """A content that Baileys sent is read as the value that we would send.
+
+    They may differ in what is computed from a file, in fields beyond the value's, in the context,
+    and in the time of sending.
+    """
+    match form:
+        case Ours(wanted):
+            assert _bare(content) == _bare(wanted)
+        case OurFile():
+            assert isinstance(content, Image | Video | Audio | Document | Sticker)
+
+
+def _bare(value: Any) -> Any:
+    """A value without what may differ, and so all inside it."""
+    if isinstance(value, tuple):
+        return tuple(_bare(item) for item in value)
+    if not dataclasses.is_dataclass(value) or isinstance(value, Jid):
+        return value
+    told = {
+        field.name: _bare(getattr(value, field.name))
+        for field in dataclasses.fields(value)
+        if field.name not in ("context", "extra", "set_at")
+    }
+    return type(value).__name__, told
 
 
 def media_part(message: pb.Message) -> Any:

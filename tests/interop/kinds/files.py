@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.files import film, moving, picture, sound
+from PIL import Image
+
+from support.files import film, picture, sound
 
 STICKER_SIZE = (512, 512)
 
 THUMBNAIL = picture("JPEG", (16, 16))
 """A small picture. Baileys can't make one here, so it is given."""
+
+
+def _moving(size: tuple[int, int]) -> bytes:
+    """An animated WebP of three frames."""
+    out = io.BytesIO()
+    frames = [Image.new("RGB", size, (shade, 0, 0)) for shade in (0, 100, 200)]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
@@ -41,7 +53,7 @@ class Files:
             "pdf": ("a paper.pdf", PDF),
             "text": ("notes.txt", "Größe: 12 €\n".encode() * 1000),
             "webp": ("still.webp", picture("WEBP", STICKER_SIZE, "RGBA")),
-            "animated_webp": ("moving.webp", moving("WEBP")),
+            "animated_webp": ("moving.webp", _moving(STICKER_SIZE)),
         }
         for name, data in contents.values():
             (folder / name).write_bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from interop.kinds.case import Case, Native, OurFile, Ours, Place
 from interop.kinds.files import THUMBNAIL, as_bytes
@@ -12,10 +13,10 @@ from waport.proto import pb
 
 VOICE = "audio/ogg; codecs=opus"
 WAVEFORM = bytes(range(64))
-THUMB = {"jpegThumbnail": as_bytes(THUMBNAIL)}
-PICTURE_SIZE = {"width": 200, "height": 100}
-FILM_SIZE = {"width": 320, "height": 240}
-STICKER_SIZE = {"width": 512, "height": 512}
+THUMB: dict[str, Any] = {"jpegThumbnail": as_bytes(THUMBNAIL)}
+PICTURE_SIZE: dict[str, Any] = {"width": 200, "height": 100}
+FILM_SIZE: dict[str, Any] = {"width": 320, "height": 240}
+STICKER_SIZE: dict[str, Any] = {"width": 512, "height": 512}
 
 
 def _image(place: Place, **fields: object) -> Native:
@@ -73,7 +74,6 @@ IMAGES = (
         theirs=lambda place: _sticker(place.files.webp),
         ours=lambda place: OurFile(place.files.webp, MediaOptions(as_sticker=True)),
         source=lambda files: files.webp,
-        is_remade=True,
     ),
     Case(
         "animated sticker",
@@ -83,7 +83,6 @@ IMAGES = (
         theirs=lambda place: _sticker(place.files.animated_webp, isAnimated=True),
         ours=lambda place: OurFile(place.files.animated_webp, MediaOptions(as_sticker=True)),
         source=lambda files: files.animated_webp,
-        is_remade=True,
     ),
     Case(
         "head of an album",

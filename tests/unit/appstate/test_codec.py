@@ -172,6 +172,14 @@ def test_a_value_of_an_impossible_size_is_refused(size: int) -> None:
         open_record(replace(sealed(), blob=bytes(size)), KEY)
 
 
+@pytest.mark.parametrize("size", [0, 15, 16, 31, 33, 47])
+def test_an_impossible_size_is_refused_even_under_a_right_mac(size: int) -> None:
+    body = bytes(size)
+    blob = body + value_mac(KEY, KEY_ID, Operation.SET, body)
+    with pytest.raises(MacMismatch):
+        open_record(SealedRecord(Operation.SET, bytes(32), blob, KEY_ID), KEY)
+
+
 def test_a_right_mac_over_nonsense_gives_an_error_of_ours() -> None:
     for plain in (b"\xff" * 40, b"\x0a\x7f", b"\x12\x02\x0a"):
         with pytest.raises(DecodeError):

@@ -183,6 +183,22 @@ def test_clearing_it_away_later_has_no_effect_either() -> None:
     assert replica.value_macs == {new.index_mac: new.value_mac}
 
 
+def test_a_set_that_does_not_last_has_no_effect() -> None:
+    """What stays is the record under the other key."""
+    replica = Replica()
+    replica.write(pin(), key_id=OTHER_ID)
+    base = replica.state
+    records = (sealed(pin(pinned=False)), sealed(removal()))
+    after = advance(base, records, replica.value_macs.get).state
+    own = RING.expand(KEY_ID)
+    snapshot = snapshot_mac(own, LOW, after)
+    mac = patch_mac(own, LOW, 2, snapshot, [record.value_mac for record in records])
+    applied = replica.apply(Patch(2, records, None, snapshot, mac, KEY_ID))
+    assert len(applied.mutations) == 2
+    assert applied.effects == ()
+    assert after.lthash == base.lthash
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 

@@ -72,9 +72,8 @@ async def pin(
     chat: Jid | None = None,
 ) -> list[DomainEvent]:
     target = mine("M1") if sender == PEER_LID else yours("M1", PEER_LID)
-    duration_s = DAY_S if action is PinAction.PIN else 0
-    content = Pin(target, action, duration_s, timestamp_ms=NOW * 1000)
-    info = MessageInfo(add_on_duration_s=duration_s)
+    content = Pin(target, action, DAY_S, timestamp_ms=NOW * 1000)
+    info = MessageInfo(add_on_duration_s=DAY_S)
     return await talk.add(content, sender=sender, chat=chat, timestamp=at, info=info)
 
 

@@ -227,11 +227,12 @@ async def test_an_answer_waits_for_its_event(talk: Conversation) -> None:
     assert isinstance(event, EventAnswered)
 
 
-async def test_an_answer_to_what_is_no_event_or_by_a_stranger_is_dropped(
-    talk: Conversation,
-) -> None:
+async def test_an_answer_to_what_is_no_event_is_dropped(talk: Conversation) -> None:
     await talk.post(POLL, "P1", chat=GROUP)
     assert await talk.add(response(Attendance.GOING), sender=ANN_LID, chat=GROUP) == []
-    await talk.post(EVENT, "P1", sender=ANN_LID, chat=GROUP)
+
+
+async def test_strangers_do_not_answer(talk: Conversation) -> None:
+    await talk.post(EVENT, "P1", chat=GROUP)
     stranger = response(Attendance.GOING, sender=STRANGER)
     assert await talk.add(stranger, sender=STRANGER, chat=GROUP) == []

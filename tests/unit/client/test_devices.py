@@ -9,7 +9,7 @@ from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Ac
 from support.handlers import Desk
 from support.server import FakeServer
 from waport.client.config import ClientConfig
-from waport.client.devices import Devices, Lacking
+from waport.client.devices import Devices, Lacking, forget_session
 from waport.client.fanout import DEVICE_LIST_AGE_S, Fanout, NeedDevices, device_hashes, plan
 from waport.client.queries import Queries
 from waport.client.work import own_addresses
@@ -137,6 +137,72 @@ async def test_a_device_list_is_asked_for_again_when_it_is_old(account: Account)
 
     await put(account, 0)
     assert await account.read(planned) == NeedDevices((PEER_PN, OWN_PN.bare))
+
+
+async def test_of_many_people_those_without_devices_are_named_and_the_others_stored(
+    account: Account,
+) -> None:
+    carol, dave = (Jid(f"1555000{n}", "s.whatsapp.net") for n in (3333, 4444))
+    queries = Queries(5)
+    Server(queries, [entry(0, 3), entry(0, 4, user=carol, is_signed=False)])
+    lacking = await Devices(account.database, SESSION, queries).fetch([PEER_PN, carol, dave])
+    assert (lacking.account, lacking.list) == ({dave}, {carol})
+    known = await account.read(lambda store: store.addresses.devices(PEER_PN))
+    assert known.devices == (0, 3)
+
+
+# --- devices that are gone -----------------------------------------------------------------------
+
+GROUP = Jid("120363000000000001", "g.us")
+OTHER_GROUP = Jid("120363000000000002", "g.us")
+GONE, STAYS = (PEER_LID.with_device(number).signal_address for number in (4, 5))
+
+
+@pytest.fixture
+async def groups(account: Account) -> Account:
+    """Two groups: a device that goes was told our key of the first one alone."""
+
+    def job(store: Any) -> None:
+        for group in (GROUP, OTHER_GROUP):
+            store.sender_keys.put(group, OWN_LID.signal_address, b"ours")
+            store.sender_keys.put(group, GONE, b"theirs")
+            store.sender_keys.mark_warm(group, [STAYS])
+        store.sender_keys.mark_cold(GROUP, GONE)
+        store.signal.put_session(GONE, b"record")
+        store.signal.put_identity(GONE, bytes(32))
+
+    await account.write(job)
+    return account
+
+
+async def sender_keys(account: Account, group: Jid) -> list[Any]:
+    def job(store: Any) -> list[Any]:
+        keys = store.sender_keys
+        return [
+            keys.get(group, OWN_LID.signal_address),
+            keys.get(group, GONE),
+            keys.told_devices(group),
+        ]
+
+    found: list[Any] = await account.read(job)
+    return found
+
+
+@pytest.mark.parametrize("address", [PEER_LID.with_device(4), PEER_PN.with_device(4)])
+async def test_the_key_that_a_device_took_along_is_replaced_and_others_are_not(
+    groups: Account, address: Jid
+) -> None:
+    await groups.write(lambda store: forget_session(store, address))
+    assert await sender_keys(groups, GROUP) == [None, None, set()]
+    assert await sender_keys(groups, OTHER_GROUP) == [b"ours", None, {STAYS}]
+    assert await groups.read(lambda store: store.signal.session(GONE)) is None
+    assert await groups.read(lambda store: store.signal.identity(GONE)) is None
+
+
+async def test_a_new_registration_takes_the_old_companions_keys_along(groups: Account) -> None:
+    await put(groups, 0, 4, raw_id=4)
+    await fetch(groups, entry(0, raw_id=5))
+    assert await sender_keys(groups, GROUP) == [None, None, set()]
 
 
 # --- the server's hash of the devices ------------------------------------------------------------

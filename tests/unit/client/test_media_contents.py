@@ -424,6 +424,22 @@ async def test_a_file_over_the_limit_of_its_kind_is_refused_before_the_upload(
     assert scene.server.asked == []
 
 
+@pytest.mark.parametrize(
+    "options", [{"seconds": -1}, {"width": 2**31}, {"height": -5}, {"caption": "x" * 1025}]
+)
+async def test_what_no_message_can_say_is_refused_before_the_upload(
+    scene: Scene, options: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput):
+        await scene.make(PNG, **options)
+    assert scene.server.asked == []
+
+
+async def test_a_caption_that_is_not_shown_may_be_as_long_as_it_likes(scene: Scene) -> None:
+    made = await scene.make(VOICE, as_voice=True, caption="x" * 5000)
+    assert isinstance(made.content, Audio)
+
+
 async def test_a_sticker_that_cannot_be_made_in_time_is_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

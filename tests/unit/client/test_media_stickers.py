@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from PIL import Image
 
-from support.files import picture, webp_that_claims
+from support.files import gif_that_grows, picture, webp_that_claims
 from waport.client import stickers
 from waport.client.media_hosts import MediaTooLarge
 from waport.client.riff import with_exif
@@ -124,6 +124,12 @@ async def test_an_animation_in_which_nothing_moves_is_none() -> None:
 async def test_an_animation_of_huge_pictures_is_refused() -> None:
     with pytest.raises(MediaError, match="too many pixels"):
         await make_sticker(animation("GIF", 2, (3000, 2000)), None, MAX)
+
+
+@pytest.mark.parametrize(("width", "height"), [(3000, 3000), (65_000, 65_000)])
+async def test_an_animation_that_grows_is_refused(width: int, height: int) -> None:
+    with pytest.raises(MediaError):
+        await make_sticker(gif_that_grows(width, height), None, MAX)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "JPEG"])

@@ -6,66 +6,22 @@ from typing import Any
 
 import pytest
 
-from support.account import PEER_PN, SESSION, Account
-from support.clock import FakeClock
+from support.account import PEER_PN, Account
 from support.handlers import on_notification
-from support.link import FakeLink
-from waport.client.prekeys import ATTEMPTS, FIRST_UPLOAD, PreKeys
+from support.prekeys import KeyDesk, uploaded_ids
+from waport.client.prekeys import ATTEMPTS, FIRST_UPLOAD
 from waport.client.queries import Queries
 from waport.errors import ConnectionClosed, QueryTimeout, StoreError
 from waport.signal import generate_pre_keys
 from waport.wire import SERVER, Node
 
 
-class Desk:
-    """The keys of an account, and a server that says what a test wants."""
-
-    def __init__(self, account: Account, timeout_s: float = 5) -> None:
-        self.account = account
-        self.clock = FakeClock()
-        self.link: Any = FakeLink()
-        self.queries = Queries(timeout_s)
-        self.queries.attach(self.link)
-        self.pre_keys = PreKeys(account.database, SESSION, self.queries, self.clock)
-
-    async def question(self) -> Node:
-        node: Node = (await self.link.has_sent(1)).pop()
-        return node
-
-    def answer(self, question: Node, *children: Node) -> None:
-        attrs: dict[str, Any] = {"from": SERVER, "id": question.attr("id"), "type": "result"}
-        self.queries.resolve(Node("iq", attrs, list(children) or None))
-
-    def refuse(self, question: Node, code: int) -> None:
-        attrs: dict[str, Any] = {"from": SERVER, "id": question.attr("id"), "type": "error"}
-        self.queries.resolve(Node("iq", attrs, [Node("error", {"code": str(code)})]))
-
-    async def count(self, number: int) -> None:
-        question = await self.question()
-        assert question.find("count") is not None
-        self.answer(question, Node("count", {"value": str(number)}))
-
-    async def upload(self) -> Node:
-        question = await self.question()
-        assert question.find("skey") is not None
-        return question
-
-    async def unuploaded(self) -> list[int]:
-        keys = await self.account.read(lambda store: store.signal.unuploaded_pre_keys(1000))
-        return [key.id for key in keys]
-
-
-def ids(upload: Node) -> list[int]:
-    keys = upload.child("list").children("key")
-    return [int.from_bytes(key.child("id").data, "big") for key in keys]
-
-
 @pytest.fixture
-def desk(account: Account) -> Desk:
-    return Desk(account)
+def desk(account: Account) -> KeyDesk:
+    return KeyDesk(account)
 
 
-async def test_enough_keys_at_the_server_need_no_upload(desk: Desk) -> None:
+async def test_enough_keys_at_the_server_need_no_upload(desk: KeyDesk) -> None:
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(5)
     await ensuring
@@ -74,16 +30,16 @@ async def test_enough_keys_at_the_server_need_no_upload(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("have", "expected"), [(0, FIRST_UPLOAD), (1, 50), (4, 50)])
 async def test_few_keys_lead_to_an_upload_of_keys_that_are_on_disk(
-    desk: Desk, have: int, expected: int
+    desk: KeyDesk, have: int, expected: int
 ) -> None:
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(have)
     upload = await desk.upload()
-    assert len(ids(upload)) == expected
+    assert len(uploaded_ids(upload)) == expected
     assert upload.child("registration").data == desk.account.credentials.registration_id.to_bytes(
         4, "big"
     )
-    assert await desk.unuploaded() == ids(upload)
+    assert await desk.unuploaded() == uploaded_ids(upload)
     desk.answer(upload)
     await ensuring
     assert await desk.unuploaded() == []
@@ -92,38 +48,38 @@ async def test_few_keys_lead_to_an_upload_of_keys_that_are_on_disk(
 
 
 async def test_the_same_keys_go_out_again_when_the_answer_was_lost(account: Account) -> None:
-    desk = Desk(account, timeout_s=0.05)
+    desk = KeyDesk(account, timeout_s=0.05)
     with pytest.raises(QueryTimeout):
         await asyncio.gather(desk.pre_keys.ensure(), desk.count(3))
-    first = ids(desk.link.sent.pop())
+    first = uploaded_ids(desk.link.sent.pop())
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(3)
     again = await desk.upload()
-    assert ids(again) == first
+    assert uploaded_ids(again) == first
     desk.answer(again)
     await ensuring
     # What the server has is never uploaded again.
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(3)
     fresh = await desk.upload()
-    assert not set(ids(fresh)) & set(first)
+    assert not set(uploaded_ids(fresh)) & set(first)
     desk.answer(fresh)
     await ensuring
 
 
-async def test_a_server_that_wants_more_gets_more_but_not_for_ever(desk: Desk) -> None:
+async def test_a_server_that_wants_more_gets_more_but_not_for_ever(desk: KeyDesk) -> None:
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(0)
     sizes = []
     for _ in range(3):
         upload = await desk.upload()
-        sizes.append(len(ids(upload)))
+        sizes.append(len(uploaded_ids(upload)))
         desk.answer(upload, Node("list", {"count_low": "true"}))
     await ensuring
     assert sizes == [FIRST_UPLOAD, 50, 50]
 
 
-async def test_one_upload_at_a_time(desk: Desk) -> None:
+async def test_one_upload_at_a_time(desk: KeyDesk) -> None:
     both = [asyncio.create_task(desk.pre_keys.ensure()) for _ in range(2)]
     await desk.count(1)
     upload = await desk.upload()
@@ -134,7 +90,7 @@ async def test_one_upload_at_a_time(desk: Desk) -> None:
     await asyncio.gather(*both)
 
 
-async def test_ids_go_round_at_their_end(desk: Desk) -> None:
+async def test_ids_go_round_at_their_end(desk: KeyDesk) -> None:
     def near_the_end(store: Any) -> None:
         store.devices.save(replace(store.devices.get(), next_pre_key_id=0xFFFFFF - 9))
         for key_id in range(1, 41):
@@ -144,12 +100,12 @@ async def test_ids_go_round_at_their_end(desk: Desk) -> None:
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
     await desk.count(1)
     upload = await desk.upload()
-    assert sorted(ids(upload)) == [*range(1, 41), *range(0xFFFFFF - 9, 0xFFFFFF + 1)]
+    assert sorted(uploaded_ids(upload)) == [*range(1, 41), *range(0xFFFFFF - 9, 0xFFFFFF + 1)]
     desk.answer(upload)
     await ensuring
 
 
-async def test_an_id_that_is_in_use_is_never_given_out_twice(desk: Desk) -> None:
+async def test_an_id_that_is_in_use_is_never_given_out_twice(desk: KeyDesk) -> None:
     (key,) = generate_pre_keys(60, 1)
     await desk.account.write(lambda store: store.signal.add_pre_keys([key], uploaded=True))
     ensuring = asyncio.create_task(desk.pre_keys.ensure())
@@ -162,13 +118,13 @@ async def test_an_id_that_is_in_use_is_never_given_out_twice(desk: Desk) -> None
 # --- in the background ---------------------------------------------------------------------------
 
 
-async def test_a_refused_upload_is_tried_again_with_growing_delays(desk: Desk) -> None:
+async def test_a_refused_upload_is_tried_again_with_growing_delays(desk: KeyDesk) -> None:
     refilling = asyncio.create_task(desk.pre_keys.refill())
     sizes = []
     for attempt in range(ATTEMPTS):
         await desk.count(2)
         upload = await desk.upload()
-        sizes.append(ids(upload))
+        sizes.append(uploaded_ids(upload))
         desk.refuse(upload, 503)
         if attempt < ATTEMPTS - 1:
             delay = 2.0**attempt
@@ -178,7 +134,7 @@ async def test_a_refused_upload_is_tried_again_with_growing_delays(desk: Desk) -
     assert all(size == sizes[0] for size in sizes)
 
 
-async def test_a_connection_that_goes_ends_the_refill(desk: Desk) -> None:
+async def test_a_connection_that_goes_ends_the_refill(desk: KeyDesk) -> None:
     refilling = asyncio.create_task(desk.pre_keys.refill())
     await desk.question()
     desk.queries.detach("gone")
@@ -188,7 +144,7 @@ async def test_a_connection_that_goes_ends_the_refill(desk: Desk) -> None:
 
 @pytest.mark.parametrize("value", ["4", "0", "999999999", "x"])
 async def test_a_low_keys_notification_is_acked_and_the_server_asked_how_many_there_are(
-    desk: Desk, value: str
+    desk: KeyDesk, value: str
 ) -> None:
     count = Node("count", {"value": value})
     attrs: dict[str, Any] = {"from": SERVER, "id": "N1", "type": "encrypt"}
@@ -202,8 +158,8 @@ async def test_a_low_keys_notification_is_acked_and_the_server_asked_how_many_th
     assert desk.link.sent == []
 
 
-@pytest.mark.parametrize("tag", ["pq_count", "digest", "brand-new"])
-async def test_other_words_about_keys_are_only_acked(desk: Desk, tag: str) -> None:
+@pytest.mark.parametrize("tag", ["pq_count", "brand-new"])
+async def test_other_words_about_keys_are_only_acked(desk: KeyDesk, tag: str) -> None:
     attrs: dict[str, Any] = {"from": SERVER, "id": "N1", "type": "encrypt"}
     handler = on_notification(desk.account, desk.pre_keys, Queries(5))
     work = await desk.account.handle(handler, Node("notification", attrs, [Node(tag)]))
@@ -212,7 +168,7 @@ async def test_other_words_about_keys_are_only_acked(desk: Desk, tag: str) -> No
 
 @pytest.mark.parametrize("device", [PEER_PN.with_device(3), None])
 async def test_a_new_registration_of_a_companion_or_of_ourselves_is_only_acked(
-    desk: Desk, device: Any
+    desk: KeyDesk, device: Any
 ) -> None:
     source = device or desk.account.credentials.pn.bare  # type: ignore[union-attr]
     address = source.with_device(0).signal_address
@@ -224,7 +180,7 @@ async def test_a_new_registration_of_a_companion_or_of_ourselves_is_only_acked(
 
 
 async def test_a_second_word_of_a_new_registration_leaves_the_new_session_alone(
-    desk: Desk,
+    desk: KeyDesk,
 ) -> None:
     attrs: dict[str, Any] = {"from": PEER_PN, "id": "N1", "type": "encrypt"}
     node = Node("notification", attrs, [Node("identity")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -310,12 +311,19 @@ async def test_tokens_and_limits_survive_a_restart(tmp_path: Path) -> None:
         emulator.restrictions.guard(alice, is_guarded=True)
         alice.notices.add("20601218")
         alice.status_audience = ("whitelist", (bob.number,))
-        await emulator.phone_of(bob).tokens.give(alice.lid)
-        await emulator.phone_of(alice).make_token_salt()
-        # The phone takes the token while the emulator runs; then both know it.
         phone = emulator.phone_of(alice)
-        while not phone.tokens.conversations():
-            await emulator.phone_of(bob).set_name("Bob")
+        taken = asyncio.Event()
+        take = phone.tokens.on_notification
+
+        def watched(node: Node) -> None:
+            take(node)
+            taken.set()
+
+        phone.tokens.on_notification = watched  # type: ignore[method-assign]
+        await emulator.phone_of(bob).tokens.give(alice.lid)
+        await phone.make_token_salt()
+        async with asyncio.timeout(5):
+            await taken.wait()
         salt = phone.tokens.salt
         held = phone.tokens.conversations()
     async with Emulator(options) as emulator:

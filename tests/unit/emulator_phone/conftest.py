@@ -8,10 +8,15 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from waport.crypto import sign
+from waport.emulator.accounts import Account, Directory
+from waport.emulator.admin import admin_routes
 from waport.emulator.link import MediaPlace
 from waport.emulator.phone import Phone
 from waport.emulator.phone_creation import create_phone
@@ -22,6 +27,7 @@ from waport.proto import pb
 from waport.wire import SERVER, Jid, Node, decode_stanza, encode_stanza
 
 NOW = 1_700_000_000
+ALICE, BOB = "15550001111", "15550002222"
 
 
 @dataclass
@@ -412,3 +418,74 @@ async def alice(make_phone: MakePhone) -> Phone:
 @pytest.fixture
 async def bob(make_phone: MakePhone) -> Phone:
     return await make_phone("15550002222", "Bob")
+
+
+# --- the admin API -------------------------------------------------------------------------------
+
+
+class FakeServer:
+    """What the admin API asks a server for."""
+
+    def __init__(self, make_phone: Callable[..., Awaitable[Any]]) -> None:
+        self.directory = Directory()
+        self.phones: dict[str, Any] = {}
+        self.waiting: dict[str, Account] = {}
+        self.unlinked: list[tuple[str, int | None]] = []
+        self._make_phone = make_phone
+
+    def info(self) -> dict[str, object]:
+        return {
+            "ws_url": "ws://127.0.0.1:1/ws/chat",
+            "admin_url": "http://127.0.0.1:1/admin",
+            "noise_root_key": "ab" * 32,
+            "ca_file": None,
+        }
+
+    async def create_account(self, phone: str | None, name: str | None) -> Account:
+        account = self.directory.create(phone, name)
+        self.phones[account.number] = await self._make_phone(
+            account.number, account.name, account.lid_user
+        )
+        return account
+
+    def phone_of(self, account: Account) -> Any:
+        return self.phones[account.number]
+
+    async def account_for_ref(self, ref: str) -> Account:
+        if ref not in self.waiting:
+            raise NotFound(404, "nobody waits with that QR code")
+        return self.waiting[ref]
+
+    async def unlink(self, account: Account, device: int | None) -> list[int]:
+        self.unlinked.append((account.number, device))
+        return [1, 2] if device is None else [device]
+
+    def arrivals(self, message_id: str | None) -> list[dict[str, object]]:
+        return [
+            {"id": name, "from": "x", "sha256": "00", "duplicate": False}
+            for name in ("A", "B")
+            if message_id in (None, name)
+        ]
+
+
+@pytest.fixture
+def fake(make_phone: Any) -> FakeServer:
+    return FakeServer(make_phone)
+
+
+@pytest.fixture
+async def http(fake: FakeServer) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=list(admin_routes(fake)))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://emulator/admin") as client:
+        yield client
+
+
+@pytest.fixture
+async def people(http: httpx.AsyncClient) -> list[dict[str, str]]:
+    made = []
+    for phone, name in ((ALICE, "Alice"), (BOB, "Bob")):
+        answer = await http.post("/accounts", json={"phone": phone, "name": name})
+        assert answer.status_code == 201
+        made.append(answer.json())
+    return made

@@ -5,87 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
-from waport.emulator.accounts import Account, Device, Directory
-from waport.emulator.admin import MAX_BODY, admin_routes
-from waport.errors import InvalidInput, NotFound
+from waport.emulator.accounts import Account, Device
+from waport.emulator.admin import MAX_BODY
+from waport.errors import InvalidInput
 from waport.wire import Jid, Node
 
 ALICE, BOB = "15550001111", "15550002222"
-
-
-class FakeServer:
-    """What the admin API asks a server for."""
-
-    def __init__(self, make_phone: Callable[..., Awaitable[Any]]) -> None:
-        self.directory = Directory()
-        self.phones: dict[str, Any] = {}
-        self.waiting: dict[str, Account] = {}
-        self.unlinked: list[tuple[str, int | None]] = []
-        self._make_phone = make_phone
-
-    def info(self) -> dict[str, object]:
-        return {
-            "ws_url": "ws://127.0.0.1:1/ws/chat",
-            "admin_url": "http://127.0.0.1:1/admin",
-            "noise_root_key": "ab" * 32,
-            "ca_file": None,
-        }
-
-    async def create_account(self, phone: str | None, name: str | None) -> Account:
-        account = self.directory.create(phone, name)
-        self.phones[account.number] = await self._make_phone(
-            account.number, account.name, account.lid_user
-        )
-        return account
-
-    def phone_of(self, account: Account) -> Any:
-        return self.phones[account.number]
-
-    async def account_for_ref(self, ref: str) -> Account:
-        if ref not in self.waiting:
-            raise NotFound(404, "nobody waits with that QR code")
-        return self.waiting[ref]
-
-    async def unlink(self, account: Account, device: int | None) -> list[int]:
-        self.unlinked.append((account.number, device))
-        return [1, 2] if device is None else [device]
-
-    def arrivals(self, message_id: str | None) -> list[dict[str, object]]:
-        return [
-            {"id": name, "from": "x", "sha256": "00", "duplicate": False}
-            for name in ("A", "B")
-            if message_id in (None, name)
-        ]
-
-
-@pytest.fixture
-def fake(make_phone: Any) -> FakeServer:
-    return FakeServer(make_phone)
-
-
-@pytest.fixture
-async def http(fake: FakeServer) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=list(admin_routes(fake)))
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://emulator/admin") as client:
-        yield client
-
-
-@pytest.fixture
-async def people(http: httpx.AsyncClient) -> list[dict[str, str]]:
-    made = []
-    for phone, name in ((ALICE, "Alice"), (BOB, "Bob")):
-        answer = await http.post("/accounts", json={"phone": phone, "name": name})
-        assert answer.status_code == 201
-        made.append(answer.json())
-    return made
 
 
 def qr_text(ref: str = "2@ref") -> str:
@@ -93,13 +23,13 @@ def qr_text(ref: str = "2@ref") -> str:
     return ",".join([ref, *keys, "1"])
 
 
-async def test_the_server_says_where_it_is(http: httpx.AsyncClient, fake: FakeServer) -> None:
+async def test_the_server_says_where_it_is(http: httpx.AsyncClient, fake: Any) -> None:
     assert (await http.get("/info")).json() == fake.info()
     assert (await http.get("/root-key")).json() == {"root_key": "ab" * 32}
 
 
 async def test_accounts_are_made_and_listed(
-    http: httpx.AsyncClient, fake: FakeServer, people: list[dict[str, str]]
+    http: httpx.AsyncClient, fake: Any, people: list[dict[str, str]]
 ) -> None:
     alice, bob = people
     assert alice["jid"] == f"{ALICE}@s.whatsapp.net"
@@ -213,7 +143,7 @@ async def test_after_is_a_number(
 async def test_a_qr_is_scanned_by_the_right_phone(
     http: httpx.AsyncClient,
     server: Any,
-    fake: FakeServer,
+    fake: Any,
     people: list[dict[str, str]],
     named: str | None,
 ) -> None:
@@ -254,7 +184,7 @@ async def test_an_unknown_qr_is_not_found(
 
 
 async def test_companions_are_unlinked(
-    http: httpx.AsyncClient, fake: FakeServer, people: list[dict[str, str]]
+    http: httpx.AsyncClient, fake: Any, people: list[dict[str, str]]
 ) -> None:
     account = fake.directory.find(ALICE)
     assert account is not None
@@ -272,7 +202,7 @@ async def test_arrivals_are_listed(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_number_that_the_server_refuses_is_a_bad_request(
-    http: httpx.AsyncClient, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+    http: httpx.AsyncClient, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(phone: str | None, name: str | None) -> Account:
         raise InvalidInput("no")

@@ -38,6 +38,42 @@ IMAGE = {"imageMessage": {"mimetype": "image/png"}}
             {"mediatype": "livelocation"},
         ),
         ({"buttonsMessage": {}}, {"type": "media"}, {}),
+        ({"listMessage": {}}, {"type": "media"}, {"mediatype": "list"}),
+        ({"albumMessage": {"expectedImageCount": 2}}, {"type": "text"}, {}),
+        ({"pollResultSnapshotMessage": {"name": "x"}}, {"type": "text"}, {}),
+        ({"newsletterAdminInviteMessage": {"caption": "x"}}, {"type": "text"}, {}),
+        ({"eventMessage": {"name": "x"}}, {"type": "event"}, {}),
+        ({"encEventResponseMessage": {}}, {"type": "event"}, {"decrypt-fail": "hide"}),
+        (
+            {"secretEncryptedMessage": {"secretEncType": "EVENT_EDIT"}},
+            {"type": "event", "edit": "1"},
+            {"decrypt-fail": "hide"},
+        ),
+        (
+            {"secretEncryptedMessage": {"secretEncType": "POLL_ADD_OPTION"}},
+            {"type": "poll", "edit": "1"},
+            {"decrypt-fail": "hide"},
+        ),
+        (
+            {"secretEncryptedMessage": {"secretEncType": "MESSAGE_EDIT"}},
+            {"type": "text", "edit": "1"},
+            {"decrypt-fail": "hide"},
+        ),
+        (
+            {"keepInChatMessage": {"keepType": "KEEP_FOR_ALL", "key": {"fromMe": True}}},
+            {"type": "text"},
+            {"decrypt-fail": "hide"},
+        ),
+        (
+            {"keepInChatMessage": {"keepType": "UNDO_KEEP_FOR_ALL", "key": {"fromMe": True}}},
+            {"type": "text", "edit": "7"},
+            {},
+        ),
+        (
+            {"protocolMessage": {"type": "GROUP_MEMBER_LABEL_CHANGE"}},
+            {"type": "text"},
+            {"decrypt-fail": "hide"},
+        ),
         ({"reactionMessage": {"text": "x"}}, {"type": "reaction"}, {"decrypt-fail": "hide"}),
         ({"reactionMessage": {"text": ""}}, {"type": "reaction", "edit": "7"}, {}),
         ({"pinInChatMessage": {}}, {"type": "text", "edit": "2"}, {"decrypt-fail": "hide"}),
@@ -70,3 +106,28 @@ def test_traits_follow_from_the_content(
 ) -> None:
     shown = traits(ParseDict(message, pb.Message()))
     assert (dict(shown.attrs), dict(shown.enc)) == (attrs, enc)
+
+
+@pytest.mark.parametrize(
+    ("message", "tag", "shown"),
+    [
+        ({"pollCreationMessageV3": {"name": "x"}}, "meta", {"polltype": "creation"}),
+        ({"pollUpdateMessage": {}}, "meta", {"polltype": "vote"}),
+        ({"eventMessage": {"name": "x"}}, "meta", {"event_type": "creation"}),
+        ({"encEventResponseMessage": {}}, "meta", {"event_type": "response"}),
+        (
+            {"secretEncryptedMessage": {"secretEncType": "EVENT_EDIT"}},
+            "meta",
+            {"event_type": "edit"},
+        ),
+        ({"viewOnceMessageV2": {"message": IMAGE}}, "meta", {"view_once": "true"}),
+        ({"viewOnceMessageV2Extension": {"message": IMAGE}}, "meta", {"view_once": "true"}),
+        ({"buttonsMessage": {}}, "biz", {}),
+        ({"listMessage": {}}, "biz", {}),
+    ],
+)
+def test_an_element_beside_the_ciphertexts_tells_of_some_kinds(
+    message: dict[str, Any], tag: str, shown: dict[str, str]
+) -> None:
+    (node,) = traits(ParseDict(message, pb.Message())).children
+    assert (node.tag, dict(node.attrs)) == (tag, shown)

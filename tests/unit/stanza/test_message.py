@@ -5,12 +5,9 @@ from typing import Any
 import pytest
 
 from waport.errors import StanzaError
-from waport.signal import Ciphertext
 from waport.stanza.message import (
     MAX_ENCS,
     OwnAddresses,
-    build_message,
-    build_resend,
     parse_message,
     parse_message_ack,
 )
@@ -103,44 +100,7 @@ def test_an_identity_without_bytes_is_refused() -> None:
         parse_message(message(Node("device-identity")), OWN)
 
 
-# --- sending -------------------------------------------------------------------------------------
-
-
-def test_a_message_has_one_copy_for_each_device_in_the_attribute_order_of_the_web_client() -> None:
-    copies = [(LID.bare, Ciphertext("msg", b"a")), (LID, Ciphertext("pkmsg", b"b"))]
-    node = build_message("A1", LID.bare, copies, device_identity=b"id", peer_recipient_pn=PN.bare)
-    assert list(node.attrs) == ["id", "to", "type", "peer_recipient_pn"]
-    participants, identity = node.children()
-    assert [to.jid("jid") for to in participants.children()] == [LID.bare, LID]
-    assert participants.children()[1].child("enc").attrs == {"v": "2", "type": "pkmsg"}
-    assert identity.data == b"id"
-
-
-def test_our_identity_travels_only_beside_a_first_message() -> None:
-    copies = [(LID, Ciphertext("msg", b"a"))]
-    assert build_message("A1", LID, copies, device_identity=b"id").find("device-identity") is None
-    with pytest.raises(StanzaError):
-        build_message("A1", LID, [], device_identity=b"id")
-
-
-def test_a_resend_goes_to_one_device_and_says_so() -> None:
-    node = build_resend(
-        "A1",
-        LID,
-        Ciphertext("pkmsg", b"a"),
-        kind="text",
-        timestamp=7,
-        count=2,
-        device_identity=b"i",
-    )
-    assert node.attrs == {
-        "id": "A1",
-        "to": LID,
-        "type": "text",
-        "t": "7",
-        "device_fanout": "false",
-    }
-    assert node.child("enc").attrs == {"v": "2", "type": "pkmsg", "count": "2"}
+# --- acks ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -186,3 +146,10 @@ def test_a_word_on_keys_has_a_number_or_none(value: str | None, count: int) -> N
     node = Node("count", {} if value is None else {"value": value})
     assert remaining_pre_keys(Node("notification", {}, [node])) == count
     assert remaining_pre_keys(Node("notification", {}, [Node("identity")])) is None
+
+
+def test_a_post_of_our_own_in_a_channel_is_ours() -> None:
+    channel = Jid("120363000000000000", "newsletter")
+    parsed = parse_message(message(**{"from": channel, "is_sender": "true"}), OWN)
+    assert (parsed.chat, parsed.from_me) == (channel, True)
+    assert not parse_message(message(**{"from": channel}), OWN).from_me

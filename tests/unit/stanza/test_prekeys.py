@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from waport.crypto import KeyPair
@@ -9,12 +11,15 @@ from waport.stanza.prekeys import (
     CountPreKeys,
     FetchBundles,
     FetchDigest,
+    KeyDigest,
+    RotateSignedPreKey,
     UploadPreKeys,
+    key_checksum,
     key_node,
     parse_bundle,
     signed_key_node,
 )
-from waport.wire import Jid, Node, encode_stanza
+from waport.wire import SERVER, Jid, Node, encode_stanza
 
 DEVICE = Jid("15550002222", "s.whatsapp.net", 12)
 IDENTITY = KeyPair.generate()
@@ -130,18 +135,56 @@ def test_a_bundle_with_a_bad_part_is_refused(position: int, child: Node) -> None
         parse_bundle(node)
 
 
+def digest(**changes: Node) -> Node:
+    parts = {
+        "registration": Node("registration", {}, (5).to_bytes(4, "big")),
+        "type": Node("type", {}, b"\x05"),
+        "identity": Node("identity", {}, IDENTITY.public),
+        "skey": signed_key_node(SIGNED),
+        "list": Node(
+            "list", {}, [Node("id", {}, b"\x00\x00\x01"), Node("id", {}, b"\x00\x00\x02")]
+        ),
+        "hash": Node("hash", {}, bytes(20)),
+        **changes,
+    }
+    return Node("iq", {"type": "result"}, [Node("digest", {}, list(parts.values()))])
+
+
 def test_a_digest_lists_bare_ids() -> None:
-    digest = Node(
-        "digest",
-        {},
-        [
-            Node("registration", {}, (5).to_bytes(4, "big")),
-            Node("type", {}, b"\x05"),
-            Node("identity", {}, IDENTITY.public),
-            signed_key_node(SIGNED),
-            Node("list", {}, [Node("id", {}, b"\x00\x00\x01"), Node("id", {}, b"\x00\x00\x02")]),
-            Node("hash", {}, bytes(20)),
-        ],
+    assert FetchDigest().parse(digest()) == KeyDigest(
+        5, IDENTITY.public, SIGNED.id, SIGNED.pair.public, SIGNED.signature, (1, 2), bytes(20)
     )
-    result = FetchDigest().parse(Node("iq", {"type": "result"}, [digest]))
-    assert (result.registration_id, result.pre_key_ids) == (5, (1, 2))
+
+
+def test_a_digest_may_lack_its_hash() -> None:
+    assert FetchDigest().parse(digest(hash=Node("other"))).checksum == b""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Node("registration", {}, b"\x05"),
+        Node("identity", {}, bytes(31)),
+        Node("skey"),
+        Node("list", {}, [Node("id", {}, b"\x00\x01")]),
+        Node("list", {}, [Node("id")]),
+        Node("hash", {}, [Node("x")]),
+    ],
+)
+def test_a_digest_with_a_bad_part_is_refused(part: Node) -> None:
+    with pytest.raises(StanzaError):
+        FetchDigest().parse(digest(**{part.tag: part}))
+
+
+def test_the_checksum_covers_the_public_keys_and_the_signature() -> None:
+    one_time = [bytes([1]) * 32, bytes([2]) * 32]
+    joined = IDENTITY.public + SIGNED.pair.public + SIGNED.signature + one_time[0] + one_time[1]
+    assert key_checksum(IDENTITY.public, SIGNED, one_time) == hashlib.sha1(joined).digest()
+
+
+def test_a_rotation_brings_the_signed_key_alone() -> None:
+    assert RotateSignedPreKey(SIGNED).request() == Node(
+        "iq",
+        {"to": SERVER, "type": "set", "xmlns": "encrypt"},
+        [Node("rotate", {}, [signed_key_node(SIGNED)])],
+    )

@@ -266,6 +266,7 @@ class Groups:
         await self._set(group, SetMemberAddMode(group, only_admins), change)
 
     async def _set(self, group: Jid, query: Query[None], change: GroupChange) -> None:
+        _check_group(group)
         before = await self._metadata.stored(group)
         await self._queries.run(query)
         now = self._now()

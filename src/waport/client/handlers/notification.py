@@ -26,7 +26,7 @@ def notification_handler(
     """A handler for `<notification>`.
 
     Args:
-        pre_keys: refilled when they run low.
+        pre_keys: refilled when they run low, and verified when the server wants that.
         identities: hears of people who registered anew.
         others: by type.
     """
@@ -46,6 +46,8 @@ def notification_handler(
             if remaining_pre_keys(node) is not None:
                 # The number may be old by now; the server is asked for the present one.
                 work.later(pre_keys.refill)
+            elif node.find("digest") is not None:
+                work.later(pre_keys.verify)
             elif node.find("identity") is not None:
                 identities.changed(work, node.jid("from"))
         else:

@@ -1,0 +1,210 @@
+"""An account's groups: a server that answers and notifies as a test says, and what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+from waport.client.features.groups import Groups
+from waport.client.handlers.groups import group_notification_handler
+from waport.client.queries import Queries
+from waport.model import Chat, Group, GroupChanged
+from waport.wire import Jid, Node, decode_stanza, encode_stanza
+
+from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
+from .clock import TIMEOUT_S, FakeClock
+from .groups import GROUP, group
+
+OWN_KEYS = (OWN_PN.signal_address, OWN_LID.signal_address)
+
+
+def person(jid: Jid, *children: Node, **attrs: Any) -> Node:
+    """`<participant>`."""
+    return Node("participant", {"jid": jid, **attrs}, list(children) or None)
+
+
+def notification(*children: Node, **attrs: Any) -> Node:
+    """A notification of the usual group, by the peer."""
+    known = {
+        "from": GROUP,
+        "type": "w:gp2",
+        "id": "N1",
+        "t": str(NOW - 5),
+        "participant": PEER_LID,
+        "participant_pn": PEER_PN,
+        "addressing_mode": "lid",
+    }
+    return Node("notification", {**known, **attrs}, list(children))
+
+
+Answer = Node | int | None
+"""What is inside the result; the code of a refusal; or no answer."""
+
+
+class GroupServer:
+    """Stands in for a `Link` and for the server behind it.
+
+    Attributes:
+        asked: the IQs that came, as they arrive.
+        answers: what the next ones are answered, in order; a bare `Node("iq")` is an empty result.
+    """
+
+    def __init__(self, queries: Queries) -> None:
+        self.queries = queries
+        self.asked: list[Node] = []
+        self.answers: deque[Answer] = deque()
+        self._news = asyncio.Event()
+        queries.attach(self)  # type: ignore[arg-type]
+
+    def will(self, *answers: Answer) -> None:
+        """Say how the next questions are answered."""
+        self.answers.extend(answers)
+
+    @property
+    def children(self) -> list[Node]:
+        """What the questions asked."""
+        return [node.children()[0] for node in self.asked]
+
+    async def was_asked(self, count: int) -> None:
+        """Wait until so many questions came."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(self.asked) < count:
+                self._news.clear()
+                await self._news.wait()
+
+    def send(self, node: Node) -> None:
+        """Take a question."""
+        self.asked.append(decode_stanza(encode_stanza(node)))
+        self._news.set()
+        answer = self.answers.popleft()
+        if answer is not None:
+            self.reply(node, answer)
+
+    def reply(self, question: Node, answer: Node | int) -> None:
+        """Answer a question."""
+        attrs = {"id": question.attr("id"), "from": question.attrs["to"], "type": "result"}
+        reply = Node("iq", attrs, [] if answer == Node("iq") else None)
+        if isinstance(answer, int):
+            reply = Node(
+                "iq",
+                {**attrs, "type": "error"},
+                [Node("error", {"code": str(answer), "text": "refused"})],
+            )
+        elif answer != Node("iq"):
+            reply.content = [answer]
+        arrived = decode_stanza(encode_stanza(reply))
+        asyncio.get_running_loop().call_soon(self.queries.resolve, arrived)
+
+
+class StoredGroups:
+    """What an account has stored of the usual group."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    async def put(self, **changes: Any) -> Group:
+        """Store the usual group, asked for just now."""
+        usual = group(fetched_at=NOW, participants_version="10", info_version="3")
+        known = replace(usual, **changes)
+        await self.account.write(lambda store: store.groups.put(known))
+        return known
+
+    async def find(self, jid: Jid = GROUP) -> Group | None:
+        """A stored group."""
+        found: Group | None = await self.account.read(lambda store: store.groups.get(jid))
+        return found
+
+    async def stored(self, jid: Jid = GROUP) -> Group:
+        """A stored group, which must be there."""
+        found = await self.find(jid)
+        assert found is not None
+        return found
+
+    async def chat(self) -> Chat | None:
+        """The group's chat."""
+        chat: Chat | None = await self.account.read(lambda store: store.chats.get(GROUP))
+        return chat
+
+    async def learn(self, *pairs: tuple[Jid, Jid]) -> None:
+        """Numbers and their LIDs."""
+
+        def job(store: Any) -> None:
+            for pn, lid in pairs:
+                store.addresses.learn(pn, lid)
+
+        await self.account.write(job)
+
+    async def lid_of(self, pn: Jid) -> Jid | None:
+        """The LID of a number."""
+        lid: Jid | None = await self.account.read(lambda store: store.addresses.lid_of(pn))
+        return lid
+
+    async def tell_key(self, *addresses: str) -> None:
+        """Our sender key is with these devices."""
+
+        def job(store: Any) -> None:
+            for address in OWN_KEYS:
+                store.sender_keys.put(GROUP, address, b"key")
+            store.sender_keys.put(GROUP, PEER_LID.signal_address, b"theirs")
+            store.sender_keys.mark_warm(GROUP, addresses)
+
+        await self.account.write(job)
+
+    async def key(self) -> tuple[bool, set[str]]:
+        """Whether our sender key is still there, and who has it. The peer's always is."""
+
+        def job(store: Any) -> tuple[bool, set[str]]:
+            own = [store.sender_keys.get(GROUP, address) for address in OWN_KEYS]
+            assert (own[0] is None) == (own[1] is None)
+            assert store.sender_keys.get(GROUP, PEER_LID.signal_address) == b"theirs"
+            return own[0] is not None, store.sender_keys.told_devices(GROUP)
+
+        found: tuple[bool, set[str]] = await self.account.read(job)
+        return found
+
+
+class Asking(StoredGroups):
+    """The groups of an account, and the server that knows them."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        self.clock = FakeClock(unix=NOW)
+        self.queries = Queries(5, clock=self.clock)
+        self.server = GroupServer(self.queries)
+        self.groups = self.client()
+
+    def client(self) -> Groups:
+        """Groups that have nothing but the store."""
+        return Groups(self.account.database, SESSION, self.queries, self.account.sink, self.clock)
+
+    def asked(self) -> Node:
+        """The child of the only question."""
+        (child,) = self.server.children
+        return child
+
+
+class Hearing(StoredGroups):
+    """An account that is notified, and the groups that it wanted to ask for."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        self.refetched: list[Jid] = []
+        self._handler = group_notification_handler(self._refetch)
+
+    async def _refetch(self, jid: Jid) -> None:
+        self.refetched.append(jid)
+
+    async def hear(self, *children: Node, **attrs: Any) -> list[GroupChanged]:
+        """Handle a notification, which must be acked; the events that it caused."""
+        node = notification(*children, **attrs)
+        before = len(self.account.sink.recorded)
+        work = await self.account.handle(self._handler, node)
+        (ack,) = work.replies
+        assert (ack.tag, ack.get("class"), ack.get("id")) == ("ack", "notification", node.get("id"))
+        for follow_up in work.follow_ups:
+            await follow_up()
+        events = self.account.sink.recorded[before:]
+        assert all(isinstance(event, GroupChanged) for event in events)
+        return events  # type: ignore[return-value]

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.account import NOW, OWN_LID, OWN_PN, SESSION, Account, Peer
+from support.clock import FakeClock
+from support.server import FakeServer
+from waport.client import peer as peer_module
+from waport.client.devices import Devices
+from waport.client.queries import Queries
+from waport.errors import ConnectionClosed, CryptoError, SessionError
+from waport.model import Credentials
+from waport.model.contents import TargetKey
+from waport.proto import pb
+from waport.stanza.peer import PushPriority, history_request, placeholder_request
+from waport.wire import Jid, Node
+
+PHONE = OWN_LID.with_device(0)
+
+
+class Line:
+    """An account, its own phone, and the server between them."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.phone = Peer(OWN_PN.with_device(0))
+        self.queries = Queries(5)
+        self.server = FakeServer(self.queries, [self.phone], {OWN_PN.bare: OWN_LID.bare})
+        devices = Devices(account.database, SESSION, self.queries)
+        self.peer = peer_module.Peer(
+            account.database, SESSION, self.queries, devices, FakeClock(NOW)
+        )
+
+    def read(self, node: Node) -> pb.Message:
+        """The phone reads what it gets."""
+        return self.phone.decrypt(node.child("enc"))
+
+
+@pytest.fixture
+async def line(account: Account) -> Line:
+    return Line(account)
+
+
+def request(name: str = "3EB0BB") -> pb.Message:
+    return placeholder_request([TargetKey(name, Jid("15550002222", "s.whatsapp.net"))])
+
+
+async def test_the_phone_reads_what_only_the_phone_gets(line: Line) -> None:
+    sent = await line.peer.send(request())
+    (node,) = line.server.messages
+    assert (node.get("id"), node.jid("to"), node.get("category")) == (sent, OWN_PN.bare, "peer")
+    assert node.get("push_priority") == "high_force"
+    assert node.child("device-identity").data == line.account.credentials.account
+    assert line.read(node) == request()
+    assert {child.tag for child in node.children()} == {"meta", "enc", "device-identity"}
+
+
+async def test_the_session_is_kept_under_the_lid_and_used_again(line: Line) -> None:
+    await line.peer.send(request("3EB0B1"))
+    record = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
+    assert record is not None
+    await line.peer.send(request("3EB0B2"))
+    assert line.server.asked == ["encrypt"]
+    first, second = line.server.messages
+    assert first.get("id") != second.get("id")
+    # The later one may come first.
+    assert line.read(second) == request("3EB0B2")
+    assert line.read(first) == request("3EB0B1")
+
+
+async def test_the_advanced_session_is_committed_before_the_message_leaves(line: Line) -> None:
+    await line.peer.send(request())
+    seen: list[Any] = []
+    before = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
+
+    sending = line.server.send
+
+    def send(node: Node) -> None:
+        seen.append("left")
+        sending(node)
+
+    line.server.send = send  # type: ignore[method-assign]
+    writing = line.account.database.write
+
+    async def write(session_id: str, job: Any) -> Any:
+        result = await writing(session_id, job)
+        seen.append(await line.account.read(lambda s: s.signal.session(PHONE.signal_address)))
+        return result
+
+    line.account.database.write = write  # type: ignore[method-assign]
+    await line.peer.send(request())
+    stored, left = seen
+    assert stored not in (before, None)
+    assert left == "left"
+
+
+async def test_history_is_asked_for_in_private_and_a_priority_can_be_given(line: Line) -> None:
+    oldest = TargetKey("3EB0BB", Jid("15550002222", "s.whatsapp.net"))
+    await line.peer.send(history_request(oldest, NOW, 50), priority=PushPriority.HIGH)
+    (node,) = line.server.messages
+    assert (node.get("privacy_sensitive"), node.get("push_priority")) == ("1", "high")
+
+
+async def test_before_the_lid_is_known_the_number_does(line: Line) -> None:
+    def forget(store: Any) -> None:
+        credentials: Credentials = store.devices.get()
+        store.devices.save(replace(credentials, lid=None))
+
+    await line.account.write(forget)
+    await line.peer.send(request())
+    address = OWN_PN.with_device(0).signal_address
+    assert await line.account.read(lambda store: store.signal.session(address)) is not None
+
+
+async def test_a_phone_without_keys_is_not_written_to(line: Line) -> None:
+    line.server.without_bundle.add((OWN_PN.bare, 0))
+    with pytest.raises(CryptoError):
+        await line.peer.send(request())
+    assert line.server.messages == []
+
+
+async def test_without_a_connection_nothing_is_changed(line: Line) -> None:
+    made: list[Any] = []
+    line.queries.detach("gone")
+    with pytest.raises(ConnectionClosed):
+        await line.peer.send_made(lambda store: made.append(store))
+    assert made == []
+
+
+async def test_an_account_that_is_not_linked_sends_nothing(line: Line) -> None:
+    await line.account.write(lambda store: store.devices.delete_session())
+    with pytest.raises(SessionError):
+        await line.peer.send(request())
+
+
+async def test_what_turns_out_to_be_nothing_is_not_sent(line: Line) -> None:
+    assert await line.peer.send_made(lambda _: None) is None
+    assert line.server.messages == []
+
+
+async def test_what_the_content_changes_is_undone_when_it_can_not_be_made(line: Line) -> None:
+    await line.peer.send(request())
+    before = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
+
+    def failing(store: Any) -> None:
+        store.signal.delete_session(PHONE.signal_address)
+        raise CryptoError("no")
+
+    with pytest.raises(CryptoError, match="no"):
+        await line.peer.send_made(failing)
+    after = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
+    assert after == before
+    assert len(line.server.messages) == 1
