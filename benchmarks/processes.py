@@ -28,6 +28,12 @@ class Process:
         self.name = name
         self._process = process
         self._log = log
+        self._was_heard = False
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     @classmethod
     async def start(
@@ -36,6 +42,8 @@ class Process:
         command: Sequence[str | Path],
         folder: Path,
         settings: Mapping[str, str] | None = None,
+        *,
+        is_asked: bool = False,
     ) -> Self:
         """Start it.
 
@@ -44,6 +52,7 @@ class Process:
             command: the program and its arguments.
             folder: where it runs; its log is there too.
             settings: added to the environment.
+            is_asked: it will be told things by `ask`.
         """
         log = folder / f"{name}.log"
         with log.open("wb") as log_file:
@@ -51,17 +60,17 @@ class Process:
                 *command,
                 cwd=folder,
                 env={**os.environ, **(settings or {})},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if is_asked else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log_file,
             )
         return cls(name, process, log)
 
-    async def first_line(self, timeout_s: float = 30.0) -> Mapping[str, Any]:
-        """The JSON that it prints when it is ready.
+    async def line(self, timeout_s: float = 30.0) -> Mapping[str, Any]:
+        """The next line that it prints, JSON; the first one says that it is ready.
 
         Raises:
-            BenchError: it does not.
+            BenchError: it prints none, or tells an error.
         """
         assert self._process.stdout is not None
         try:
@@ -69,8 +78,23 @@ class Process:
                 line = await self._process.stdout.readline()
             said: Mapping[str, Any] = json.loads(line)
         except (TimeoutError, ValueError) as exc:
-            raise self.failure("did not start") from exc
+            raise self.failure("does not answer" if self._was_heard else "did not start") from exc
+        self._was_heard = True
+        if "error" in said:
+            raise self.failure(f"failed ({said['error']})")
         return said
+
+    async def ask(
+        self, question: Mapping[str, object], timeout_s: float = 60.0
+    ) -> Mapping[str, Any]:
+        """Tell it something, and wait for the line that answers.
+
+        Raises:
+            BenchError: it does not answer, or it failed.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        return await self.line(timeout_s)
 
     def check(self) -> None:
         """Raise BenchError if it has ended."""

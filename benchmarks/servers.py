@@ -40,7 +40,7 @@ class Emulator:
         """Start it and wait until it is ready."""
         command = [sys.executable, "-m", "waport", "emulator", "--port", "0"]
         process = await Process.start("emulator", [*command, "--state", ":memory:"], folder)
-        return cls(process, await process.first_line())
+        return cls(process, await process.line())
 
     async def account(self, phone: str, name: str) -> Mapping[str, Any]:
         """Make an account: its `jid`, `lid`, `phone`, `name`."""
@@ -176,7 +176,7 @@ class BaileysServer:
             folder,
             {"NODE_EXTRA_CA_CERTS": emulator.ca_file, "NODE_ENV": "production"},
         )
-        endpoint = Endpoint(int((await process.first_line())["port"]))
+        endpoint = Endpoint(int((await process.line())["port"]))
         return cls(process, endpoint, time.perf_counter() - began)
 
     async def qr(self) -> str | None:

@@ -17,9 +17,14 @@ import qrcode
 
 from .client import Client as LinkedDevice
 from .client import ClientConfig, Close, VersionSource
+from .client.features.chats import Chats
+from .client.features.contacts import Contacts
 from .client.features.groups import Groups
 from .client.features.media import Media
 from .client.features.messages import Messages
+from .client.features.presence import Presence
+from .client.features.privacy import Privacy
+from .client.features.profile import Profile
 from .errors import ConnectionClosed, InvalidInput
 from .model import DomainEvent, Ready, SessionState
 from .store import Database, UnitOfWork
@@ -69,7 +74,8 @@ class Client:
 
     - `async for event in client.events()` gives what happens (`waport.model`), until the account
       is logged out or the program leaves the context.
-    - `client.messages`, `client.media`, `client.groups` act.
+    - `client.messages`, `client.media`, `client.groups`, `client.contacts`, `client.chats`,
+      `client.presence`, `client.profile` and `client.privacy` act.
 
     Args:
         path: the SQLite file that keeps keys and messages; or a `postgresql://` URL.
@@ -185,6 +191,31 @@ class Client:
     def groups(self) -> Groups:
         """Groups: their members and settings."""
         return self._linked.groups
+
+    @property
+    def contacts(self) -> Contacts:
+        """People: who has an account, what they show, and who is blocked."""
+        return self._linked.contacts
+
+    @property
+    def chats(self) -> Chats:
+        """The list of chats: reading, clearing and deleting them."""
+        return self._linked.chats
+
+    @property
+    def presence(self) -> Presence:
+        """Being online, typing, and following others."""
+        return self._linked.presence
+
+    @property
+    def profile(self) -> Profile:
+        """What the account shows of itself."""
+        return self._linked.profile
+
+    @property
+    def privacy(self) -> Privacy:
+        """Who sees what of the account."""
+        return self._linked.privacy
 
     async def pairing_code(self, phone: str) -> str:
         """Ask for a code of 8 characters to type on the phone, instead of the QR code.

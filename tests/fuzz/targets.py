@@ -133,9 +133,11 @@ from waport.stanza.media import (
 )
 from waport.stanza.message import OwnAddresses, parse_message
 from waport.stanza.notification import parse_device_change
-from waport.stanza.prekeys import FetchBundles
+from waport.stanza.peer import parse_mapping_sync, parse_phone_copy
+from waport.stanza.prekeys import FetchBundles, FetchDigest
 from waport.stanza.receipt import parse_receipt
 from waport.stanza.reporting import reported_bytes, reporting_node
+from waport.stanza.tokens import parse_privacy_token
 from waport.stanza.usync import FetchDevices
 from waport.wire import Jid, Node, decode_stanza, encode_stanza
 
@@ -207,6 +209,8 @@ def _stanza(data: bytes) -> None:
         lambda: parse_media_retry(node),
         lambda: SyncCollections([CollectionRequest(Collection.REGULAR)]).parse(node),
         lambda: parse_server_sync(node),
+        lambda: FetchDigest().parse(node),
+        lambda: parse_privacy_token(node, 1_700_000_000),
     )
     for reader in readers:
         try:
@@ -588,6 +592,20 @@ TARGETS: Sequence[Target] = (
             + bytes(32),
         ),
     ),
+    Target(
+        "phone's copy",
+        parse_phone_copy,
+        (
+            pb.WebMessageInfo(
+                key=pb.MessageKey(remoteJid="15550002222@s.whatsapp.net", id="3EB0AA"),
+                message=pb.Message(conversation="hello"),
+                messageTimestamp=1_700_000_000,
+                messageSecret=bytes(32),
+                pushName="Bob",
+            ).SerializeToString(),
+        ),
+    ),
+    Target("mapping sync", parse_mapping_sync, (b"\x0a\x06\x08\x01\x10\x02\x18\x03",)),
     Target("inline history", parse_inline_history, (b"x\x9c\x03\x00\x00\x00\x00\x01",)),
     Target(
         "device identity",

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import column, func, select
 
+from waport.appstate import Collection, Mutation, Operation
 from waport.crypto import KeyPair
 from waport.errors import CorruptRecord, StoreError
 from waport.model import Credentials, DeviceList, Group, LinkState
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
+from waport.store.app_state import KeptRecord
 from waport.store.schema import metadata
 from waport.store.statements import Statement
 from waport.wire import Jid
@@ -150,6 +152,12 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.tokens.put(ANN_LID, b"token", 1)
         work.contacts.set_push_name(ANN, "Ann")
         work.app_state.put_key(b"key", bytes(32), 1)
+        work.app_state.note_key_asked(b"key", 1)
+        work.app_state.note_news(Collection.REGULAR)
+        work.app_state.put_value_macs(Collection.REGULAR, 1, {b"index": b"value"})
+        mutation = Mutation(Operation.SET, b'["label_edit","1"]', b"", 3, 1)
+        work.app_state.add_pending(Collection.REGULAR, mutation)
+        work.app_state.keep(KeptRecord("label_edit", mutation))
         work.event_log.append("message", "lane", "{}", deliver=True)
         work.send_queue.add("id", ANN, b"stanza", 1)
 

@@ -15,7 +15,7 @@ from waport.wire import Jid, Node, decode_stanza, encode_stanza
 
 from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
 from .clock import TIMEOUT_S, FakeClock
-from .groups import GROUP, group
+from .groups import GROUP, LIDS, group
 
 OWN_KEYS = (OWN_PN.signal_address, OWN_LID.signal_address)
 
@@ -37,6 +37,24 @@ def notification(*children: Node, **attrs: Any) -> Node:
         "addressing_mode": "lid",
     }
     return Node("notification", {**known, **attrs}, list(children))
+
+
+def answer(jid: Jid = GROUP, **attrs: Any) -> Node:
+    """`<group>` with the members of the usual group."""
+    people = [
+        Node("participant", {"jid": lid, "phone_number": pn, "join_time": "1"})
+        for pn, lid in LIDS.items()
+    ]
+    known = {
+        "id": jid.user,
+        "subject": "Friends",
+        "creation": "1600000000",
+        "addressing_mode": "lid",
+        "size": "3",
+        "p_v_id": "10",
+        "a_v_id": "3",
+    }
+    return Node("group", {**known, **attrs}, people)
 
 
 Answer = Node | int | None

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from waport.client.audience import Audience
 from waport.client.config import ClientConfig
 from waport.client.devices import Devices
 from waport.client.features.messages import Messages
+from waport.client.features.privacy import Privacy
+from waport.client.handlers.contacts import (
+    account_sync_handler,
+    handle_about,
+    handle_contacts,
+    picture_handler,
+)
 from waport.client.handlers.message import MessageHandler, take_phone_answer
 from waport.client.handlers.notification import Handler, notification_handler
 from waport.client.handlers.protocol import ProtocolMessages, take_mappings
@@ -20,7 +28,7 @@ from waport.client.tokens import Tokens
 from waport.client.work import Work
 from waport.model import MessageKey
 from waport.stanza.message import MessageAck
-from waport.wire import Jid
+from waport.wire import Jid, Node
 
 from .account import SESSION, Account
 
@@ -39,9 +47,22 @@ handle_message = MessageHandler(ProtocolMessages(take_phone_answer, take_mapping
 def on_notification(account: Account, pre_keys: PreKeys, queries: Queries) -> Handler:
     """The handler of `<notification>`."""
     tokens = Tokens(account.database, SESSION, queries)
+    privacy = Privacy(account.database, SESSION, queries)
     return notification_handler(
-        pre_keys, Identities(tokens), {"privacy_token": handle_privacy_token}
+        pre_keys,
+        Identities(tokens),
+        {
+            "privacy_token": handle_privacy_token,
+            "account_sync": account_sync_handler(privacy.on_changed),
+            "contacts": handle_contacts,
+            "picture": picture_handler(_of_a_group),
+            "status": handle_about,
+        },
     )
+
+
+def _of_a_group(work: Work, node: Node) -> None:
+    raise AssertionError("this is not about a group")
 
 
 class Desk:
@@ -61,7 +82,8 @@ class Desk:
             fetch_group=self._fetch_group,
             told=self.told,
         )
-        self.messages = Messages(account.database, SESSION, self.sender)
+        audience = Audience(account.database, SESSION, queries)
+        self.messages = Messages(account.database, SESSION, self.sender, audience, account.sink)
         self.tokens = Tokens(account.database, SESSION, queries)
         self._on_ack = ack_handler(self.sender, self.told, self.tokens)
 

@@ -24,6 +24,7 @@ class FakeServer:
         lids: hidden ids by number.
         sent: the stanzas that came, decoded, IQs left out.
         asked: xmlns of the IQs that came.
+        audience: the lists of who sees status posts.
         acks: whether messages are acknowledged, and with which error.
     """
 
@@ -37,6 +38,7 @@ class FakeServer:
         self.ack_error: int | None = 0
         self.phash: str | None = None
         self.is_open = True
+        self.audience: list[Node] = []
         self.without_bundle: set[tuple[Jid, int]] = set()
         self._news = asyncio.Event()
         queries.attach(self)  # type: ignore[arg-type]
@@ -76,6 +78,8 @@ class FakeServer:
             asyncio.get_running_loop().call_soon(self.queries.resolve_ack, ack)
 
     def _answer(self, node: Node) -> list[Node]:
+        if node.get("xmlns") == "status":
+            return [Node("privacy", {}, self.audience)]
         if node.get("xmlns") == "usync":
             users = node.child("usync").child("list").children("user")
             return [Node("usync", {}, [Node("list", {}, [self._user(u) for u in users])])]

@@ -12,17 +12,30 @@ from ..stanza.login import RemoveCompanion
 from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
+from .audience import Audience
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
 from .dispatch import Dispatcher
+from .features.chats import Chats
+from .features.contacts import Contacts
 from .features.groups import Groups
 from .features.media import Media
 from .features.messages import Messages
+from .features.presence import Presence
+from .features.privacy import Privacy
+from .features.profile import Profile
+from .handlers.contacts import (
+    account_sync_handler,
+    handle_about,
+    handle_contacts,
+    picture_handler,
+)
 from .handlers.media_retry import handle_media_retry
 from .handlers.message import MessageHandler, take_phone_answer
 from .handlers.notification import notification_handler
+from .handlers.presence import presence_handler
 from .handlers.protocol import ProtocolMessages, take_mappings
 from .handlers.receipt import ack_handler, receipt_handler
 from .handlers.stream import StreamHandlers
@@ -36,6 +49,7 @@ from .peer import Peer
 from .placeholders import Placeholders
 from .policy import Cause, Close
 from .prekeys import PreKeys
+from .presences import Presences
 from .queries import Queries
 from .reporter import Reporter
 from .retries import Retries
@@ -101,8 +115,19 @@ class Client:
             told=told,
             clock=clock,
         )
-        self.messages = Messages(database, session_id, sender)
+        audience = Audience(database, session_id, self._queries)
+        self.messages = Messages(database, session_id, sender, audience, sink)
         self.media = Media(database, session_id, self._queries, config, clock=clock)
+        self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
+        self.profile = Profile(database, session_id, self._queries)
+        self.privacy = Privacy(database, session_id, self._queries)
+        presences = Presences(clock)
+        self.presence = Presence(
+            database, session_id, self._queries, self._set_online, presences, clock
+        )
+        self.chats = Chats(
+            database, session_id, self._queries, self.privacy.sends_read_receipts, clock
+        )
         self.linking = Linking(
             database,
             session_id,
@@ -144,11 +169,16 @@ class Client:
                     Identities(tokens),
                     {
                         "w:gp2": self.groups.handle_notification,
-                        "picture": self.groups.handle_notification,
+                        "picture": picture_handler(self.groups.handle_notification),
+                        "contacts": handle_contacts,
+                        "status": handle_about,
+                        "account_sync": account_sync_handler(self.privacy.on_changed),
                         "privacy_token": handle_privacy_token,
                         "mediaretry": self._media_retry,
                     },
                 ),
+                "presence": presence_handler(presences),
+                "chatstate": presence_handler(presences),
             },
             loop_handlers={
                 "success": stream.success,
@@ -164,10 +194,8 @@ class Client:
             on_message_ack=ack_handler(sender, told, tokens),
             mark_seen=config.mark_seen,
         )
-        login = Login(
-            database, session_id, self._queries, self._dispatcher, pre_keys, sender, clock
-        )
-        self._dispatcher.announce = login.announce
+        login = Login(database, session_id, self._queries, self.presence, pre_keys, sender, clock)
+        self._dispatcher.announce = self.presence.announce
         self._runner = Runner(
             database,
             session_id,
@@ -187,6 +215,9 @@ class Client:
             clock=clock,
             open_carrier=open_carrier,
         )
+
+    def _set_online(self, online: bool) -> None:
+        self._dispatcher.available = online
 
     async def _submit(self, link: Link, node: Node) -> None:
         await self._dispatcher.submit(link, node)

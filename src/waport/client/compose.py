@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..errors import InvalidInput
 from ..model import AddressingMode, Group, Message, MessageKind
@@ -33,6 +33,13 @@ from ..wire import Jid
 SECRET_SIZE = 32
 
 
+class NoSuchMessage(InvalidInput):
+    """The message that is spoken of is not stored, or nothing is known of what it says."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such message")
+
+
 @dataclass(frozen=True, slots=True)
 class SendOptions:
     """How a content is sent.
@@ -46,6 +53,7 @@ class SendOptions:
         association: the album or other message that this one belongs to.
         media_id: of an upload for a channel.
         audience: who sees a status post; empty means the account's contacts.
+        secret: 32 bytes that votes and answers will need; empty makes fresh ones.
     """
 
     quoted_id: str | None = None
@@ -56,6 +64,7 @@ class SendOptions:
     association: Association | None = None
     media_id: str = ""
     audience: tuple[Jid, ...] = ()
+    secret: bytes = field(default=b"", repr=False)
 
 
 NO_OPTIONS = SendOptions()
@@ -106,11 +115,11 @@ class Scene:
         """A stored message of this chat.
 
         Raises:
-            InvalidInput: there is none, or nothing is known of what it says.
+            NoSuchMessage: there is none, or nothing is known of what it says.
         """
         message = self.store.messages.get(self.chat, message_id)
         if message is None or message.kind in (MessageKind.CIPHERTEXT, MessageKind.REVOKED):
-            raise InvalidInput("there is no such message in this chat")
+            raise NoSuchMessage
         return message
 
     def target(self, message: Message) -> TargetKey:
@@ -150,9 +159,18 @@ Compose = Callable[[Scene], Composed]
 """Runs on the store's writer thread; raises InvalidInput."""
 
 
-def fresh_info(association: Association | None = None) -> MessageInfo:
-    """What stands beside every new message of its own."""
-    return MessageInfo(secret=os.urandom(SECRET_SIZE), association=association)
+def fresh_info(association: Association | None = None, secret: bytes = b"") -> MessageInfo:
+    """What stands beside every new message of its own.
+
+    Args:
+        secret: 32 bytes; empty makes fresh ones.
+
+    Raises:
+        InvalidInput: the secret has another length.
+    """
+    if len(secret) not in (0, SECRET_SIZE):
+        raise InvalidInput(f"a message's secret has {SECRET_SIZE} bytes")
+    return MessageInfo(secret=secret or os.urandom(SECRET_SIZE), association=association)
 
 
 def message_of(content: Content, options: SendOptions) -> Compose:
@@ -162,7 +180,7 @@ def message_of(content: Content, options: SendOptions) -> Compose:
         shown = content
         if has_context(content):
             shown = with_context(content, lambda context: _context(scene, context, options))
-        return Composed(shown, fresh_info(options.association))
+        return Composed(shown, fresh_info(options.association, options.secret))
 
     return compose
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from ..errors import QueryError, StanzaError, StoreError
 from ..model import Credentials
 from ..stanza.ids import unified_session_id
-from ..stanza.login import SetActive, Success, presence_available, unified_session
+from ..stanza.login import SetActive, Success, unified_session
 from ..store import Database, UnitOfWork
 from .clock import SYSTEM_CLOCK, Clock
-from .dispatch import Dispatcher
 from .encryption import learn_mapping
+from .features.presence import Presence
 from .link import Link
 from .prekeys import PreKeys
 from .queries import Queries
@@ -29,7 +29,7 @@ class Login:
         database: Database,
         session_id: str,
         queries: Queries,
-        dispatcher: Dispatcher,
+        presence: Presence,
         pre_keys: PreKeys,
         sender: Sender,
         clock: Clock = SYSTEM_CLOCK,
@@ -37,7 +37,7 @@ class Login:
         self._database = database
         self._session_id = session_id
         self._queries = queries
-        self._dispatcher = dispatcher
+        self._presence = presence
         self._pre_keys = pre_keys
         self._sender = sender
         self._clock = clock
@@ -68,23 +68,13 @@ class Login:
             log.warning("the server did not make us active: %s", exc)
         self._send_session_id(link)
         self._queries.log_in()
-        await self.announce()
+        await self._presence.resume()
         await self._sender.resume(link)
         return credentials
 
     def _send_session_id(self, link: Link) -> None:
         now_ms = int(self._clock.unix() * 1000)
         link.send(unified_session(unified_session_id(now_ms, self._offset_ms)))
-
-    async def announce(self) -> None:
-        """Come online, once the account's name is known: the server wants it in the stanza."""
-        if self._dispatcher.available:
-            return
-        credentials = await self._database.read(self._session_id, lambda store: store.devices.get())
-        if credentials is None or not credentials.push_name:
-            return
-        self._queries.link.send(presence_available(credentials.push_name))
-        self._dispatcher.available = True
 
 
 def _logged_in(store: UnitOfWork, success: Success) -> Credentials:

@@ -56,6 +56,7 @@ class Draft:
         compose: makes the content, once all that it needs is in the store.
         now: Unix seconds.
         audience: who sees a status post.
+        direct_to: the one person who gets it, in a chat of many.
         media_id: of the upload, for a channel.
         limits: what the content must keep to.
         again: it is stored and announced already; only the stanza is made anew.
@@ -66,6 +67,7 @@ class Draft:
     compose: Compose
     now: int
     audience: tuple[Jid, ...] = ()
+    direct_to: Jid | None = None
     media_id: str = ""
     limits: Limits = LIMITS
     again: bool = False
@@ -174,7 +176,7 @@ def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> O
     )
     if draft.chat.is_newsletter:
         return _prepare_post(work, draft)
-    if draft.chat.is_group or draft.chat.is_status:
+    if draft.direct_to is None and (draft.chat.is_group or draft.chat.is_status):
         return _prepare_group(work, draft, found)
     return _prepare_private(work, draft, found)
 
@@ -184,7 +186,7 @@ def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> O
 
 def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
     store, own = work.store, work.own
-    fanout = plan(store, own, draft.chat, draft.now)
+    fanout = plan(store, own, draft.direct_to or draft.chat, draft.now)
     if isinstance(fanout, NeedDevices):
         return fanout
     reachable = _begin_sessions(work, fanout.devices, found.bundles)
@@ -194,15 +196,18 @@ def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
     wanted = fanout.own if fanout.chat == own.pn.bare else fanout.peers
     if not reachable.intersection(wanted):
         return Unreachable()
-    scene = Scene(store, own, fanout.chat, fanout.to, draft.now, None)
-    ready = _compose(work, draft, scene)
-    return _finish(ready, fanout.chat, _private_stanza(ready, fanout, reachable))
+    chat, to = fanout.chat, fanout.to
+    if draft.direct_to is not None:
+        chat = to = draft.chat
+    ready = _compose(work, draft, Scene(store, own, chat, to, draft.now, None))
+    return _finish(ready, chat, _private_stanza(ready, fanout, reachable))
 
 
 def _private_stanza(ready: _Ready, fanout: Fanout, reachable: set[Jid]) -> Node:
     store, message = ready.store, ready.message
     plaintext = message.SerializeToString()
-    own_plaintext = device_sent(message, fanout.to).SerializeToString()
+    to = ready.scene.to
+    own_plaintext = device_sent(message, to).SerializeToString()
     copies = [
         Copy(device, encrypt_for(store, device, text))
         for devices, text in ((fanout.peers, plaintext), (fanout.own, own_plaintext))
@@ -210,14 +215,14 @@ def _private_stanza(ready: _Ready, fanout: Fanout, reachable: set[Jid]) -> Node:
         if device in reachable
     ]
     attrs: dict[str, AttrValue] = {}
-    if fanout.to.is_lid and fanout.chat.is_pn:
+    if to.is_lid and fanout.chat.is_pn:
         attrs["peer_recipient_pn"] = fanout.chat
     own = ready.work.own
     sender = own.lid if fanout.to.is_lid and own.lid is not None else own.pn
-    tokens = message_nodes(store, own, fanout.to, ready.draft.now)
+    tokens = message_nodes(store, own, to, ready.draft.now)
     return build_message(
         ready.draft.id,
-        fanout.to,
+        to,
         copies,
         ready.traits,
         device_identity=ready.account,

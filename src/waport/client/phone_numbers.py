@@ -14,6 +14,7 @@ MAX_TEXT = 64
 
 _BETWEEN = str.maketrans("", "", " \t\u00a0\u202f-\u2010\u2011()./")
 _NUMBER = re.compile(r"\+?([0-9]{5,15})")
+_COUNTRY_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
 _LONGEST_CODE = 3
 
 
@@ -50,7 +51,7 @@ def country_code(digits: str) -> str:
     if number is not None:
         return str(number.country_code)
     for length in range(1, _LONGEST_CODE + 1):
-        if digits[:length].isdecimal() and int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE:
+        if digits[:length] in _COUNTRY_CODES:
             return digits[:length]
     raise InvalidInput("the number has no country code that is known")
 

@@ -10,6 +10,8 @@ from ..model import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    ChatArchived,
+    ChatRemoved,
     ChatTimerChanged,
     CredentialsSaved,
     Disconnected,
@@ -32,9 +34,11 @@ from ..model import (
     ReactionChanged,
     Ready,
     StateChanged,
+    UnreadChanged,
     VoteChanged,
 )
 from ..wire import Jid
+from .chat_frames import chat_frame
 from .frames import SESSION_LANE, Frame
 from .group_frames import group_frames
 from .ids import jid_text
@@ -73,6 +77,9 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     IdentityChanged: (),
     NumberChanged: ("contact_changed",),
     PresenceChanged: (),
+    ChatArchived: ("chat_archived",),
+    ChatRemoved: ("chat_removed",),
+    UnreadChanged: ("unread_count",),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
@@ -128,6 +135,8 @@ def render(
             }
             # In the chat's lane: what is told of the chat afterwards comes after it.
             return [Frame.of("contact_changed", data, lane=str(new))]
+        case ChatArchived() | ChatRemoved() | UnreadChanged():
+            return [chat_frame(event)]
         case GroupChanged():
             return group_frames(event, _needed(own))
         case (

@@ -8,6 +8,8 @@ from .events import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    ChatArchived,
+    ChatRemoved,
     ChatTimerChanged,
     CredentialsSaved,
     Disconnected,
@@ -29,6 +31,7 @@ from .events import (
     ReactionChanged,
     Ready,
     StateChanged,
+    UnreadChanged,
     VoteChanged,
 )
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
@@ -49,6 +52,8 @@ __all__ = [
     "Authenticated",
     "BlockedUser",
     "Chat",
+    "ChatArchived",
+    "ChatRemoved",
     "ChatSummary",
     "ChatTimerChanged",
     "Contact",
@@ -92,5 +97,6 @@ __all__ = [
     "StateChanged",
     "Step",
     "TimerSetting",
+    "UnreadChanged",
     "VoteChanged",
 ]

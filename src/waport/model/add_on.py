@@ -30,9 +30,9 @@ class AddOn:
         sender: who added it, bare, by phone number where that is known.
         key: of the message that brought it, which `sender` wrote; of a receipt, that has none,
             `target`.
-        data: the emoji as UTF-8, the SHA-256 of every chosen answer one after the other, the ack
-            that a receipt reached as one byte, or the serialized protobuf of the rest; empty when
-            it was taken back.
+        data: the emoji as UTF-8, the SHA-256 of every chosen answer one after the other, how far
+            a receipt came (first the ack as one byte, see `client.receipt_times`), or the
+            serialized protobuf of the rest; empty when it was taken back.
         timestamp_ms: by the sender's clock, Unix milliseconds.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..wire import Jid
+from .chat import Chat
 from .contents import EventAnswer
 from .group import GroupChange
 from .message import Ack, Message, MessageKey
@@ -267,6 +268,41 @@ class PresenceChanged:
     presence: Presence
 
 
+@dataclass(frozen=True, slots=True)
+class ChatArchived:
+    """A chat was put away, or brought back.
+
+    Attributes:
+        chat: as it is now.
+        archived: it is put away.
+        previous: it was before.
+    """
+
+    chat: Chat
+    archived: bool
+    previous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRemoved:
+    """A chat was deleted for this account; it is as it was last."""
+
+    chat: Chat
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadChanged:
+    """A chat was read, or marked as unread, by this account.
+
+    Attributes:
+        chat: as it is now.
+        count: its unread messages; -1 when there are none but it is marked as unread.
+    """
+
+    chat: Chat
+    count: int
+
+
 DomainEvent = (
     QrReady
     | PairingCodeReady
@@ -292,5 +328,8 @@ DomainEvent = (
     | IdentityChanged
     | NumberChanged
     | PresenceChanged
+    | ChatArchived
+    | ChatRemoved
+    | UnreadChanged
 )
 """Every event that a client reports."""

@@ -154,8 +154,3 @@ def unified_session(session_id: str) -> Node:
 def offline_batch(count: int) -> Node:
     """Ask for the next stanzas of the offline queue."""
     return Node("ib", {}, [Node("offline_batch", {"count": str(count)})])
-
-
-def presence_available(push_name: str) -> Node:
-    """Announce this device as online; the server refuses it without a name."""
-    return Node("presence", {"name": push_name, "type": "available"})

@@ -25,6 +25,9 @@ from .schema import add_ons, retries, waiting_add_ons
 from .schema import messages as table
 from .statements import Connection, Statement
 
+END_OF_TIME = 2**62
+"""Unix seconds after every message."""
+
 _READABLE = table.c.kind.in_(
     [literal(f"'{kind.value}'") for kind in (MessageKind.TEXT, MessageKind.OTHER)]
 )
@@ -43,10 +46,13 @@ _MARK_READ = Statement(
 
 _NEWEST = Statement(select(func.max(table.c.seq)).where(in_chat(table)))
 _UP_TO = bindparam("up_to", type_=BigInteger)
+_UNTIL = bindparam("until", type_=BigInteger)
 
 
 def _clear(keep_starred: bool) -> Statement:
-    wanted = select(table.c.seq).where(in_chat(table), table.c.seq <= _UP_TO)
+    wanted = select(table.c.seq).where(
+        in_chat(table), table.c.seq <= _UP_TO, table.c.timestamp <= _UNTIL
+    )
     if keep_starred:
         wanted = wanted.where(~table.c.starred)
     return Statement(delete(table).where(table.c.seq.in_(wanted.limit(bindparam("limit")))))
@@ -104,7 +110,14 @@ def newest(db: Connection, session_id: str, chat: Jid) -> int:
 
 
 def clear(
-    db: Connection, session_id: str, chat: Jid, up_to: int, *, keep_starred: bool, limit: int
+    db: Connection,
+    session_id: str,
+    chat: Jid,
+    up_to: int,
+    *,
+    until: int,
+    keep_starred: bool,
+    limit: int,
 ) -> int:
     """Remove messages of a chat; how many there were.
 
@@ -112,7 +125,7 @@ def clear(
     """
     where = {"session_id": session_id, "chat": jid_column(chat)}
     statement = _CLEAR_UNSTARRED if keep_starred else _CLEAR
-    removed = db.change(statement, **where, up_to=up_to, limit=limit)
+    removed = db.change(statement, **where, up_to=up_to, until=until, limit=limit)
     if removed < limit:
         for forget in _FORGET:
             db.change(forget, **where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -81,6 +82,14 @@ def _set_timer(insert_into: InsertFactory) -> ClauseElement:
     ).returning(table.c.jid)
 
 
+def _set_flags(insert_into: InsertFactory) -> ClauseElement:
+    row = insert_into(table).values(row_values(table))
+    return row.on_conflict_do_update(
+        index_elements=["session_id", "jid"],
+        set_={name: row.excluded[name] for name in ("archived", "pinned", "muted_until")},
+    )
+
+
 _GET = Statement(select(*_COLUMNS).where(_ONE, _LISTED))
 _GET_ALL = Statement(select(*_COLUMNS, table.c.listed, *_TIMER_COLUMNS).where(_ONE))
 _ALL = Statement(
@@ -118,6 +127,7 @@ _SUMMARY = Statement(_with_newest().where(table.c.jid == bindparam("jid")))
 _TOUCH = Statement(_touch)
 _TIMER = Statement(select(*_TIMER_COLUMNS).where(_ONE))
 _SET_TIMER = Statement(_set_timer)
+_SET_FLAGS = Statement(_set_flags)
 _MARK_READ = Statement(update(table).where(_ONE).values(unread=0, marked_unread=false()))
 _FEWER = table.c.unread - bindparam("count", type_=table.c.unread.type)
 _MARK_SOME_READ = Statement(
@@ -221,6 +231,45 @@ class Chats(Repository):
     def unlist(self, jid: Jid) -> None:
         """Take a chat off the list until something happens in it; its timer goes on."""
         self._db.change(_UNLIST, session_id=self._session_id, jid=jid_column(jid))
+
+    def set_flags(
+        self,
+        jid: Jid,
+        *,
+        archived: bool | None = None,
+        pinned: bool | None = None,
+        muted_until: int | None = None,
+    ) -> tuple[Chat, Chat]:
+        """Set some flags of a chat. A chat that has nothing else yet is not listed.
+
+        Args:
+            archived, pinned: None leaves the flag.
+            muted_until: Unix seconds, 0 for not muted, -1 for ever; None leaves it.
+
+        Returns:
+            the chat as it was, and as it is now.
+        """
+        stored = self._stored(jid)
+        before = Chat(jid) if stored is None else stored.chat
+        after = replace(
+            before,
+            archived=before.archived if archived is None else archived,
+            pinned=before.pinned if pinned is None else pinned,
+            muted_until=before.muted_until if muted_until is None else muted_until,
+        )
+        if after != before:
+            flags = {name: getattr(after, name) for name in ("archived", "pinned", "muted_until")}
+            self._db.change(
+                _SET_FLAGS,
+                session_id=self._session_id,
+                jid=jid_column(jid),
+                name="",
+                unread=0,
+                timestamp=0,
+                **(_NEW | flags),
+                listed=False,
+            )
+        return before, after
 
     def timer(self, jid: Jid) -> TimerSetting:
         """The timer of a chat's messages; off, and set at no time, where none is known."""

@@ -348,18 +348,33 @@ class Messages(Repository):
         """The number of the message of a chat that was stored last; 0 when there is none."""
         return chat_messages.newest(self._db, self._session_id, chat)
 
-    def clear(self, chat: Jid, up_to: int, *, keep_starred: bool = False, limit: int = 1000) -> int:
+    def clear(
+        self,
+        chat: Jid,
+        up_to: int,
+        *,
+        until: int = chat_messages.END_OF_TIME,
+        keep_starred: bool = False,
+        limit: int = 1000,
+    ) -> int:
         """Remove messages of a chat with all that belongs to them, a bounded number at a time.
 
         Args:
             up_to: the highest number to remove.
+            until: the latest timestamp to remove, Unix seconds.
             keep_starred: starred messages stay.
 
         Returns:
             how many were removed; fewer than `limit` when none is left.
         """
         return chat_messages.clear(
-            self._db, self._session_id, chat, up_to, keep_starred=keep_starred, limit=limit
+            self._db,
+            self._session_id,
+            chat,
+            up_to,
+            until=until,
+            keep_starred=keep_starred,
+            limit=limit,
         )
 
     # --- retries ---

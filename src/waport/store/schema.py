@@ -13,57 +13,67 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     false,
-    literal_column,
     true,
 )
 
-REVISION = "0005"
-"""The migration that brings a database to what stands here."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from .schema_app_state import (
+    app_state_collections,
+    app_state_kept,
+    app_state_key_requests,
+    app_state_keys,
+    app_state_pending,
+    app_state_records,
 )
+from .schema_base import RowId, is_lid, lid_index, metadata, row_id
 
-# SQLite numbers rows by itself only in a column of exactly this type.
-_RowId = BigInteger().with_variant(Integer, "sqlite")
+__all__ = [
+    "REVISION",
+    "add_ons",
+    "app_state_collections",
+    "app_state_kept",
+    "app_state_key_requests",
+    "app_state_keys",
+    "app_state_pending",
+    "app_state_records",
+    "chats",
+    "contacts",
+    "credentials",
+    "deliveries",
+    "delivery_lanes",
+    "device_lists",
+    "event_log",
+    "groups",
+    "is_lid",
+    "lid_mappings",
+    "messages",
+    "metadata",
+    "pre_keys",
+    "privacy_tokens",
+    "retries",
+    "send_queue",
+    "sender_key_memory",
+    "sender_keys",
+    "signal_identities",
+    "signal_quarantine",
+    "signal_sessions",
+    "signed_pre_keys",
+    "waiting_add_ons",
+]
 
-
-def _row_id(name: str) -> Column[int]:
-    """A rising number that is never given out twice, not even after the row is gone."""
-    return Column(name, _RowId, primary_key=True, autoincrement=True)
-
-
-def is_lid(column: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a JID is a LID: the condition of the indexes that hold LIDs alone.
-
-    A question that has this condition, too, is answered from such an index.
-    """
-    return column.like(literal_column("'%@lid'"))
-
-
-def _lid_index(table: Table, name: str) -> None:
-    """Finds the rows of a LID, once its number is learnt; all other rows cost nothing."""
-    where = is_lid(table.c[name])
-    Index(None, table.c.session_id, table.c[name], sqlite_where=where, postgresql_where=where)
-
+REVISION = "0006"
+"""The migration that brings a database to what stands here."""
 
 credentials = Table(
     "credentials",
     metadata,
-    _row_id("position"),
+    row_id("position"),
     Column("session_id", Text, nullable=False, unique=True),
     Column("noise_private", LargeBinary, nullable=False),
     Column("noise_public", LargeBinary, nullable=False),
@@ -114,7 +124,7 @@ signal_identities = Table(
 signal_quarantine = Table(
     "signal_quarantine",
     metadata,
-    _row_id("position"),
+    row_id("position"),
     Column("session_id", Text, nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("device", Integer, nullable=False),
@@ -202,7 +212,7 @@ device_lists = Table(
 messages = Table(
     "messages",
     metadata,
-    _row_id("seq"),
+    row_id("seq"),
     Column("session_id", Text, nullable=False),
     Column("chat", Text, nullable=False),
     Column("id", Text, nullable=False),
@@ -224,12 +234,12 @@ messages = Table(
 )
 """Messages. `author` is the sender, but empty for an own message: those are told from others', and
 recognised whether the own account was named by phone number or by LID."""
-_lid_index(messages, "author")
+lid_index(messages, "author")
 
 add_ons = Table(
     "add_ons",
     metadata,
-    _row_id("position"),
+    row_id("position"),
     Column("session_id", Text, nullable=False),
     Column("chat", Text, nullable=False),
     Column("target_id", Text, nullable=False),
@@ -247,8 +257,8 @@ add_ons = Table(
 )
 """The latest reaction, vote, answer, pin of each person to each message. Authors are empty for the
 own account, as in `messages`; `key_chat` and `key_id` name the message that brought it."""
-_lid_index(add_ons, "author")
-_lid_index(add_ons, "target_author")
+lid_index(add_ons, "author")
+lid_index(add_ons, "target_author")
 
 waiting_add_ons = Table(
     "waiting_add_ons",
@@ -332,20 +342,10 @@ privacy_tokens = Table(
 )
 """The tokens that people gave us, and when they were given ours."""
 
-app_state_keys = Table(
-    "app_state_keys",
-    metadata,
-    Column("session_id", Text, primary_key=True),
-    Column("key_id", LargeBinary, primary_key=True),
-    Column("key_data", LargeBinary, nullable=False),
-    Column("timestamp", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
 event_log = Table(
     "event_log",
     metadata,
-    _row_id("id"),
+    row_id("id"),
     Column("session_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("lane", Text, nullable=False),
@@ -359,7 +359,7 @@ event_log = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("event_id", _RowId, primary_key=True, autoincrement=False),
+    Column("event_id", RowId, primary_key=True, autoincrement=False),
     Column("session_id", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Index(None, "session_id", "lane", "event_id"),
@@ -386,7 +386,7 @@ has fared (`Delivery` in event_log.py says what the counts mean)."""
 send_queue = Table(
     "send_queue",
     metadata,
-    _row_id("position"),
+    row_id("position"),
     Column("session_id", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("chat", Text, nullable=False),

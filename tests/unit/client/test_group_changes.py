@@ -165,22 +165,14 @@ async def test_members_are_named_as_the_list_names_them(room: Asking) -> None:
 
 async def test_members_who_were_removed_are_gone_and_our_key_with_them(room: Asking) -> None:
     await room.put()
-
-    def job(store: Any) -> None:
-        store.sender_keys.put(GROUP, OWN_LID.signal_address, b"key")
-        store.sender_keys.mark_warm(GROUP, [CAROL_LID.signal_address])
-
-    await room.account.write(job)
+    await room.tell_key(CAROL_LID.signal_address)
     room.server.will(Node("remove", {}, [person(PEER_LID, error="406"), person(CAROL_LID)]))
     results = await room.groups.remove(GROUP, [PEER_PN, CAROL_PN])
     assert [result.code for result in results] == [406, 200]
     known = await room.stored()
     assert (known.member(CAROL_PN), known.size) == (None, 2)
     assert known.member(PEER_PN) is not None
-    key = await room.account.read(
-        lambda store: store.sender_keys.get(GROUP, OWN_LID.signal_address)
-    )
-    assert key is None
+    assert await room.key() == (False, set())
 
 
 async def test_roles_follow(room: Asking) -> None:
@@ -317,10 +309,9 @@ async def test_a_description_replaces_the_one_that_is_known(room: Asking) -> Non
 async def test_a_description_of_somebody_else_is_read_before_it_is_replaced(room: Asking) -> None:
     await room.put(description_id="D1")
     theirs = Node("description", {"id": "D2"}, [Node("body", {}, b"Theirs")])
-    fresh = made()
+    fresh = made(p_v_id="11", a_v_id="4")
     assert isinstance(fresh.content, list)
     fresh.content.append(theirs)
-    fresh.attrs["p_v_id"] = "11"
     room.server.will(409, fresh, EMPTY)
     await room.groups.set_description(GROUP, "Ours")
     first, _, last = room.server.children
@@ -330,9 +321,10 @@ async def test_a_description_of_somebody_else_is_read_before_it_is_replaced(room
 
 async def test_a_second_conflict_is_told(room: Asking) -> None:
     await room.put(description_id="D1")
-    room.server.will(409, made(p_v_id="11"), 409)
+    room.server.will(409, made(p_v_id="11", a_v_id="4"), 409)
     with pytest.raises(Conflict):
         await room.groups.set_description(GROUP, "Ours")
+    assert len(room.server.asked) == 3
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,19 @@ from waport.client.handlers.receipt import receipt_handler
 from waport.client.queries import Queries
 from waport.client.retries import Retries
 from waport.client.work import own_addresses
-from waport.errors import CryptoError, NotAuthorized, QueryError
+from waport.errors import CryptoError, InvalidInput, NotAuthorized, QueryError
 from waport.model import (
     Ack,
     AckChanged,
     AddOnKind,
     AddressingMode,
+    Message,
     MessageAdded,
+    MessageKey,
     MessageKind,
 )
 from waport.model.contents import Text
+from waport.proto import pb
 from waport.stanza.ids import participant_hash
 from waport.stanza.message import MessageAck
 from waport.wire import STATUS, Jid, Node
@@ -311,6 +314,50 @@ async def test_a_status_names_its_audience_and_no_hash(world: World) -> None:
     assert node.get("phash") is None
     assert node.get("addressing_mode") is None
     assert node.child("meta").attr("status_setting") == "contacts"
+
+
+async def test_a_status_goes_to_the_chosen_part_of_the_address_book(world: World) -> None:
+    def job(store: Any) -> None:
+        store.contacts.set_name(PEER_PN, "Bob")
+        store.contacts.set_name(CAROL_PN, "Carol")
+
+    await world.account.write(job)
+    names = {PEER_LID: "bob", CAROL_LID: "carol"}
+
+    async def readers(*lists: Node) -> set[str]:
+        world.server.audience = list(lists)
+        await world.messages.send_text(STATUS, "look")
+        users = world.server.messages[-1].child("participants").children("to")
+        return {names[to.jid("jid").bare] for to in users if to.jid("jid").bare in names}
+
+    def audience(kind: str, *users: Jid) -> Node:
+        listed = [Node("user", {"jid": user}) for user in users]
+        return Node("list", {"type": kind, "default": "true"}, listed)
+
+    assert await readers() == {"bob", "carol"}
+    assert await readers(audience("contacts")) == {"bob", "carol"}
+    assert await readers(audience("whitelist", CAROL_LID)) == {"carol"}
+    assert await readers(audience("blacklist", CAROL_PN)) == {"bob"}
+
+
+async def test_only_its_author_learns_of_a_reaction_to_a_status(world: World) -> None:
+    status = Message(
+        key=MessageKey(STATUS, "S1", from_me=False, sender=PEER_PN),
+        timestamp=NOW,
+        content=pb.Message(conversation="my day").SerializeToString(),
+        kind=MessageKind.TEXT,
+    )
+    await world.account.write(lambda store: store.messages.add(status))
+    await world.messages.react(STATUS, "S1", "\N{FIRE}")
+    node = world.server.messages[-1]
+    assert node.jid("to") == STATUS
+    assert set(world.told(node)) == {PEER_LID, PEER_LID.with_device(3), OWN_PHONE}
+    assert node.children("enc") == []
+    assert node.find("meta") is None
+    content = world.bob.peer.decrypt(world.told(node)[PEER_LID])
+    assert content.reactionMessage.key.participant == str(PEER_LID)
+    with pytest.raises(InvalidInput):
+        await world.messages.react(STATUS, "unknown", "\N{FIRE}")
 
 
 # --- receipts ------------------------------------------------------------------------------------

@@ -280,6 +280,14 @@ async def test_a_status_that_cannot_be_read_is_asked_for_while_it_lives(
     assert await take(account, node) == ([RETRY, ACK] if is_asked_for else [ACK])
 
 
+async def test_a_text_longer_than_may_be_sent_is_kept_whole(account: Account, peer: Peer) -> None:
+    words = "x" * 100_000
+    assert await take(account, stanza(peer.encrypt(text(words)), "M1")) == [RECEIPT]
+    message = await stored(account, "M1")
+    assert message is not None
+    assert message.text == words
+
+
 # --- sessions ------------------------------------------------------------------------------------
 
 

@@ -195,7 +195,9 @@ async def test_a_message_to_oneself_goes_to_the_own_other_devices(sender: Sender
         (Jid("1700000000", "broadcast"), "x"),
         (Jid("", "s.whatsapp.net"), "x"),
         (PEER_PN, "x" * 65537),
+        (PEER_PN, "x" * 100_000),
     ],
+    ids=["a list", "the server", "one character too many", "a book"],
 )
 async def test_what_cannot_be_sent_is_refused_at_once(
     sender: Sender, chat: Jid, words: str

@@ -39,9 +39,6 @@ def notification_handler(
             return
         if kind == "devices":
             _devices(work, node)
-        elif kind == "account_sync":
-            if node.find("devices") is not None:
-                work.store.addresses.forget_devices(work.own.pn.bare)
         elif kind == "encrypt":
             if remaining_pre_keys(node) is not None:
                 # The number may be old by now; the server is asked for the present one.

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ...model import Ack, AckChanged, AddOn, AddOnKind, Message
+from ...model import Ack, AckChanged, AddOn, AddOnKind, Message, MessageKind
 from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
 from ...wire import Jid, Node
 from ..fanout import canonical, device_hashes
 from ..group_encryption import mark_told
+from ..receipt_times import raised
 from ..refusals import Action, action_for
 from ..retries import Retries
 from ..sending import Sender, Told
@@ -38,7 +39,8 @@ def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
             work.later(partial(retries.answer, receipt, ack(node)))
             return
         for reader in receipt.readers:
-            _read_by(work, receipt.source, reader.message_id, reader.jid, reader.level)
+            time = reader.timestamp or receipt.timestamp
+            _read_by(work, receipt.source, reader.message_id, reader.jid, reader.level, time)
         if not receipt.readers:
             _apply(work, receipt)
         work.reply(ack(node))
@@ -58,12 +60,14 @@ def _apply(work: Work, receipt: Receipt) -> None:
         work.store.chats.mark_read(chat)
     for message_id in receipt.ids:
         if receipt.participant is not None:
-            _read_by(work, chat, message_id, receipt.participant, level)
+            _read_by(work, chat, message_id, receipt.participant, level, receipt.timestamp)
             continue
         message = work.store.messages.get(chat, message_id)
         # Others read what we wrote; our own devices read what others wrote.
         if message is None or message.key.from_me is is_own:
             continue
+        if message.key.from_me and message.kind is not MessageKind.ADD_ON:
+            _keep(work, message, chat, level, receipt.timestamp)
         _raise(work, message, level, None)
 
 
@@ -73,7 +77,30 @@ def _raise(work: Work, message: Message, level: Ack, participant: Jid | None) ->
         work.emit(AckChanged(changed, level, participant))
 
 
-def _read_by(work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack) -> None:
+def _keep(work: Work, message: Message, reader: Jid, level: Ack, time: int) -> bool:
+    """Remember how far a message came with one person; False when that was known.
+
+    Args:
+        time: by the receipt, Unix seconds; 0 when it does not say.
+    """
+    known = work.store.add_ons.get(message.key, AddOnKind.RECEIPT, reader)
+    # What claims to come from the future came now.
+    data = raised(known, level, min(time, work.now) if time > 0 else work.now)
+    if data is None:
+        return False
+    return work.store.add_ons.put(
+        AddOn(
+            target=message.key,
+            kind=AddOnKind.RECEIPT,
+            sender=reader,
+            key=message.key,
+            data=data,
+            timestamp_ms=work.now * 1000,
+        )
+    )
+
+
+def _read_by(work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack, time: int) -> None:
     """A member got or read a message of the group; its ack is the lowest of all members."""
     store = work.store
     if work.own.is_own(reader):
@@ -84,19 +111,8 @@ def _read_by(work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack) ->
     if message is None or not message.key.from_me:
         return
     member = canonical(store, reader)
-    known = store.add_ons.get(message.key, AddOnKind.RECEIPT, member)
-    if known is not None and known.data >= bytes([level]):
+    if not _keep(work, message, member, level, time):
         return
-    store.add_ons.put(
-        AddOn(
-            target=message.key,
-            kind=AddOnKind.RECEIPT,
-            sender=member,
-            key=message.key,
-            data=bytes([level]),
-            timestamp_ms=work.now * 1000,
-        )
-    )
     reached = _reached_by_all(work, message)
     if reached > message.ack:
         _raise(work, message, reached, member)

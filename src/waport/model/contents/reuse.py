@@ -40,15 +40,22 @@ def with_context(content: C, change: Callable[[Context], Context]) -> C:
     return changed
 
 
-def forwarded(content: C) -> C:
+def forwarded(content: C, *, is_own: bool = False) -> C:
     """A content as it is forwarded: without quote, mentions and timer, and counted.
+
+    Args:
+        is_own: whoever forwards it has sent it. What they wrote themselves is not counted; what
+            they had forwarded is.
 
     Raises:
         InvalidInput: contents of this kind, or seen only once, can't be forwarded.
     """
     if getattr(content, "view_once", False):
         raise InvalidInput("what can be seen once can't be forwarded")
-    return with_context(
-        content,
-        lambda context: Context(is_forwarded=True, forwarding_score=context.forwarding_score + 1),
-    )
+
+    def counted(context: Context) -> Context:
+        if is_own and not context.is_forwarded:
+            return Context()
+        return Context(is_forwarded=True, forwarding_score=context.forwarding_score + 1)
+
+    return with_context(content, counted)

@@ -1,0 +1,274 @@
+"""The steps of a sync that read or change the store, each inside one transaction.
+
+Source: docs/protocol/app-state.md, "Patches", "Snapshots" and "Conflicts".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from ..appstate import (
+    AppliedPatch,
+    Collection,
+    CollectionState,
+    KeyRing,
+    Mutation,
+    Patch,
+    Upload,
+    apply_patch,
+    build_patch,
+    rebase,
+)
+from ..appstate.actions import KeyExpiration, read_action
+from ..appstate.keys import NOTHING_EXPIRED
+from ..errors import MissingKeys, StoreError
+from ..model import DomainEvent
+from ..stanza.appstate import CollectionRequest
+from ..store import UnitOfWork
+from ..store.app_state import StoredCollection
+from .app_state_effects import Effects
+from .work import EventSink
+
+log = logging.getLogger(__name__)
+
+MAX_WRITTEN = 50
+"""Changes of ours in one patch; what is over goes into the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be asked about one collection.
+
+    Attributes:
+        stored: the collection when that was decided.
+        request: the question.
+        upload: our patch in it, if it has one.
+        positions: of the changes that the patch writes.
+    """
+
+    stored: StoredCollection
+    request: CollectionRequest
+    upload: Upload | None = None
+    positions: tuple[int, ...] = ()
+
+    @property
+    def collection(self) -> Collection:
+        """The collection it is about."""
+        return self.request.collection
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be asked next, about all collections.
+
+    Attributes:
+        plans: at most one for each collection.
+        unwritable: collections that have changes of ours, but no key to write them with.
+    """
+
+    plans: tuple[Plan, ...]
+    unwritable: tuple[Collection, ...] = ()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step did.
+
+    Attributes:
+        stored: the collection now.
+        frames: what the event sink returned.
+        is_renamed: the account has another name now.
+        has_rest: a chat is not cleared to its end.
+    """
+
+    stored: StoredCollection
+    frames: list[Any] = field(default_factory=list)
+    is_renamed: bool = False
+    has_rest: bool = False
+
+
+def key_ring(store: UnitOfWork) -> KeyRing:
+    """All keys that this device has."""
+    return KeyRing(store.app_state.keys())
+
+
+def make_plan(store: UnitOfWork, collections: Iterable[Collection]) -> Planned:
+    """What has to be asked about these collections: fetched first, then written."""
+    keys = key_ring(store)
+    plans: list[Plan] = []
+    unwritable: list[Collection] = []
+    for collection in collections:
+        stored = store.app_state.collection(collection)
+        if stored.is_broken or stored.news or not stored.is_synced:
+            plans.append(_fetch(collection, stored))
+            continue
+        try:
+            plan = _write(store, collection, stored, keys)
+        except MissingKeys:
+            unwritable.append(collection)
+        else:
+            plans.extend([] if plan is None else [plan])
+    return Planned(tuple(plans), tuple(unwritable))
+
+
+def _fetch(collection: Collection, stored: StoredCollection) -> Plan:
+    version = stored.state.version
+    wants_snapshot = stored.is_broken or (not stored.is_synced and not version)
+    return Plan(stored, CollectionRequest(collection, version, wants_snapshot))
+
+
+def _write(
+    store: UnitOfWork, collection: Collection, stored: StoredCollection, keys: KeyRing
+) -> Plan | None:
+    pending = store.app_state.pending(collection)[:MAX_WRITTEN]
+    if not pending:
+        return None
+    key_id = keys.writing_key(_expired_epoch(store))
+    find = partial(store.app_state.value_mac, collection, stored.generation)
+    while True:
+        mutations = [each.mutation for each in pending]
+        upload = build_patch(collection, stored.state, mutations, keys, key_id, find)
+        # Records under older keys are removed by the same patch, so that it may grow.
+        if not upload.needs_blob or len(pending) == 1:
+            break
+        pending = pending[: len(pending) // 2]
+    request = CollectionRequest(collection, stored.state.version, patch=upload.patch())
+    return Plan(stored, request, upload, tuple(each.position for each in pending))
+
+
+def _expired_epoch(store: UnitOfWork) -> int:
+    actions = [read_action(each.mutation) for each in store.app_state.kept("sentinel")]
+    epochs = [each.expired_epoch for each in actions if isinstance(each, KeyExpiration)]
+    return max(epochs, default=NOTHING_EXPIRED)
+
+
+def open_patch(
+    store: UnitOfWork, collection: Collection, stored: StoredCollection, patch: Patch
+) -> AppliedPatch:
+    """Verify the patch that follows, and open it; changes nothing.
+
+    Raises:
+        VersionGap, MissingKeys, MacMismatch, DecodeError: as `apply_patch`.
+    """
+    find = partial(store.app_state.value_mac, collection, stored.generation)
+    return apply_patch(collection, stored.state, patch, key_ring(store), find)
+
+
+def keep_patch(
+    store: UnitOfWork,
+    sink: EventSink,
+    collection: Collection,
+    applied: AppliedPatch,
+    *,
+    is_silent: bool,
+) -> Outcome:
+    """Keep a patch with all that it does.
+
+    Args:
+        is_silent: no events tell of it.
+    """
+    outcome = keep_effects(store, sink, collection, applied.effects, is_silent=is_silent)
+    stored = outcome.stored
+    store.app_state.put_value_macs(collection, stored.generation, applied.changes)
+    if not applied.agrees:
+        log.warning("another device knows %s differently; asking for all of it", collection)
+    # While all of it is being fetched there is nothing that a snapshot could make better.
+    is_broken = stored.is_broken or (stored.is_synced and not applied.agrees)
+    outcome.stored = replace(stored, state=applied.state, is_broken=is_broken)
+    store.app_state.put_collection(collection, outcome.stored)
+    return outcome
+
+
+def keep_effects(
+    store: UnitOfWork,
+    sink: EventSink,
+    collection: Collection,
+    mutations: Sequence[Mutation],
+    *,
+    is_silent: bool,
+) -> Outcome:
+    """Do what records say, but for those that a change of ours outdoes."""
+    outcome = Outcome(store.app_state.collection(collection))
+    pending = store.app_state.pending(collection)
+    rebased = rebase([each.mutation for each in pending], mutations)
+    left = {mutation.index: mutation for mutation in rebased.pending}
+    for each in pending:
+        now = left.get(each.mutation.index)
+        if now is None:
+            store.app_state.drop_pending([each.position])
+        elif now is not each.mutation:
+            store.app_state.add_pending(collection, now)
+    apply_effects(store, sink, rebased.effects, outcome, is_silent=is_silent)
+    return outcome
+
+
+def apply_effects(
+    store: UnitOfWork,
+    sink: EventSink,
+    mutations: Iterable[Mutation],
+    outcome: Outcome,
+    *,
+    is_silent: bool,
+) -> None:
+    """Do what records say, and note in `outcome` what follows from it."""
+    credentials = store.devices.get()
+    if credentials is None or credentials.pn is None:
+        raise StoreError("the credentials are gone")
+    own = credentials.pn.bare
+
+    def emit(event: DomainEvent) -> None:
+        if not is_silent:
+            outcome.frames.extend(sink.record(store, event, own))
+
+    effects = Effects(store, emit)
+    for mutation in mutations:
+        effects.apply(mutation)
+    outcome.is_renamed = outcome.is_renamed or effects.is_renamed
+    outcome.has_rest = outcome.has_rest or effects.has_rest
+
+
+def begin_anew(store: UnitOfWork, collection: Collection) -> StoredCollection:
+    """Forget a collection's records: its patches come from the first one on."""
+    stored = store.app_state.collection(collection)
+    anew = StoredCollection(
+        CollectionState(), stored.generation + 1, is_synced=False, news=stored.news
+    )
+    store.app_state.put_collection(collection, anew)
+    return anew
+
+
+def take_over(
+    store: UnitOfWork, collection: Collection, state: CollectionState, generation: int
+) -> StoredCollection:
+    """The records of a snapshot are all there: from now on they count."""
+    stored = store.app_state.collection(collection)
+    now = replace(stored, state=state, generation=generation, is_broken=False)
+    store.app_state.put_collection(collection, now)
+    return now
+
+
+def finish(store: UnitOfWork, plan: Plan) -> None:
+    """A collection has been fetched to its end; news that came meanwhile stay news."""
+    stored = store.app_state.collection(plan.collection)
+    news = stored.news - plan.stored.news
+    store.app_state.put_collection(
+        plan.collection, replace(stored, is_synced=True, news=max(news, 0))
+    )
+
+
+def set_broken(store: UnitOfWork, collection: Collection, is_broken: bool) -> None:
+    """Ask for a snapshot the next time, or no longer."""
+    stored = store.app_state.collection(collection)
+    store.app_state.put_collection(collection, replace(stored, is_broken=is_broken))
+
+
+def keep_upload(store: UnitOfWork, plan: Plan, upload: Upload) -> None:
+    """The server has taken our patch."""
+    stored = store.app_state.collection(plan.collection)
+    store.app_state.put_value_macs(plan.collection, stored.generation, upload.changes)
+    store.app_state.put_collection(plan.collection, replace(stored, state=upload.state))
+    store.app_state.drop_pending(plan.positions)

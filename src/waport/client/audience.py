@@ -1,0 +1,45 @@
+"""Whom a status post is encrypted for."""
+
+from __future__ import annotations
+
+import logging
+
+from ..errors import QueryError, StanzaError
+from ..stanza.status import AudienceKind, FetchStatusAudience, StatusAudience
+from ..store import Database, UnitOfWork
+from ..wire import Jid
+from .fanout import canonical
+from .queries import Queries
+
+log = logging.getLogger(__name__)
+
+
+class Audience:
+    """The account's own choice, applied to the address book."""
+
+    def __init__(self, database: Database, session_id: str, queries: Queries) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._queries = queries
+
+    async def people(self) -> tuple[Jid, ...]:
+        """Who sees a post now.
+
+        Raises:
+            QueryTimeout, ConnectionClosed: the choice could not be asked for.
+        """
+        try:
+            audience = await self._queries.run(FetchStatusAudience())
+        except (QueryError, StanzaError) as exc:
+            # A post for too few can be made again; one for too many can't be taken back.
+            log.warning("who sees status posts is not known: %s", exc)
+            raise
+        return await self._database.read(self._session_id, lambda store: _chosen(store, audience))
+
+
+def _chosen(store: UnitOfWork, audience: StatusAudience) -> tuple[Jid, ...]:
+    listed = {canonical(store, jid) for jid in audience.people}
+    if audience.kind is AudienceKind.ONLY:
+        return tuple(sorted(listed, key=str))
+    named = {contact.jid for contact in store.contacts.all() if contact.name}
+    return tuple(sorted(named - listed, key=str))
