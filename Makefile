@@ -55,7 +55,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 test: $(STAMP) $(NODE_STAMP) test-all-pythons  ## everything: all tests here, and the fast ones on every other Python present
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -q
 
 unit: $(STAMP)  ## the fast tests alone
 	$(BIN)/pytest -q tests/unit tests/vectors tests/property tests/store
@@ -84,7 +84,7 @@ test-all-pythons: $(STAMP)
 	    touch "$$env/.installed" || exit 1; \
 	  fi; \
 	  echo "Python $$version"; \
-	  "$$env/bin/python" -m pytest -n $(JOBS) -q -p no:cacheprovider tests/unit tests/vectors tests/property tests/store || exit 1; \
+	  "$$env/bin/python" -m pytest -n $(JOBS) --dist loadscope -q -p no:cacheprovider tests/unit tests/vectors tests/property tests/store || exit 1; \
 	done
 
 bench: $(STAMP) $(NODE_STAMP)  ## figures beside Baileys, measured in one run

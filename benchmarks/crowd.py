@@ -3,6 +3,10 @@
 Groups of hundreds are made here, in the emulator's own process, since one request for each member
 and companion would take longer than what is to be measured. The line that says that it is ready is
 that of `waport emulator`, with `senders` added: their accounts and their groups.
+
+Each line `{"awake"}` of its input is answered by `{}` once the members' phones sleep, or are awake.
+In a measurement they sleep: hundreds of phones that decrypt at once are nothing that the server's
+ack waits for, but here they are in one process with it.
 """
 
 from __future__ import annotations
@@ -34,7 +38,26 @@ async def run(*, members: int, senders: int, groups: int) -> None:
         told = [await _sender(emulator, crowd, place, groups) for place in range(senders)]
         info = {**emulator.info(), "members": [account.number for account in crowd]}
         print(json.dumps({**info, "senders": told}), flush=True)
+        listening = asyncio.create_task(_listen(crowd))
         await ended.wait()
+        listening.cancel()
+
+
+async def _listen(crowd: Sequence[Account]) -> None:
+    """Do what is asked until the input ends."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        is_awake = bool(json.loads(line)["awake"])
+        for account in crowd:
+            session = account.devices[0].session
+            assert session is not None
+            if is_awake:
+                session.activate()
+            else:
+                session.hold()
+        print("{}", flush=True)
 
 
 async def _member(emulator: Emulator, place: int) -> Account:

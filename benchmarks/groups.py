@@ -2,7 +2,8 @@
 
 Every member has a phone and one more device. Each round brings a fresh account for either side, and
 both send the same: into a group of people whom they have never written to, once more, and then into
-a second group of the same people, whose devices are known by then.
+a second group of the same people, whose devices are known by then. The members' phones read only
+after the ack (see `crowd`).
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _our_command(options: Mapping[str, object]) -> Sequence[str | Path]:
 async def _crowd(folder: Path, effort: Effort) -> tuple[Emulator, Mapping[str, Any]]:
     options = {"members": effort.members, "senders": 2 * effort.rounds, "groups": GROUPS}
     command = [sys.executable, "-m", "benchmarks.crowd", json.dumps(options)]
-    process = await Process.start("emulator", command, folder, _MODULES)
+    process = await Process.start("emulator", command, folder, _MODULES, is_asked=True)
     said = await process.line(CROWD_TIMEOUT_S)
     return Emulator(process, said), said
 
@@ -172,8 +173,10 @@ async def _settle(process: Process, emulator: Emulator) -> None:
 
 
 async def _send(process: Process, emulator: Emulator, to: str, times: Times) -> str:
+    await emulator.process.ask({"awake": False})
     before = process.cpu_s()
     took = await process.ask({"to": to, "text": TEXT})
+    await emulator.process.ask({"awake": True})
     await _settle(process, emulator)
     times.wall_s.append(float(took["wall_s"]))
     times.cpu_s.append(float(took["cpu_s"]))

@@ -25,6 +25,7 @@ from .client.features.messages import Messages
 from .client.features.presence import Presence
 from .client.features.privacy import Privacy
 from .client.features.profile import Profile
+from .client.features.settings import Settings
 from .errors import ConnectionClosed, InvalidInput
 from .model import DomainEvent, Ready, SessionState
 from .store import Database, UnitOfWork
@@ -216,6 +217,11 @@ class Client:
     def privacy(self) -> Privacy:
         """Who sees what of the account."""
         return self._linked.privacy
+
+    @property
+    def settings(self) -> Settings:
+        """What all devices of the account share: flags of chats, stars, names, labels."""
+        return self._linked.settings
 
     async def pairing_code(self, phone: str) -> str:
         """Ask for a code of 8 characters to type on the phone, instead of the QR code.

@@ -49,7 +49,13 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+def server_settings() -> dict[str, str]:
+    """Settings of our server beyond the usual ones; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+async def world(tmp_path: Path, server_settings: dict[str, str]) -> AsyncIterator[World]:
     async with (
         Emulator(EmulatorOptions()) as emulator,
         webhook_inbox() as inbox,
@@ -61,6 +67,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
                 "WA_WEBSOCKET_URL": emulator.ws_url,
                 "WA_NOISE_ROOT_KEY": emulator.root_key.hex(),
                 "WA_CA_FILE": str(emulator.ca_file),
+                **server_settings,
             },
         )
         await server.start()

@@ -9,6 +9,7 @@ from waport.client.config import ClientConfig
 from waport.client.devices import Devices
 from waport.client.features.messages import Messages
 from waport.client.features.privacy import Privacy
+from waport.client.handlers.app_state import key_share_handler
 from waport.client.handlers.contacts import (
     account_sync_handler,
     handle_about,
@@ -41,7 +42,13 @@ def _ask(work: Work, key: MessageKey, at_once: bool) -> None:
     asked_phone.append((key, at_once))
 
 
-handle_message = MessageHandler(ProtocolMessages(take_phone_answer, take_mappings), _ask)
+async def _keys_shared() -> None:
+    return None
+
+
+handle_message = MessageHandler(
+    ProtocolMessages(take_phone_answer, take_mappings, key_share_handler(_keys_shared)), _ask
+)
 
 
 def on_notification(account: Account, pre_keys: PreKeys, queries: Queries) -> Handler:
@@ -83,7 +90,7 @@ class Desk:
             told=self.told,
         )
         audience = Audience(account.database, SESSION, queries)
-        self.messages = Messages(account.database, SESSION, self.sender, audience, account.sink)
+        self.messages = Messages(account.database, SESSION, self.sender, audience)
         self.tokens = Tokens(account.database, SESSION, queries)
         self._on_ack = ack_handler(self.sender, self.told, self.tokens)
 

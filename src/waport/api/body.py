@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -32,8 +32,12 @@ READ_TIMEOUT_S: Final = 300.0
 DISCARD_TIMEOUT_S: Final = 2.0
 """How long the rest of a refused body is read and dropped, so that the client sees the answer."""
 
+MAX_PAUSE_S: Final = 60.0
+"""A body that is streamed must go on at least this often."""
+
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+MULTIPART_TYPE: Final = "multipart/form-data"
 
 _JSON_CHARSETS: Final = {
     "utf-8": "utf-8",
@@ -84,14 +88,24 @@ async def read_body(head: RequestHead, receive: Receive, limit: int = MAX_BODY) 
     if (head.content_length or 0) > limit:
         raise BodyTooLarge(has_rest=True)
     codec = _codec(charset, _JSON_CHARSETS if kind == JSON_TYPE else _FORM_CHARSETS)
-    encoding = head.text(b"content-encoding").lower() or "identity"
-    if encoding not in ("identity", "gzip", "deflate"):
-        raise HttpError(415, "unsupported_media_type", f'unsupported content encoding "{encoding}"')
+    encoding = encoding_of(head, ("identity", "gzip", "deflate"))
     reader = _Reader(kind == JSON_TYPE, codec, encoding, limit)
     data = await _collect(receive, limit)
     if encoding == "identity" and len(data) <= MAX_INLINE:
         return reader.read(data)
     return await asyncio.get_running_loop().run_in_executor(_PARSERS, reader.read, data)
+
+
+def encoding_of(head: RequestHead, known: Container[str]) -> str:
+    """The content encoding of a body.
+
+    Raises:
+        HttpError: it is not one of these.
+    """
+    encoding = head.text(b"content-encoding").lower() or "identity"
+    if encoding not in known:
+        raise HttpError(415, "unsupported_media_type", f'unsupported content encoding "{encoding}"')
+    return encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,7 @@ class _Reader:
                 data = inflate(data, self.encoding, self.limit)
             text = data.decode(self.codec).removeprefix("\ufeff")
         except (zlib.error, UnicodeDecodeError):
-            raise (invalid_json() if self.is_json else _malformed_form()) from None
+            raise (invalid_json() if self.is_json else malformed_form()) from None
         except TooMuchInflated:
             raise BodyTooLarge(has_rest=False) from None
         return parse_json(text) if self.is_json else parse_form(text)
@@ -143,7 +157,8 @@ def _codec(charset: str, known: Mapping[str, str]) -> str:
     return codec
 
 
-def _malformed_form() -> HttpError:
+def malformed_form() -> HttpError:
+    """The one answer to every form that can't be read."""
     return HttpError(400, "bad_request", "Invalid form body")
 
 
@@ -165,7 +180,32 @@ async def _collect(receive: Receive, limit: int) -> bytes | bytearray:
                 if not has_more:
                     return data
     except TimeoutError:
-        raise HttpError(408, "request_timeout", "The request body did not arrive in time") from None
+        raise _too_slow() from None
+
+
+async def stream_body(receive: Receive) -> AsyncIterator[bytes]:
+    """A body in the pieces in which it arrives, of any size.
+
+    Raises:
+        HttpError: nothing came for too long.
+        Disconnected: there is nobody to answer any more.
+    """
+    has_more = True
+    while has_more:
+        try:
+            async with asyncio.timeout(MAX_PAUSE_S):
+                message = await receive()
+        except TimeoutError:
+            raise _too_slow() from None
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        has_more = message.get("more_body", False)
+        if message.get("body"):
+            yield message["body"]
+
+
+def _too_slow() -> HttpError:
+    return HttpError(408, "request_timeout", "The request body did not arrive in time")
 
 
 async def discard_rest(receive: Receive) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..client.compose import NoSuchMessage
 from ..client.media_contents import UnusableFile
 from ..client.media_hosts import MediaTooLarge
 from ..client.media_references import NoMedia
@@ -17,6 +18,7 @@ from ..errors import (
     ConnectionClosed,
     InvalidInput,
     MediaError,
+    MessageRefused,
     PairingError,
     QrNotAvailable,
     QueryError,
@@ -72,6 +74,14 @@ INVALID: Final = Problem(400, "validation_error", "Invalid input")
 """For what the rooms below refuse: their own words are for the log."""
 
 
+MESSAGE_NOT_FOUND: Final = Problem(
+    404,
+    "message_not_found",
+    "Message not found in local store. "
+    "Ensure it was synced or received after this session started.",
+)
+
+
 def _invalid(exc: WhatsAppError) -> Problem:
     """What the caller gave, in our own words."""
     return Problem(400, "validation_error", str(exc))
@@ -86,9 +96,15 @@ def _refused_by_whatsapp(exc: QueryError) -> Problem:
     return Problem(500, None, exc.text or str(exc.code))
 
 
+def _refused_message(exc: MessageRefused) -> Problem:
+    """Our words for what WhatsApp says by a number, and the number."""
+    return Problem(500, None, f"{exc.text} (error {exc.code})")
+
+
 PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
     InvalidRequest: _invalid,
     InvalidInput: lambda _: INVALID,
+    NoSuchMessage: lambda _: MESSAGE_NOT_FOUND,
     SessionNotFound: lambda exc: Problem(
         404, "session_not_found", f"Session not found: {exc.session_id}"
     ),
@@ -100,6 +116,7 @@ PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
     ),
     QrNotAvailable: lambda _: Problem(404, "qr_not_available", "QR code not available"),
     QueryError: _refused_by_whatsapp,
+    MessageRefused: _refused_message,
     QueryTimeout: lambda _: Problem(500, None, "Timed Out"),
     ConnectionClosed: lambda _: Problem(500, None, "Connection Closed"),
     UnusableFile: _invalid,
@@ -143,3 +160,8 @@ def contact_not_found() -> HttpError:
 def group_not_found() -> HttpError:
     """The group does not exist, or the account is not in it."""
     return HttpError(404, "group_not_found", "Group not found")
+
+
+def chat_not_found() -> HttpError:
+    """There is no such chat, as far as is known."""
+    return HttpError(404, "chat_not_found", "Chat not found")

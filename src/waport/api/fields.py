@@ -171,8 +171,15 @@ def _is_missing(spec: FieldSpec, value: object) -> bool:
         return False
     if spec.kind.is_array:
         return not isinstance(value, list)
-    # What the caller's language calls false; an empty list or object is something there.
-    return value is None or (isinstance(value, str | bool | int | float) and not value)
+    return not is_something(value)
+
+
+def is_something(value: object) -> bool:
+    """Whether a value is none of what the callers' language calls false.
+
+    An empty list or object is something there.
+    """
+    return value is not None and (not isinstance(value, str | bool | int | float) or bool(value))
 
 
 def read_fields(cls: type[BodyT], source: Mapping[str, object], prefix: str = "") -> BodyT:

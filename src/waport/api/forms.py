@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -33,12 +34,21 @@ def parse_form(text: str) -> dict[str, object]:
     """
     if text.count("&") >= MAX_FIELDS or text.count("%") > MAX_ESCAPES:
         raise _too_much()
+    pairs = (pair.partition("=") for pair in text.split("&") if pair)
+    return nest((_decode(key), _decode(value)) for key, _, value in pairs)
+
+
+def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    """Fields by their nested keys.
+
+    Raises:
+        HttpError: more than 1,000 fields, or nested deeper than 32.
+    """
     root: Tree = {}
-    for pair in text.split("&"):
-        if not pair:
-            continue
-        key, _, value = pair.partition("=")
-        _insert(root, _split_key(_decode(key)), _decode(value))
+    for count, (key, value) in enumerate(pairs):
+        if count >= MAX_FIELDS:
+            raise _too_much()
+        _insert(root, _split_key(key), value)
     return {key: _settle(value) for key, value in root.items()}
 
 

@@ -20,10 +20,12 @@ from .deps import BODY_KEY
 from .envelope import Answer, RawHeaders, problem_answer
 from .errors import HttpError, Problem, forbidden, route_not_found
 from .head import RequestHead, keys_match
+from .json_body import JsonTop
 from .limits import RateLimit
 from .local import local_callers
 from .paths import PathTable, read_parameters
 from .routes import Operation
+from .uploads import Uploads, is_multipart
 
 ROUTE_KEY: Final = "waport.operation"
 """Where the framework finds the operation to run."""
@@ -42,7 +44,7 @@ class Gateway:
     """The ASGI application of the server.
 
     Args:
-        settings: key, base path, proxy, origins and rate limit.
+        settings: key, base path, proxy, origins, rate limit, and where files go.
         operations: all routes.
         framework: runs the operation that it finds in the scope under `ROUTE_KEY`.
         socket: serves WebSocket upgrades.
@@ -64,6 +66,7 @@ class Gateway:
         self._rate_limit = None if limit is None else RateLimit(*limit)
         self._framework = framework
         self._socket = socket
+        self._uploads = Uploads(settings.media_folder, settings.media_max_bytes)
         self._paths: PathTable[Operation] = PathTable()
         for operation in operations:
             self._paths.add(
@@ -126,16 +129,21 @@ class Gateway:
         if operation is None:
             await _list_methods(send, entry.allow)
             return
-        if may_call:
-            body = await read_body(head, receive)
-        else:
+        scope[ROUTE_KEY] = operation
+        if not may_call:
             # Who may not call makes the server read nothing, on open routes neither.
-            body = {}
             if _has_much_ahead(head):
                 send = _with_headers(send, [_CLOSE])
+            await self._run({}, scope, receive, send)
+        elif operation.takes_file and is_multipart(head):
+            async with self._uploads.open(head, receive) as form:
+                await self._run(form, scope, receive, send)
+        else:
+            await self._run(await read_body(head, receive), scope, receive, send)
+
+    async def _run(self, body: JsonTop, scope: Scope, receive: Receive, send: Send) -> None:
         scope[RAW_BODY_KEY] = body
         scope[BODY_KEY] = fields_of(body)
-        scope[ROUTE_KEY] = operation
         await self._framework(scope, receive, send)
 
     def _below_base(self, raw_path: str) -> str | None:

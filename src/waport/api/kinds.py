@@ -114,6 +114,7 @@ _STRING: Final[Schema] = {"type": "string"}
 _IDS: Final[Schema] = {"type": "array", "items": _STRING}
 
 TEXT: Final = Kind(_text, _STRING)
+NUMBER: Final = Kind(_number, {"type": "number"})
 INTEGER: Final = Kind(_integer, {"type": "integer"})
 BOOLEAN: Final = Kind(_boolean, {"type": "boolean"})
 OBJECT: Final = Kind(_object, {"type": "object"})
@@ -121,7 +122,12 @@ ANYTHING: Final[Kind[object]] = Kind(_anything, {})
 PHONE_NUMBER: Final = Kind(_id_text, _STRING)
 ADDRESS: Final = Kind(_address, _STRING)
 ADDRESSES: Final = Kind(_one_or_many(_address), _IDS)
-OBJECTS: Final = Kind(_list_of(_object), {"type": "array", "items": {"type": "object"}})
+TEXTS: Final = Kind(_list_of(_text), _IDS, is_array=True)
+
+
+def list_of(kind: Kind[T]) -> Kind[tuple[T, ...]]:
+    """An array of such values."""
+    return Kind(_list_of(kind.read), {"type": "array", "items": kind.schema}, is_array=True)
 
 
 def nested(cls: type[BodyT]) -> Kind[BodyT]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..events import message_json
-from ..model import Message
+from ..model import Message, MessageKey
 from ..wire import Jid
 from .envelope import JSON_CONTENT_TYPE, json_bytes
 
@@ -20,18 +20,24 @@ PIECE: Final = 25
 _START, _END = b'{"success":true,"messages":[', b"]}"
 
 
-async def messages_answer(messages: Sequence[Message], own: Jid) -> Response:
+async def messages_answer(
+    messages: Sequence[Message], own: Jid, reacted: Container[MessageKey]
+) -> Response:
     """The answer `{"success": true, "messages": [...]}`.
 
     Args:
         messages: in the order in which they are shown.
         own: the account's address.
+        reacted: those with a reaction.
     """
     pieces: list[bytes] = []
     for at in range(0, len(messages), PIECE):
         if at:
             await asyncio.sleep(0)
-        shapes = [message_json(message, own) for message in messages[at : at + PIECE]]
+        shapes = [
+            message_json(message, own, has_reaction=message.key in reacted)
+            for message in messages[at : at + PIECE]
+        ]
         pieces.append((b"," if at else _START) + json_bytes(shapes)[1:-1])
     return _Pieces([*(pieces or [_START]), _END])
 

@@ -113,14 +113,29 @@ def _operation(operation: Operation, schemas: Document) -> Document:
         name = operation.body.__name__
         schemas[name] = {**body_schema(operation.body), "description": operation.body.__doc__}
         reference = {"schema": {"$ref": _REFERENCE.format(model=name)}}
-        described["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": reference,
-                "application/x-www-form-urlencoded": reference,
-            },
+        content: Document = {
+            "application/json": reference,
+            "application/x-www-form-urlencoded": reference,
         }
+        if operation.takes_file:
+            content["multipart/form-data"] = {"schema": _form_schema(schemas[name])}
+        described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _form_schema(schema: Document) -> Document:
+    """The same fields as a form, with a file in place of the content."""
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": "The file to send; contentType is MessageMedia when left out.",
+    }
+    required = [name for name in schema["required"] if name not in ("content", "contentType")]
+    return {
+        "type": "object",
+        "properties": {**schema["properties"], "file": file},
+        "required": required,
+    }
 
 
 def _parameter_schema(name: str) -> Document:

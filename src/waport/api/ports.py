@@ -2,11 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from ..model import Message, SessionState
+from ..client.compose import SendOptions
+from ..client.features.media import DownloadedFile
+from ..client.media_contents import MadeMedia, MediaOptions
+from ..client.media_files import Source
+from ..client.message_lookup import MessageReceipts
+from ..model import Contact, Message, MessageKey, SessionState
+from ..model.contents import Content, LinkPreview
 from ..wire import Jid
+
+
+class MessagesPort(Protocol):
+    """Messages of an account; see `client.features.messages`."""
+
+    async def send(self, chat: Jid, content: Content, options: SendOptions = ...) -> Message:
+        """Send a content; NotFound when there is no such recipient."""
+        ...
+
+    async def forward(self, chat: Jid, message_id: str, to: Jid) -> Message: ...
+
+    async def react(self, chat: Jid, message_id: str, emoji: str) -> Message: ...
+
+    async def edit(self, chat: Jid, message_id: str, content: Content | str) -> Message: ...
+
+    async def revoke(self, chat: Jid, message_id: str) -> Message: ...
+
+    async def pin(self, chat: Jid, message_id: str, duration_s: int = ...) -> Message: ...
+
+    async def unpin(self, chat: Jid, message_id: str) -> Message: ...
+
+    async def fetch(self, chat: Jid, limit: int, before: str | None = None) -> Sequence[Message]:
+        """Stored messages, newest first; from the one before `before`, where that is known."""
+        ...
+
+    async def find(self, chats: Iterable[Jid], ids: Iterable[str]) -> Message | None:
+        """A message by what may be its id: in these chats, else in any."""
+        ...
+
+    async def quoted(self, message: Message) -> Message | None:
+        """What a message answers."""
+        ...
+
+    async def receipts(self, message: Message) -> MessageReceipts: ...
+
+    async def reacted(self, messages: Iterable[Message]) -> frozenset[MessageKey]:
+        """Which of these messages have a reaction that stands."""
+        ...
+
+
+class MediaPort(Protocol):
+    """Files of an account; see `client.features.media`."""
+
+    async def content(self, source: Source, options: MediaOptions = ...) -> MadeMedia:
+        """Upload a file, and make the content that sends it."""
+        ...
+
+    async def from_url(
+        self, url: str, options: MediaOptions = ..., headers: Mapping[str, str] | None = None
+    ) -> MadeMedia: ...
+
+    async def preview(self, text: str) -> LinkPreview | None:
+        """The preview of the first link in a text; whatever goes wrong, None comes in time."""
+        ...
+
+    def open_download(self, message: Message) -> AbstractAsyncContextManager[DownloadedFile]:
+        """A message's file on disk, for as long as the context lasts."""
+        ...
+
+
+class GroupsPort(Protocol):
+    """Groups of an account; see `client.features.groups`."""
+
+    async def ensure(self, groups: Iterable[Jid]) -> None:
+        """Have at hand what messages to these groups need; NotAuthorized when not in one."""
+        ...
+
+
+class ChatsPort(Protocol):
+    """The list of chats; see `client.features.chats`."""
+
+    async def send_seen(self, chat: Jid, *, privately: bool | None = None) -> int:
+        """Mark a chat as read."""
+        ...
+
+
+class ContactsPort(Protocol):
+    """People; see `client.features.contacts`."""
+
+    async def get(self, jid: Jid) -> Contact:
+        """What is known of a person; NotFound when the number has no account."""
+        ...
+
+
+class SettingsPort(Protocol):
+    """What the devices of the account share; see `client.features.settings`."""
+
+    async def star(self, chat: Jid, message_id: str, starred: bool = True) -> None: ...
+
+    async def delete_for_me(
+        self, chat: Jid, message_id: str, *, delete_media: bool = True
+    ) -> None: ...
 
 
 class ClientPort(Protocol):
@@ -17,17 +116,23 @@ class ClientPort(Protocol):
         """The account, bare, by phone number."""
         ...
 
-    async def send_text(
-        self, chat: Jid, text: str, *, mentions: Sequence[Jid] = (), quoted_id: str | None = None
-    ) -> Message:
-        """Send a text; NotFound when there is no such recipient."""
-        ...
+    @property
+    def messages(self) -> MessagesPort: ...
 
-    async def fetch_messages(
-        self, chat: Jid, limit: int, before: str | None = None
-    ) -> Sequence[Message]:
-        """Stored messages, newest first; from the one before `before`, where that is known."""
-        ...
+    @property
+    def media(self) -> MediaPort: ...
+
+    @property
+    def groups(self) -> GroupsPort: ...
+
+    @property
+    def chats(self) -> ChatsPort: ...
+
+    @property
+    def contacts(self) -> ContactsPort: ...
+
+    @property
+    def settings(self) -> SettingsPort: ...
 
 
 class SessionManager(Protocol):

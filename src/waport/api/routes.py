@@ -44,6 +44,7 @@ class Operation:
         is_open: needs no key.
         is_probe: not counted by the rate limit.
         is_guarded: answers for logged-in accounts only.
+        takes_file: the body may be a form with a file.
         errors: (status, code) pairs beyond those that follow from the rest.
         media_type: of a 200 that is no JSON.
         in_document: shown in the API document.
@@ -61,6 +62,7 @@ class Operation:
     is_open: bool
     is_probe: bool
     is_guarded: bool
+    takes_file: bool
     errors: tuple[tuple[int, str], ...]
     media_type: str | None
     in_document: bool
@@ -93,6 +95,7 @@ class Routes:
         changes_state: bool = False,
         is_open: bool = False,
         is_probe: bool = False,
+        takes_file: bool = False,
         errors: tuple[tuple[int, str], ...] = (),
         answer: Any = None,
         media_type: str | None = None,
@@ -122,6 +125,7 @@ class Routes:
                     is_open=is_open,
                     is_probe=is_probe,
                     is_guarded=ConnectedClient in hints.values(),
+                    takes_file=takes_file,
                     errors=errors,
                     media_type=media_type,
                     in_document=in_document,

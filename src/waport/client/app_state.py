@@ -10,26 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 from ..appstate import (
-    AppliedSnapshot,
-    BlobReference,
     Collection,
     CollectionState,
-    KeyRing,
     Patch,
-    apply_snapshot,
     following,
     load_external,
-    parse_blob_reference,
     parse_patch,
-    parse_snapshot,
 )
+from ..appstate.actions import PendingMutation
 from ..errors import (
     AppStateError,
     ConnectionClosed,
@@ -50,6 +42,8 @@ from . import app_state_jobs as jobs
 from .app_state_effects import Effects
 from .app_state_jobs import Outcome, Plan
 from .app_state_keys import KeyRequests
+from .app_state_snapshots import Download, Snapshots
+from .app_state_troubles import Troubles
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
 from .queries import Queries
@@ -60,21 +54,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-KEYS_TIMEOUT_S = 10.0
+KEYS_TIMEOUT_S = 29.0
 """How long the phone has after a login to share its keys unasked."""
 
-MAX_TRIES = 6
-"""Failures in a row after which a collection is left alone until there is news of it."""
-
-MAX_PAUSE_S = 60.0
-
-RECORDS_STEP = 1000
-"""Records of a snapshot that are stored in one transaction."""
-
-EFFECTS_STEP = 100
-"""Records of a snapshot whose effects are stored in one transaction."""
-
-Download = Callable[[BlobReference], Awaitable[bytes]]
+MakeChanges = Callable[[UnitOfWork, int], Sequence[PendingMutation]]
+"""What to change; runs in the transaction that keeps it."""
 
 
 class _Refused(WhatsAppError):
@@ -89,20 +73,17 @@ class _Stuck(WhatsAppError):
     """An answer that leads nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Failures in a row.
-
-    Attributes:
-        tries: how many.
-        until: when to try again, on the monotonic clock; infinite for not by itself.
-    """
-
-    tries: int
-    until: float
-
-
-_FAILURES = (AppStateError, DecodeError, StanzaError, MediaError, _Refused, _Stuck)
+_FAILURES = (
+    AppStateError,
+    DecodeError,
+    StanzaError,
+    MediaError,
+    QueryError,
+    QueryTimeout,
+    OSError,
+    _Refused,
+    _Stuck,
+)
 
 
 class AppStateSync:
@@ -133,24 +114,27 @@ class AppStateSync:
         self._background = background
         self._sink = sink
         self._download = download
+        self._snapshots = Snapshots(database, session_id, sink, download)
         self._requests = requests
         self._announce = announce
         self._clock = clock
         self._news = asyncio.Event()
         self._keys_came = asyncio.Event()
         self._progress = asyncio.Event()
+        self._last_ms = 0
         self._is_running = False
         self._is_open = False
         self._blocked: set[Collection] = set()
-        self._trouble: dict[Collection, _Trouble] = {}
+        self._troubles = Troubles(clock)
         self._gaps: set[Collection] = set()
 
     # --- occasions ---------------------------------------------------------------------------
 
     async def resume(self) -> None:
         """After a login: fetch what is missing or new, and write what is to be written."""
-        self._trouble.clear()
+        self._troubles.clear()
         self._gaps.clear()
+        self._blocked.clear()
         self._keys_came.clear()
         if not await self._read(lambda store: store.app_state.keys()):
             # The phone shares its keys after the first login, without being asked.
@@ -164,9 +148,7 @@ class AppStateSync:
 
     async def refresh(self) -> None:
         """There is something new, or keys have come."""
-        for collection, trouble in list(self._trouble.items()):
-            if math.isinf(trouble.until):
-                del self._trouble[collection]
+        self._troubles.forgive()
         self._news.set()
         if self._is_open:
             await self._run()
@@ -187,8 +169,24 @@ class AppStateSync:
         await self._write(job)
         await self.refresh()
 
-    def written(self) -> None:
-        """A change of ours is in the store: have it uploaded, now or after the next login."""
+    async def write(self, make: MakeChanges) -> None:
+        """Make changes of ours: they are kept and take effect here at once, in one transaction.
+
+        The server gets them as soon as it can be, also after a reconnect or a restart.
+
+        Args:
+            make: what to change; gets the time of the change, Unix milliseconds.
+
+        Raises:
+            StoreError: nothing is changed.
+            Exception: whatever `make` raises; nothing is changed either.
+        """
+        # Of two changes of one record the later counts: no two of ours are made at one time.
+        at_ms = self._last_ms = max(int(self._clock.unix() * 1000), self._last_ms + 1)
+        outcome = await self._write(
+            lambda store: jobs.write_changes(store, self._sink, make(store, at_ms))
+        )
+        await self._follow_up(outcome)
         self._news.set()
         if self._is_open:
             self._background.spawn(self.refresh(), "app state")
@@ -219,23 +217,21 @@ class AppStateSync:
     async def _step(self) -> bool:
         """Do what is due, or wait for it; False when nothing is left to be done."""
         self._news.clear()
-        now = self._clock.monotonic()
-        waits = [each.until for each in self._trouble.values()]
         ready = [
             each
             for each in Collection
-            if each not in self._blocked
-            and (each not in self._trouble or self._trouble[each].until <= now)
+            if each not in self._blocked and self._troubles.is_over(each)
         ]
-        planned = await self._read(lambda store: jobs.make_plan(store, ready))
-        self._blocked.update(planned.unwritable)
-        if planned.plans:
-            await self._exchange(planned.plans)
+        plans = await self._read(lambda store: jobs.make_plan(store, ready))
+        if plans:
+            await self._exchange(plans)
             return True
-        until = min(waits, default=math.inf)
-        if math.isinf(until):
+        for each in ready:
+            self._troubles.end(each)  # nothing is to be done about it any more
+        pause = self._troubles.pause_s()
+        if pause is None:
             return self._news.is_set()
-        await self._clock.wait(self._news, max(until - now, 0.0))
+        await self._clock.wait(self._news, pause)
         return True
 
     async def _exchange(self, plans: Sequence[Plan]) -> None:
@@ -244,7 +240,7 @@ class AppStateSync:
         except (QueryError, QueryTimeout, StanzaError) as exc:
             log.warning("the app state was not synced: %s", exc)
             for plan in plans:
-                self._failed(plan.collection)
+                self._troubles.note(plan.collection)
             return
         for plan, answer in zip(plans, answers, strict=True):
             try:
@@ -257,17 +253,10 @@ class AppStateSync:
                 await self._recover(plan, exc)
         self._progress.set()
 
-    def _failed(self, collection: Collection, *, at_once: bool = False) -> None:
-        known = self._trouble.get(collection)
-        tries = 1 if known is None else known.tries + 1
-        pause = 0.0 if at_once else min(2.0 ** (tries - 1), MAX_PAUSE_S)
-        until = math.inf if tries > MAX_TRIES else self._clock.monotonic() + pause
-        self._trouble[collection] = _Trouble(tries, until)
-
-    async def _recover(self, plan: Plan, failure: WhatsAppError) -> None:
+    async def _recover(self, plan: Plan, failure: Exception) -> None:
         """Decide what to ask for after an answer that could not be used."""
         collection = plan.collection
-        self._failed(collection)
+        self._troubles.note(collection)
         is_snapshot = plan.request.wants_snapshot
         if isinstance(failure, VersionGap) and collection not in self._gaps:
             self._gaps.add(collection)  # at first from our version; then a snapshot
@@ -291,7 +280,11 @@ class AppStateSync:
         if plan.upload is not None and error is None:
             await self._uploaded(plan, answer)
             return
-        stored = await self._take_snapshot(plan, answer)
+        stored = plan.stored
+        if answer.snapshot is not None:
+            outcome = await self._snapshots.take(plan.collection, stored, answer.snapshot)
+            await self._follow_up(outcome)
+            stored = outcome.stored
         patches = await in_thread(lambda: [parse_patch(data) for data in answer.patches])
         if plan.request.wants_snapshot and answer.snapshot is None:
             stored = await self._begin_anew(plan, answer, patches)
@@ -304,7 +297,7 @@ class AppStateSync:
         has_moved = plan.request.wants_snapshot or state.version > plan.stored.state.version
         if answer.error is not None:
             # Somebody was first: our patch is built anew. Not for ever, and not in a hurry.
-            self._failed(collection, at_once=has_moved)
+            self._troubles.note(collection, at_once=has_moved)
             if not has_moved or answer.has_more:
                 await self._write(lambda store: store.app_state.note_news(collection))
             return
@@ -317,18 +310,18 @@ class AppStateSync:
         await self._write(lambda store: jobs.finish(store, plan))
         self._gaps.discard(collection)
         if not await self._read(lambda store: store.app_state.pending(collection)):
-            self._trouble.pop(collection, None)
+            self._troubles.end(collection)
 
     async def _uploaded(self, plan: Plan, answer: CollectionAnswer) -> None:
         upload = plan.upload
         assert upload is not None  # the caller has looked
         if answer.version not in (None, upload.state.version) or answer.patches:
             # It went on top of something else than we know: what that is, a fetch tells.
-            self._failed(plan.collection, at_once=True)
+            self._troubles.note(plan.collection, at_once=True)
             await self._write(lambda store: store.app_state.note_news(plan.collection))
             return
         await self._write(lambda store: jobs.keep_upload(store, plan, upload))
-        self._trouble.pop(plan.collection, None)
+        self._troubles.end(plan.collection)
 
     async def _take_patch(
         self, collection: Collection, stored: StoredCollection, patch: Patch
@@ -355,54 +348,8 @@ class AppStateSync:
         if new and new[0].version != 1:
             raise VersionGap(1, new[0].version)
         anew = await self._write(lambda store: jobs.begin_anew(store, plan.collection))
-        await self._drop_others(plan.collection, anew.generation)
+        await self._snapshots.drop_others(plan.collection, anew.generation)
         return anew
-
-    # --- snapshots ---------------------------------------------------------------------------
-
-    async def _take_snapshot(self, plan: Plan, answer: CollectionAnswer) -> StoredCollection:
-        """Put a snapshot in the place of what is known, if there is one; the collection now.
-
-        Its records are stored beside the old ones, and its effects with them; only then it counts.
-        If this is cut short, it begins again: effects may be applied twice.
-        """
-        stored, collection = plan.stored, plan.collection
-        if answer.snapshot is None:
-            return stored
-        data = await self._download(parse_blob_reference(answer.snapshot))
-        keys = await self._read(jobs.key_ring)
-        snapshot = await in_thread(_open_snapshot, collection, data, keys)
-        if snapshot.state.version < stored.state.version and not stored.is_broken:
-            raise VersionGap(stored.state.version + 1, snapshot.state.version)
-        generation = stored.generation + 1
-        await self._drop_others(collection, stored.generation)
-        records = iter(snapshot.value_macs.items())
-        while step := dict(islice(records, RECORDS_STEP)):
-            await self._write(
-                lambda store, step=step: store.app_state.put_value_macs(  # type: ignore[misc]
-                    collection, generation, step
-                )
-            )
-        for start in range(0, len(snapshot.effects), EFFECTS_STEP):
-            some = snapshot.effects[start : start + EFFECTS_STEP]
-            outcome = await self._write(
-                lambda store, some=some: jobs.keep_effects(  # type: ignore[misc]
-                    store, self._sink, collection, some, is_silent=True
-                )
-            )
-            await self._follow_up(outcome)
-        now = await self._write(
-            lambda store: jobs.take_over(store, collection, snapshot.state, generation)
-        )
-        await self._drop_others(collection, generation)
-        return now
-
-    async def _drop_others(self, collection: Collection, generation: int) -> None:
-        def job(store: UnitOfWork) -> int:
-            return store.app_state.drop_other_records(collection, generation, RECORDS_STEP)
-
-        while await self._write(job) >= RECORDS_STEP:
-            pass
 
     # --- what follows ------------------------------------------------------------------------
 
@@ -412,7 +359,10 @@ class AppStateSync:
         if outcome.has_rest:
             await self._clear_rest()
         if outcome.is_renamed:
-            await self._announce()
+            try:
+                await self._announce()
+            except ConnectionClosed:
+                log.debug("the new name is announced with the next login")
 
     async def _clear_rest(self) -> None:
         while not await self._write(lambda store: Effects(store, lambda _: None).clear_rest()):
@@ -423,7 +373,3 @@ class AppStateSync:
 
     async def _write(self, job: Callable[[UnitOfWork], T]) -> T:
         return await self._database.write(self._session_id, job)
-
-
-def _open_snapshot(collection: Collection, data: bytes, keys: KeyRing) -> AppliedSnapshot:
-    return apply_snapshot(collection, parse_snapshot(data), keys)

@@ -23,7 +23,7 @@ from ..appstate import (
     build_patch,
     rebase,
 )
-from ..appstate.actions import KeyExpiration, read_action
+from ..appstate.actions import KeyExpiration, PendingMutation, read_action
 from ..appstate.keys import NOTHING_EXPIRED
 from ..errors import MissingKeys, StoreError
 from ..model import DomainEvent
@@ -61,31 +61,18 @@ class Plan:
         return self.request.collection
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What is to be asked next, about all collections.
-
-    Attributes:
-        plans: at most one for each collection.
-        unwritable: collections that have changes of ours, but no key to write them with.
-    """
-
-    plans: tuple[Plan, ...]
-    unwritable: tuple[Collection, ...] = ()
-
-
 @dataclass(slots=True)
 class Outcome:
     """What a step did.
 
     Attributes:
-        stored: the collection now.
+        stored: the collection now, where the step is about one.
         frames: what the event sink returned.
         is_renamed: the account has another name now.
         has_rest: a chat is not cleared to its end.
     """
 
-    stored: StoredCollection
+    stored: StoredCollection = field(default_factory=StoredCollection)
     frames: list[Any] = field(default_factory=list)
     is_renamed: bool = False
     has_rest: bool = False
@@ -96,11 +83,10 @@ def key_ring(store: UnitOfWork) -> KeyRing:
     return KeyRing(store.app_state.keys())
 
 
-def make_plan(store: UnitOfWork, collections: Iterable[Collection]) -> Planned:
+def make_plan(store: UnitOfWork, collections: Iterable[Collection]) -> list[Plan]:
     """What has to be asked about these collections: fetched first, then written."""
     keys = key_ring(store)
     plans: list[Plan] = []
-    unwritable: list[Collection] = []
     for collection in collections:
         stored = store.app_state.collection(collection)
         if stored.is_broken or stored.news or not stored.is_synced:
@@ -109,10 +95,10 @@ def make_plan(store: UnitOfWork, collections: Iterable[Collection]) -> Planned:
         try:
             plan = _write(store, collection, stored, keys)
         except MissingKeys:
-            unwritable.append(collection)
+            log.warning("%s can't be written without a key; the phone has to share one", collection)
         else:
             plans.extend([] if plan is None else [plan])
-    return Planned(tuple(plans), tuple(unwritable))
+    return plans
 
 
 def _fetch(collection: Collection, stored: StoredCollection) -> Plan:
@@ -229,6 +215,18 @@ def apply_effects(
         effects.apply(mutation)
     outcome.is_renamed = outcome.is_renamed or effects.is_renamed
     outcome.has_rest = outcome.has_rest or effects.has_rest
+
+
+def write_changes(
+    store: UnitOfWork, sink: EventSink, changes: Sequence[PendingMutation]
+) -> Outcome:
+    """Keep changes of ours until the server has them, and do what they say at once."""
+    outcome = Outcome()
+    for change in changes:
+        store.app_state.add_pending(change.collection, change.mutation)
+    mutations = [change.mutation for change in changes]
+    apply_effects(store, sink, mutations, outcome, is_silent=False)
+    return outcome
 
 
 def begin_anew(store: UnitOfWork, collection: Collection) -> StoredCollection:

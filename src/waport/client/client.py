@@ -12,6 +12,8 @@ from ..stanza.login import RemoveCompanion
 from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
+from .app_state import AppStateSync
+from .app_state_keys import KeyRequests
 from .audience import Audience
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
@@ -26,6 +28,8 @@ from .features.messages import Messages
 from .features.presence import Presence
 from .features.privacy import Privacy
 from .features.profile import Profile
+from .features.settings import Settings
+from .handlers.app_state import key_share_handler, server_sync_handler
 from .handlers.contacts import (
     account_sync_handler,
     handle_about,
@@ -116,7 +120,7 @@ class Client:
             clock=clock,
         )
         audience = Audience(database, session_id, self._queries)
-        self.messages = Messages(database, session_id, sender, audience, sink)
+        self.messages = Messages(database, session_id, sender, audience)
         self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
         self.profile = Profile(database, session_id, self._queries)
@@ -128,6 +132,18 @@ class Client:
         self.chats = Chats(
             database, session_id, self._queries, self.privacy.sends_read_receipts, clock
         )
+        app_state = AppStateSync(
+            database,
+            session_id,
+            self._queries,
+            background,
+            sink,
+            download=self.media.download_blob,
+            requests=KeyRequests(peer, clock),
+            announce=self.presence.announce,
+            clock=clock,
+        )
+        self.settings = Settings(database, session_id, app_state)
         self.linking = Linking(
             database,
             session_id,
@@ -149,9 +165,11 @@ class Client:
             background,
             on_success=lambda link, node: self._runner.on_success(link, node),
             then=lambda action: self._dispatcher.then(action),
+            fetch_app_state=app_state.fetch_all,
         )
+        on_keys = key_share_handler(app_state.keys_shared)
         messages = MessageHandler(
-            ProtocolMessages(take_phone_answer, take_mappings), placeholders.want
+            ProtocolMessages(take_phone_answer, take_mappings, on_keys), placeholders.want
         )
         self._dispatcher = Dispatcher(
             database,
@@ -175,6 +193,7 @@ class Client:
                         "account_sync": account_sync_handler(self.privacy.on_changed),
                         "privacy_token": handle_privacy_token,
                         "mediaretry": self._media_retry,
+                        "server_sync": server_sync_handler(app_state.refresh),
                     },
                 ),
                 "presence": presence_handler(presences),
@@ -210,8 +229,8 @@ class Client:
             background=background,
             reporter=self._reporter,
             states=self._states,
-            on_link_down=sender.pause,
-            after_login=lambda: (pre_keys.watch(), placeholders.resume()),
+            on_link_down=partial(_pause, sender, app_state),
+            after_login=lambda: (pre_keys.watch(), placeholders.resume(), app_state.resume()),
             clock=clock,
             open_carrier=open_carrier,
         )
@@ -275,6 +294,12 @@ class Client:
         await self._queries.run(RemoveCompanion(credentials.pn))
         # The server may say so too; the first reason counts, so it is told once.
         self._runner.close(Close(Cause.LOGGED_OUT, "logged out"))
+
+
+def _pause(sender: Sender, app_state: AppStateSync) -> None:
+    """The connection is gone."""
+    sender.pause()
+    app_state.pause()
 
 
 async def _notification(

@@ -98,10 +98,12 @@ class MadeMedia:
     Attributes:
         content: to be sent.
         handle: of an upload for a channel; goes into the stanza as `media_id`.
+        file_name: the name of a file that was fetched; empty for others.
     """
 
     content: MediaContent
     handle: str | None
+    file_name: str = ""
 
 
 class MediaContents:

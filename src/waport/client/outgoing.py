@@ -7,13 +7,25 @@ Source: docs/protocol/messages.md, "Sending".
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import CryptoError, InvalidInput, NotAuthorized, SessionError
-from ..model import Ack, Credentials, Message, MessageAdded, MessageKey, MessageKind
-from ..model.contents import LIMITS, NO_INFO, Content, Limits, MessageInfo, Text
+from ..errors import InvalidInput, NotAuthorized, SessionError
+from ..model import Ack, MediaUploaded, Message, MessageAdded, MessageKey, MessageKind
+from ..model.contents import (
+    LIMITS,
+    NO_INFO,
+    Audio,
+    Content,
+    Document,
+    Image,
+    Limits,
+    MessageInfo,
+    Sticker,
+    Text,
+    Video,
+)
 from ..noise import MAX_FRAME
 from ..proto import pb
 from ..stanza.content import device_sent
@@ -26,8 +38,8 @@ from ..store import UnitOfWork
 from ..wire import AttrValue, Jid, Node, encode_stanza
 from . import addons
 from .compose import Compose, Composed, Scene
-from .encryption import check_bundle, encrypt_for, install_bundle, signal_device
-from .fanout import Fanout, NeedDevices, NeedGroup, canonical, plan, without_session
+from .encryption import encrypt_for, signal_device
+from .fanout import Fanout, NeedDevices, NeedGroup, plan
 from .group_encryption import (
     ToldDevices,
     distribution_content,
@@ -35,12 +47,11 @@ from .group_encryption import (
     own_sender_key,
 )
 from .group_fanout import GroupFanout, plan_group, plan_status
+from .new_sessions import NeedBundles, begin_sessions
 from .tokens import message_nodes
 from .work import EventSink, Work, own_addresses
 
 log = logging.getLogger(__name__)
-
-DEVICE_GONE = 406
 
 MAX_STANZA = MAX_FRAME - 16
 """Bytes of a stanza that still fit into a frame once they are encrypted."""
@@ -84,13 +95,6 @@ class Found:
 
     bundles: dict[Jid, BundleAnswer] = field(default_factory=dict)
     absent: frozenset[Jid] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class NeedBundles:
-    """The key bundles of these devices must be asked for first."""
-
-    devices: tuple[Jid, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
     fanout = plan(store, own, draft.direct_to or draft.chat, draft.now)
     if isinstance(fanout, NeedDevices):
         return fanout
-    reachable = _begin_sessions(work, fanout.devices, found.bundles)
+    reachable = begin_sessions(work, fanout.devices, found.bundles)
     if isinstance(reachable, NeedBundles):
         return reachable
     # Copies for our own devices alone are never sent, save in the chat with ourselves.
@@ -250,7 +254,7 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
             raise NotAuthorized(403, "no member of this group")
         if group.is_announcement and member is not None and not member.is_admin:
             raise NotAuthorized(401, "only admins write in this group")
-    reachable = _begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
+    reachable = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
     if isinstance(reachable, NeedBundles):
         return reachable
     ready = _compose(work, draft, Scene(store, own, chat, chat, draft.now, group))
@@ -370,33 +374,6 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
     else:
         store.chats.touch(chat, draft.now)
         work.emit(MessageAdded(message))
+        if isinstance(ready.content, Image | Video | Audio | Document | Sticker):
+            work.emit(MediaUploaded(message))
     return Prepared(message, stanza, work.frames)
-
-
-def _begin_sessions(
-    work: Work, devices: Sequence[Jid], bundles: Mapping[Jid, BundleAnswer]
-) -> set[Jid] | NeedBundles:
-    """Begin the sessions that are missing; the devices that can be encrypted for."""
-    missing = without_session(work.store, devices)
-    unasked = tuple(device for device in missing if device not in bundles)
-    if unasked:
-        return NeedBundles(unasked)
-    reachable = set(devices)
-    for device in missing:
-        if not _begin_session(work.store, work.credentials, device, bundles[device]):
-            reachable.discard(device)
-    return reachable
-
-
-def _begin_session(
-    store: UnitOfWork, credentials: Credentials, device: Jid, answer: BundleAnswer
-) -> bool:
-    """Begin a session from a fetched bundle; False when the device has to be left out."""
-    try:
-        install_bundle(store, credentials, device, check_bundle(store, device, answer))
-    except CryptoError as exc:
-        log.warning("left out a device: %s", exc)
-        if answer.error == DEVICE_GONE:
-            store.addresses.forget_devices(canonical(store, device))
-        return False
-    return True

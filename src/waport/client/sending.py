@@ -23,7 +23,8 @@ from .devices import Devices
 from .fanout import NeedDevices, NeedGroup
 from .group_encryption import ToldDevices
 from .link import Link
-from .outgoing import Draft, Found, Need, NeedBundles, Outcome, Prepared, Unreachable, prepare
+from .new_sessions import NeedBundles
+from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .queries import Queries
 from .refusals import refusal
 from .work import EventSink

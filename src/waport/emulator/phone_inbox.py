@@ -91,8 +91,11 @@ class Inbox:
             self._seen.popitem(last=False)
         if stanza.get("category") == "peer":
             await self._ack(stanza)
-            if sender in self._own and message.HasField("protocolMessage"):
-                await self._on_peer(sender, stanza.attr("id"), message.protocolMessage)
+            # Baileys sends its own phone what it sends all own devices: a copy.
+            inner = message.deviceSentMessage.message
+            asked = inner if message.HasField("deviceSentMessage") else message
+            if sender in self._own and asked.HasField("protocolMessage"):
+                await self._on_peer(sender, stanza.attr("id"), asked.protocolMessage)
             return
         names = {described.name for described, _ in message.ListFields()}
         if names - {"messageContextInfo"}:  # nothing is left of a message that only brought a key

@@ -97,7 +97,7 @@ class Picture:
 
     Attributes:
         id: of the picture; preview and image share it.
-        url: begins with https.
+        url: of a web server, by https but in tests.
     """
 
     id: str

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ..client import Cause, Client, Close
+from ..client.features.chats import Chats
+from ..client.features.contacts import Contacts
+from ..client.features.groups import Groups
+from ..client.features.media import Media
+from ..client.features.messages import Messages
+from ..client.features.settings import Settings
 from ..errors import QrNotAvailable, SessionNotConnected, StoreError
-from ..model import Message, SessionState
+from ..model import SessionState
 from ..wire import Jid
 
 log = logging.getLogger(__name__)
@@ -102,21 +108,32 @@ class Session:
             raise SessionNotConnected(self.id)
         return self
 
-    async def send_text(
-        self,
-        chat: Jid,
-        text: str,
-        *,
-        mentions: Sequence[Jid] = (),
-        quoted_id: str | None = None,
-    ) -> Message:
-        """Send a text; see `client.messages.send_text`."""
-        return await self.client.messages.send_text(
-            chat, text, mentions=mentions, quoted_id=quoted_id
-        )
+    @property
+    def messages(self) -> Messages:
+        """Sending and reading messages."""
+        return self.client.messages
 
-    async def fetch_messages(
-        self, chat: Jid, limit: int, before: str | None = None
-    ) -> list[Message]:
-        """Stored messages of a chat, newest first."""
-        return await self.client.messages.fetch(chat, limit, before)
+    @property
+    def media(self) -> Media:
+        """Files of messages."""
+        return self.client.media
+
+    @property
+    def groups(self) -> Groups:
+        """Groups: their members and settings."""
+        return self.client.groups
+
+    @property
+    def chats(self) -> Chats:
+        """The list of chats."""
+        return self.client.chats
+
+    @property
+    def contacts(self) -> Contacts:
+        """People."""
+        return self.client.contacts
+
+    @property
+    def settings(self) -> Settings:
+        """What the devices of the account share."""
+        return self.client.settings

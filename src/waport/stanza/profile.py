@@ -19,6 +19,8 @@ MAX_TIMER = 2**32 - 1
 
 _PICTURES = "w:profile:picture"
 _MAX_URL = 8192
+# Who fetches it has to insist on https; it is only shown here.
+_SCHEMES = ("https://", "http://")
 _MAX_ID = 256
 _NONE_SET = 204
 
@@ -48,7 +50,7 @@ class FetchPicture(Query[Picture | None]):
 
         Raises:
             QueryError: the server refused it inside a result.
-            StanzaError: its URL is none that can be fetched safely.
+            StanzaError: its URL is none of a web server.
         """
         picture = reply.find("picture")
         error = None if picture is None else picture.find("error")
@@ -58,8 +60,8 @@ class FetchPicture(Query[Picture | None]):
         url = None if picture is None else picture.get("url")
         if picture is None or url is None:
             return None
-        if not url.startswith("https://") or len(url) > _MAX_URL or not url.isprintable():
-            raise StanzaError("picture", "the URL is none of https")
+        if not url.startswith(_SCHEMES) or len(url) > _MAX_URL or not url.isprintable():
+            raise StanzaError("picture", "the URL is none of a web server")
         return Picture((picture.get("id") or "")[:_MAX_ID], url)
 
 

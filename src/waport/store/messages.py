@@ -316,8 +316,7 @@ class Messages(Repository):
         return message
 
     def rename_chat(self, old: Jid, new: Jid) -> None:
-        """Move every message of a private chat to another address, as when a LID's number is
-        learnt.
+        """Move every message of a private chat to another address of the same person.
 
         Messages that are under both addresses are kept once.
         """
@@ -341,7 +340,7 @@ class Messages(Repository):
         return chat_messages.unread(self._db, self._session_id, chat, limit)
 
     def mark_read(self, keys: Iterable[MessageKey]) -> None:
-        """Raise the ack of messages that others wrote to read; chat, id and author must match."""
+        """Raise the ack of messages of others to read; chat, id and author must match."""
         chat_messages.mark_read(self._db, self._session_id, keys)
 
     def newest(self, chat: Jid) -> int:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from support.fake_client import FakeClient, text_message
 from waport.api import create_app
 from waport.api.http_server import HttpServer
 from waport.config import Settings
@@ -22,71 +23,11 @@ from waport.errors import (
     SessionAlreadyConnected,
     SessionNotConnected,
     SessionNotFound,
-    WhatsAppError,
 )
 from waport.events import EventHub
-from waport.model import Ack, Message, MessageKey, MessageKind, SessionState
-from waport.proto import pb
-from waport.wire import Jid
+from waport.model import Message, SessionState
 
 KEY = "test_api_key"
-OWN = Jid("15550001111", "s.whatsapp.net")
-
-
-def text_message(
-    message_id: str, text: str = "hi", *, from_me: bool = False, seconds: int = 1_700_000_000
-) -> Message:
-    """A text of the chat with 15559990000."""
-    chat = Jid("15559990000", "s.whatsapp.net")
-    return Message(
-        key=MessageKey(chat, message_id, from_me, OWN if from_me else chat),
-        timestamp=seconds,
-        content=pb.Message(conversation=text).SerializeToString(),
-        kind=MessageKind.TEXT,
-        ack=Ack.SERVER if from_me else Ack.PENDING,
-    )
-
-
-@dataclass
-class Sent:
-    """One call of `send_text`."""
-
-    chat: Jid
-    text: str
-    mentions: tuple[Jid, ...]
-    quoted_id: str | None
-
-
-@dataclass
-class FakeClient:
-    """Remembers what was sent; answers from a list, oldest first."""
-
-    own_jid: Jid = OWN
-    stored: list[Message] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    fetched: list[tuple[Jid, int, str | None]] = field(default_factory=list)
-    error: WhatsAppError | None = None
-
-    async def send_text(
-        self, chat: Jid, text: str, *, mentions: Sequence[Jid] = (), quoted_id: str | None = None
-    ) -> Message:
-        if self.error is not None:
-            raise self.error
-        self.sent.append(Sent(chat, text, tuple(mentions), quoted_id))
-        key = MessageKey(chat, "3EB0AAAAAAAAAAAAAAAAAA", True, self.own_jid)
-        content = pb.Message(extendedTextMessage=pb.ExtendedTextMessage(text=text))
-        return Message(
-            key, 1_700_000_000, content.SerializeToString(), MessageKind.TEXT, ack=Ack.SERVER
-        )
-
-    async def fetch_messages(
-        self, chat: Jid, limit: int, before: str | None = None
-    ) -> Sequence[Message]:
-        self.fetched.append((chat, limit, before))
-        newest_first = self.stored[::-1]
-        ids = [message.key.id for message in newest_first]
-        start = ids.index(before) + 1 if before in ids else 0
-        return newest_first[start : start + limit]
 
 
 @dataclass

@@ -240,6 +240,7 @@ async def test_we_are_a_contact_of_our_own(world: World, jid: Jid) -> None:
 
 async def test_an_unknown_number_is_asked_about_once_it_is_wanted(world: World) -> None:
     assert await world.contacts.get(CAROL) == Contact(CAROL, lid=CAROL_LID)
+    assert await world.contacts.get(PEER_LID) == Contact(PEER_PN, lid=PEER_LID)
     with pytest.raises(NotFound):
         await world.contacts.get(Jid("15550009999", "s.whatsapp.net"))
     for jid in (GROUP, Jid("1", "newsletter")):
@@ -331,7 +332,7 @@ async def test_other_trouble_with_a_picture_is_told(world: World) -> None:
     world.server.answer = lambda _: 500
     with pytest.raises(QueryError):
         await world.contacts.picture_url(PEER_PN)
-    world.server.answer = lambda _: [Node("picture", {"url": "http://x"})]
+    world.server.answer = lambda _: [Node("picture", {"url": "ftp://x"})]
     with pytest.raises(StanzaError):
         await world.contacts.picture_url(PEER_PN)
     with pytest.raises(InvalidInput):

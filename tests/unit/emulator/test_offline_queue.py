@@ -256,3 +256,37 @@ async def test_there_is_no_delivery_receipt_while_the_peer_is_away(
     await bob.send(Node("receipt", {"id": "A1", "to": alice.lid}))
     await bob.close()
     assert (await alice.expect("receipt")).jid("from") == bob.lid
+
+
+async def test_clients_that_die_at_once_and_come_back_again_and_again_miss_nothing(
+    emulator: Emulator, linked: Linked
+) -> None:
+    alice, bob, bob2 = [await linked(emulator, name) for name in ("Alice", "Bob", "Bob")]
+    phones = {
+        name: emulator.phone_of(account)
+        for name in ("Alice", "Bob")
+        if (account := emulator.directory.by_name(name)) is not None
+    }
+    expected: dict[str, list[str]] = {"Alice": [], "Bob": []}
+    got: dict[str, list[str]] = {"alice": [], "bob": [], "bob2": []}
+    clients = {"alice": alice, "bob": bob, "bob2": bob2}
+    for turn in range(5):
+        for client in clients.values():
+            client.kill()
+        for number in range(20):
+            name = f"M{turn:02}{number:02}"
+            await phones["Alice"].send_text(bob.jid.bare, "hello", f"{name}B")
+            await phones["Bob"].send_text(alice.lid.bare, "hello", f"{name}A")
+            expected["Bob"].append(f"{name}B")
+            expected["Alice"].append(f"{name}A")
+        for key, client in clients.items():
+            await client.log_in()
+            await client.expect("ib", lambda node: node.find("offline") is not None)
+            for node in [node for node in client.kept if node.tag == "message"]:
+                if node.get("recipient") is None:
+                    got[key].append(node.attr("id"))
+                receipt = {"id": node.attr("id"), "to": node.attrs["from"]}
+                await client.send(Node("receipt", receipt))
+            await client.settled()
+            client.kept.clear()
+    assert got == {"alice": expected["Alice"], "bob": expected["Bob"], "bob2": expected["Bob"]}

@@ -166,6 +166,16 @@ async def test_the_phone_fills_in_what_it_got_and_what_it_sent(
     assert infos[1].status == pb.WebMessageInfo.SERVER_ACK
 
 
+async def test_a_request_that_comes_as_an_own_copy_is_answered_too(
+    server: Any, alice: Any, companion: Any
+) -> None:
+    request = resend_request(pb.MessageKey(remoteJid=str(companion.person.jid), id="NEVER"))
+    copy = pb.DeviceSentMessage(destinationJid=str(companion.person.jid), message=request)
+    (answer,) = await ask(server, companion, pb.Message(deviceSentMessage=copy), "ASK")
+    assert answer.stanzaId == "ASK"
+    assert alice.messages() == []
+
+
 async def test_the_phone_may_have_lost_it_or_be_silent(
     server: Any, alice: Any, bob: Any, companion: Any
 ) -> None:

@@ -24,7 +24,11 @@ from waport.model import (
     MessageAdded,
     MessageKind,
     MessageUndecryptable,
+    NumberChanged,
     PairingCodeReady,
+    Presence,
+    PresenceChanged,
+    PresenceState,
     QrReady,
     Ready,
     StateChanged,
@@ -57,6 +61,23 @@ def test_a_session_event_is_one_frame_of_the_session_lane(
     (frame,) = render(event)
     assert (frame.kind, frame.lane, frame.data) == (kind, "", data)
     assert json.loads(frame.text) == data
+
+
+def test_another_number_is_one_frame_in_the_lane_of_the_new_chat() -> None:
+    new = Jid("15550002222", "s.whatsapp.net")
+    (frame,) = render(NumberChanged(OWN, new, True))
+    assert (frame.kind, frame.lane) == ("contact_changed", str(new))
+    assert json.loads(frame.text) == {
+        "message": None,
+        "oldId": "15550001111@c.us",
+        "newId": "15550002222@c.us",
+        "isContact": True,
+    }
+
+
+def test_who_is_online_is_told_to_nobody_outside() -> None:
+    presence = Presence(OWN, OWN, PresenceState.AVAILABLE)
+    assert render(PresenceChanged(presence)) == []
 
 
 def test_an_incoming_message_is_created_first_then_told(make_message: Any) -> None:

@@ -60,9 +60,10 @@ def test_a_picture_is_none_where_the_server_names_none(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://x/y", "ftp://x", "javascript:x", "https://x/\n", "https://" + "x" * 9000, ""]
+    "url",
+    ["ftp://x/y", "file:///x", "x/y", "javascript:x", "https://x/\n", "https://" + "x" * 9000, ""],
 )
-def test_a_url_that_is_not_https_is_refused(url: str) -> None:
+def test_a_url_of_no_web_server_is_refused(url: str) -> None:
     with pytest.raises(StanzaError):
         FetchPicture(ANN).parse(result(picture(url=url)))
 

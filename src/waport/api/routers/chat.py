@@ -35,8 +35,9 @@ async def fetch_messages(
     else:
         limit = min(max(body.limit or DEFAULT_LIMIT, 1), MAX_LIMIT)
         before = None if body.before is None else stanza_id(body.before)
-        messages = list(await client.fetch_messages(body.chat, limit, before))
-    return await messages_answer(messages, client.own_jid)
+        messages = list(await client.messages.fetch(body.chat, limit, before))
+    reacted = await client.messages.reacted(messages)
+    return await messages_answer(messages, client.own_jid, reacted)
 
 
 async def _search(client: ClientPort, chat: Jid, options: SearchOptions) -> list[Message]:
@@ -49,7 +50,7 @@ async def _search(client: ClientPort, chat: Jid, options: SearchOptions) -> list
         # Without filters every message fits: no more is read than is asked for.
         left = MAX_SEARCHED if options.has_filters else wanted - len(found)
         size = min(left, MAX_SEARCHED - looked_at, MAX_LIMIT)
-        page = await client.fetch_messages(chat, size, before)
+        page = await client.messages.fetch(chat, size, before)
         for message in page:
             if options.is_past(message):
                 return found

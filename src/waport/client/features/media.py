@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ...media import MediaDigest
+from ...appstate import MAX_BLOB_SIZE, BlobReference
+from ...media import MediaDigest, MediaKind
 from ...model import Message
 from ...model.contents import LinkPreview
 from ...stanza.media import FetchMediaConn, MediaConn
@@ -139,7 +140,8 @@ class Media:
                 mimetype=told if options.mimetype is None else options.mimetype,
                 file_name=options.file_name or remote.filename,
             )
-            return await self._contents.make(path, options)
+            made = await self._contents.make(path, options)
+        return replace(made, file_name=options.file_name)
 
     async def preview(self, text: str) -> LinkPreview | None:
         """The preview of the first link in a text; None when there is none, or none is wanted."""
@@ -175,6 +177,23 @@ class Media:
             message, lambda file: self._transfer.download_bytes(file, max_bytes)
         )
 
+    async def download_blob(self, blob: BlobReference) -> bytes:
+        """Download a file of the app state into memory.
+
+        Raises:
+            MediaGone, MediaTooLarge, TransferFailed, MediaError: as `download`.
+        """
+        await in_thread(make_folder, self._folder)
+        # What it says of its length is not reliable.
+        reference = MediaReference(
+            MediaKind.APP_STATE,
+            blob.direct_path,
+            media_key=blob.media_key,
+            file_sha256=blob.file_sha256,
+            file_enc_sha256=blob.file_enc_sha256,
+        )
+        return await self._transfer.download_bytes(reference, MAX_BLOB_SIZE)
+
     @contextlib.asynccontextmanager
     async def open_download(self, message: Message) -> AsyncIterator[DownloadedFile]:
         """A message's file on disk, for as long as the context lasts.
@@ -204,8 +223,8 @@ class Media:
         try:
             return await fetch(reference)
         except MediaGone as gone:
-            # Only encrypted files come from a phone.
-            if reference.media_key is None:
+            # Only encrypted files of known messages come from a phone.
+            if reference.media_key is None or not message.key.id:
                 raise
             try:
                 path = await self.retries.ask(message, reference.media_key)

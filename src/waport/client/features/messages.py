@@ -3,55 +3,54 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from ...errors import InvalidInput, NotAuthorized
-from ...model import AddOn, AddOnKind, Message
-from ...model.authority import may_pin
+from ...errors import InvalidInput
+from ...model import AddOn, AddOnKind, Message, MessageKey
 from ...model.contents import (
     LIMITS,
     Attendance,
     ChatTimer,
     Content,
-    Document,
-    Edit,
-    Event,
-    EventAnswer,
-    Image,
-    Keep,
     KeepAction,
     Limits,
-    Pin,
     PinAction,
-    Poll,
-    Reaction,
-    Revoke,
-    SecretEdit,
     Text,
-    Video,
     check_content,
     forwarded,
 )
-from ...stanza.addons import answer_event, cast_vote, seal_edit, seal_reaction
-from ...stanza.contents import encode, read_message
+from ...stanza.contents import read_message
 from ...stanza.ids import message_id as fresh_id
 from ...stanza.tally import OptionTally
 from ...store import Database, UnitOfWork
 from ...wire import Jid
-from .. import addons
+from .. import addons, message_lookup
+from ..audience import Audience
 from ..compose import (
     NO_OPTIONS,
     Compose,
     Composed,
-    Scene,
+    NoSuchMessage,
     SendOptions,
     fresh_info,
     message_of,
 )
+from ..compose_changes import (
+    answer_to,
+    edit_of,
+    keep_of,
+    pin_of,
+    reaction_to,
+    revoke_of,
+    vote_in,
+)
 from ..fanout import canonical
+from ..message_lookup import MessageReceipts
 from ..outgoing import Draft
 from ..sending import Sender
+
+T = TypeVar("T")
 
 
 class Messages:
@@ -61,6 +60,7 @@ class Messages:
     or `pending` if no ack came in time; it is followed up in the background then.
 
     All of them may raise:
+        NoSuchMessage: the message that is spoken of is not known.
         InvalidInput: the arguments make no sense there.
         NotFound, NotAuthorized, QueryError: the server or the group's rules refuse it.
         QueryTimeout, ConnectionClosed: devices, keys or the group could not be asked for.
@@ -68,11 +68,17 @@ class Messages:
     """
 
     def __init__(
-        self, database: Database, session_id: str, sender: Sender, limits: Limits = LIMITS
+        self,
+        database: Database,
+        session_id: str,
+        sender: Sender,
+        audience: Audience,
+        limits: Limits = LIMITS,
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._sender = sender
+        self._audience = audience
         self._limits = limits
 
     # --- messages ----------------------------------------------------------------------------
@@ -100,135 +106,63 @@ class Messages:
         return await self.send(chat, Text(text), options)
 
     async def forward(self, chat: Jid, message_id: str, to: Jid) -> Message:
-        """Send a stored message on to another chat, marked and counted as forwarded."""
-        source = await self._database.read(
-            self._session_id, lambda store: store.messages.get(canonical(store, chat), message_id)
-        )
+        """Send a stored message on to another chat, counted as forwarded unless it is an own one.
+
+        Raises:
+            InvalidInput: messages of this kind can't be forwarded there.
+        """
+        source = await self.get(chat, message_id)
         if source is None or not source.content:
-            raise InvalidInput("there is no such message to forward")
-        content = forwarded(read_message(source.proto()).content)
+            raise NoSuchMessage
+        content = forwarded(read_message(source.proto()).content, is_own=source.key.from_me)
+        message_lookup.check_file_for(content, to)
         return await self.send(to, content)
 
     # --- about another message ---------------------------------------------------------------
 
     async def react(self, chat: Jid, message_id: str, emoji: str) -> Message:
         """React to a message; an empty text takes the reaction back."""
-
-        def compose(scene: Scene) -> Composed:
-            message = scene.find(message_id)
-            reaction = Reaction(scene.target(message), emoji, _now_ms())
-            if scene.group is not None and scene.group.is_default_subgroup:
-                return Composed(seal_reaction(reaction, scene.original(message), scene.own_senders))
-            return Composed(reaction)
-
-        return await self._send(chat, compose)
+        compose = reaction_to(message_id, emoji)
+        if not chat.is_status:
+            return await self._send(chat, compose)
+        # Nobody but its author learns who likes a status.
+        message = await self.get(chat, message_id)
+        if message is None:
+            raise NoSuchMessage
+        return await self._send(chat, compose, direct_to=message.key.sender)
 
     async def edit(self, chat: Jid, message_id: str, content: Content | str) -> Message:
         """Give an own message another content; a text stands for the text or the caption."""
-
-        def compose(scene: Scene) -> Composed:
-            message = scene.find(message_id)
-            if not message.key.from_me:
-                raise InvalidInput("only own messages can be edited")
-            changed = _edited(read_message(message.proto()).content, content)
-            target = scene.target(message)
-            if isinstance(changed, Event):
-                return Composed(
-                    seal_edit(
-                        SecretEdit.EVENT_EDIT,
-                        encode(changed),
-                        target,
-                        scene.original(message),
-                        scene.own_senders,
-                    )
-                )
-            return Composed(Edit(target, changed, _now_ms()))
-
-        return await self._send(chat, compose)
+        return await self._send(chat, edit_of(message_id, content))
 
     async def revoke(self, chat: Jid, message_id: str) -> Message:
         """Take a message back for everybody: an own one, or as an admin anybody's in a group."""
-
-        def compose(scene: Scene) -> Composed:
-            message = scene.store.messages.get(scene.chat, message_id)
-            if message is None:
-                raise InvalidInput("there is no such message in this chat")
-            if not message.key.from_me and not _is_admin(scene):
-                raise NotAuthorized(401, "only its author or an admin can take a message back")
-            return Composed(Revoke(scene.target(message)))
-
-        return await self._send(chat, compose)
+        return await self._send(chat, revoke_of(message_id))
 
     async def pin(self, chat: Jid, message_id: str, duration_s: int = 604_800) -> Message:
         """Pin a message for everybody in the chat: for a day, a week or 30 days."""
-        return await self._pin(chat, message_id, PinAction.PIN, duration_s)
+        return await self._send(chat, pin_of(message_id, PinAction.PIN, duration_s))
 
     async def unpin(self, chat: Jid, message_id: str) -> Message:
         """Unpin a message."""
-        return await self._pin(chat, message_id, PinAction.UNPIN, 0)
-
-    async def _pin(self, chat: Jid, message_id: str, action: PinAction, duration_s: int) -> Message:
-        def compose(scene: Scene) -> Composed:
-            group = scene.group
-            if group is not None and not may_pin(
-                in_group=True,
-                is_member=True,
-                is_admin=_is_admin(scene),
-                members_may_edit=not group.is_locked,
-            ):
-                raise NotAuthorized(401, "only admins pin in this group")
-            message = scene.find(message_id)
-            return Composed(Pin(scene.target(message), action, duration_s, _now_ms()))
-
-        return await self._send(chat, compose)
+        return await self._send(chat, pin_of(message_id, PinAction.UNPIN, 0))
 
     async def keep(self, chat: Jid, message_id: str, kept: bool = True) -> Message:
         """Keep a disappearing message in the chat for all, or no longer."""
         action = KeepAction.KEEP if kept else KeepAction.UNDO
-
-        def compose(scene: Scene) -> Composed:
-            return Composed(Keep(scene.target(scene.find(message_id)), action, _now_ms()))
-
-        return await self._send(chat, compose)
+        return await self._send(chat, keep_of(message_id, action))
 
     # --- polls and events --------------------------------------------------------------------
 
     async def vote(self, chat: Jid, message_id: str, options: Sequence[str]) -> Message:
         """Vote in a poll with all answers that are chosen; none takes the vote back."""
-
-        def compose(scene: Scene) -> Composed:
-            message = scene.find(message_id)
-            poll = read_message(message.proto()).content
-            if not isinstance(poll, Poll):
-                raise InvalidInput("the message is no poll")
-            vote = cast_vote(
-                poll,
-                options,
-                scene.target(message),
-                scene.original(message),
-                scene.own_senders,
-                timestamp_ms=_now_ms(),
-            )
-            return Composed(vote)
-
-        return await self._send(chat, compose)
+        return await self._send(chat, vote_in(message_id, options))
 
     async def answer_event(
         self, chat: Jid, message_id: str, attendance: Attendance, extra_guests: int = 0
     ) -> Message:
         """Say whether one comes to an event."""
-
-        def compose(scene: Scene) -> Composed:
-            message = scene.find(message_id)
-            if not isinstance(read_message(message.proto()).content, Event):
-                raise InvalidInput("the message is no event")
-            answer = EventAnswer(attendance, _now_ms(), extra_guests)
-            original = scene.original(message)
-            return Composed(
-                answer_event(answer, scene.target(message), original, scene.own_senders)
-            )
-
-        return await self._send(chat, compose)
+        return await self._send(chat, answer_to(message_id, attendance, extra_guests))
 
     # --- about the chat ----------------------------------------------------------------------
 
@@ -251,16 +185,27 @@ class Messages:
             limit: how many at most.
             before: the id of a message; older ones follow. An unknown id is ignored.
         """
-        return await self._database.read(
-            self._session_id,
-            lambda store: store.messages.page(canonical(store, chat), limit, before),
+        return await self._read(
+            lambda store: store.messages.page(canonical(store, chat), limit, before)
         )
 
     async def get(self, chat: Jid, message_id: str) -> Message | None:
         """A stored message."""
-        return await self._database.read(
-            self._session_id, lambda store: store.messages.get(canonical(store, chat), message_id)
+        return await self._read(
+            lambda store: store.messages.get(canonical(store, chat), message_id)
         )
+
+    async def find(self, chats: Iterable[Jid], ids: Iterable[str]) -> Message | None:
+        """A stored message by what may be its id; see `message_lookup.find`."""
+        return await self._read(lambda store: message_lookup.find(store, chats, ids))
+
+    async def quoted(self, message: Message) -> Message | None:
+        """The message that another one answers; see `message_lookup.quoted`."""
+        return await self._read(lambda store: message_lookup.quoted(store, message))
+
+    async def receipts(self, message: Message) -> MessageReceipts:
+        """Who got, read and played a message of ours."""
+        return await self._read(lambda store: message_lookup.receipts(store, message))
 
     async def reactions(self, chat: Jid, message_id: str) -> list[AddOn]:
         """The reactions to a message that stand, in the order in which they came."""
@@ -272,7 +217,11 @@ class Messages:
             found = store.add_ons.of(message.key, AddOnKind.REACTION)
             return [reaction for reaction in found if reaction.data]
 
-        return await self._database.read(self._session_id, job)
+        return await self._read(job)
+
+    async def reacted(self, messages: Iterable[Message]) -> frozenset[MessageKey]:
+        """Which of these messages have a reaction that stands."""
+        return await self._read(lambda store: message_lookup.reacted(store, messages))
 
     async def tally(self, chat: Jid, message_id: str) -> tuple[OptionTally, ...]:
         """The votes of a poll, for every answer.
@@ -287,48 +236,34 @@ class Messages:
                 raise InvalidInput("there is no such poll")
             return addons.poll_tally(store, message)
 
-        return await self._database.read(self._session_id, job)
+        return await self._read(job)
 
     # --- at the bottom -----------------------------------------------------------------------
 
+    async def _read(self, job: Callable[[UnitOfWork], T]) -> T:
+        return await self._database.read(self._session_id, job)
+
     async def _send(
-        self, chat: Jid, compose: Compose, options: SendOptions = NO_OPTIONS
+        self,
+        chat: Jid,
+        compose: Compose,
+        options: SendOptions = NO_OPTIONS,
+        direct_to: Jid | None = None,
     ) -> Message:
         if not (chat.is_user or chat.is_group or chat.is_status or chat.is_newsletter):
             raise InvalidInput("messages go to people, groups, channels and the status feed")
+        audience = options.audience
+        if chat.is_status and not audience and direct_to is None:
+            audience = await self._audience.people()
         now = int(time.time())
         draft = Draft(
             chat=chat.bare,
             id=options.message_id or fresh_id(chat.user, now),
             compose=compose,
             now=now,
-            audience=options.audience,
+            audience=audience,
+            direct_to=direct_to,
             media_id=options.media_id,
             limits=self._limits,
         )
         return await self._sender.send(draft)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _is_admin(scene: Scene) -> bool:
-    if scene.group is None:
-        return False
-    for address in scene.own_senders:
-        member = scene.group.member(address)
-        if member is not None:
-            return member.is_admin
-    return False
-
-
-def _edited(before: Content, content: Content | str) -> Content:
-    """The new content of a message."""
-    if not isinstance(content, str):
-        return content
-    if isinstance(before, Text):
-        return Text(content)
-    if isinstance(before, Image | Video | Document):
-        return replace(before, caption=content)
-    raise InvalidInput("a message of this kind has no text to edit")

@@ -12,6 +12,7 @@ from ...proto import pb
 from ...stanza.contents import DecodedMessage, read_message
 from ...wire import Jid
 from .. import addons
+from ..app_state_effects import apply_waiting
 from ..fanout import canonical
 from ..work import Work
 from .arrival import Arrival
@@ -127,6 +128,7 @@ def announce(work: Work, stored: Message) -> None:
         work.store.contacts.set_push_name(key.sender, stored.push_name)
     work.emit(MessageAdded(stored))
     addons.apply_waiting(work, stored)
+    apply_waiting(work.store, stored, work.emit)
 
 
 def _keep_add_on(

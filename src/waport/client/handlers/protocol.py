@@ -27,6 +27,9 @@ PeerAnswer = Callable[[Work, IncomingMessage, pb.ProtocolMessage], None]
 MappingSync = Callable[[Work, bytes], None]
 """Takes the payload of a LID migration."""
 
+KeyShare = Callable[[Work, pb.AppStateSyncKeyShare], None]
+"""Takes keys of the app state, which an own device shares."""
+
 
 def take_mappings(work: Work, payload: bytes) -> None:
     """The phone's table of phone numbers and hidden ids.
@@ -48,11 +51,13 @@ class ProtocolMessages:
     Args:
         on_answer: for answers of the own phone.
         on_mappings: for the phone's table of hidden ids.
+        on_keys: for keys of the app state.
     """
 
-    def __init__(self, on_answer: PeerAnswer, on_mappings: MappingSync) -> None:
+    def __init__(self, on_answer: PeerAnswer, on_mappings: MappingSync, on_keys: KeyShare) -> None:
         self._on_answer = on_answer
         self._on_mappings = on_mappings
+        self._on_keys = on_keys
 
     def handle(self, work: Work, incoming: IncomingMessage, message: pb.Message) -> None:
         """Act on a message, if it is machinery.
@@ -75,7 +80,7 @@ class ProtocolMessages:
         if kind == _Type.HISTORY_SYNC_NOTIFICATION:
             _history(work, incoming, protocol.historySyncNotification)
         elif kind == _Type.APP_STATE_SYNC_KEY_SHARE:
-            _app_state_keys(work, protocol.appStateSyncKeyShare)
+            self._on_keys(work, protocol.appStateSyncKeyShare)
         elif kind == _Type.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE:
             self._on_answer(work, incoming, protocol)
         elif kind == _Type.LID_MIGRATION_MAPPING_SYNC:
@@ -107,12 +112,3 @@ def _history(
             else:
                 work.store.contacts.set_push_name(jid, name)
     work.reply(receipt(work.own.pn.bare, [incoming.id], "hist_sync"))
-
-
-def _app_state_keys(work: Work, share: pb.AppStateSyncKeyShare) -> None:
-    """Keep the keys of the app state: the phone sends them once."""
-    for key in share.keys:
-        if key.keyId.keyId and len(key.keyData.keyData) == 32:
-            work.store.app_state.put_key(
-                key.keyId.keyId, key.keyData.keyData, key.keyData.timestamp
-            )

@@ -31,6 +31,7 @@ class StreamHandlers:
     Args:
         on_success: starts the login sequence.
         then: runs something once all that came before is committed and answered.
+        fetch_app_state: fetches all of it anew.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class StreamHandlers:
         *,
         on_success: Callable[[Link, Node], Awaitable[None]],
         then: Callable[[Callable[[], None]], Awaitable[None]],
+        fetch_app_state: Callable[[], Awaitable[None]],
     ) -> None:
         self._database = database
         self._session_id = session_id
@@ -53,6 +55,7 @@ class StreamHandlers:
         self._background = background
         self._on_success = on_success
         self._then = then
+        self._fetch_app_state = fetch_app_state
 
     async def success(self, link: Link, node: Node) -> None:
         """`<success>`."""
@@ -134,12 +137,20 @@ class StreamHandlers:
         await self._database.write(self._session_id, job)
 
     async def _clean(self, node: Node) -> None:
-        """Our own devices may have changed: the list is asked for anew when it is needed."""
+        """Our own devices may have changed: the list is asked for anew when it is needed.
+
+        The app state is marked as such; it is fetched when the login is complete.
+        """
         kind, timestamp = node.get("type"), node.get("timestamp")
         is_time = timestamp is not None and timestamp.isascii() and timestamp.isdigit()
-        if kind != "account_sync" or timestamp is None or not is_time:
+        if kind is None or timestamp is None or not is_time:
             return
-        await self._database.write(self._session_id, _forget_own_devices)
+        if kind == "account_sync":
+            await self._database.write(self._session_id, _forget_own_devices)
+        elif kind == "syncd_app_state":
+            await self._fetch_app_state()
+        else:
+            return
         await self._queries.run(CleanDirty(kind, timestamp))
 
 
