@@ -139,9 +139,7 @@ async def _round(
         "groups": sender["groups"],
     }
     settings = {**_MODULES, "NODE_EXTRA_CA_CERTS": emulator.ca_file, "NODE_ENV": "production"}
-    process = await Process.start(
-        side.name, side.command(options), folder, settings, is_asked=True
-    )
+    process = await Process.start(side.name, side.command(options), folder, settings, is_asked=True)
     try:
         await _link(process, emulator, sender["jid"])
         group, other = sender["groups"]

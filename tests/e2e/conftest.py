@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from support.linked import Linked, ServerAddress, linked_client
+from support.talk import Talk
 from support.waport_server import Inbox, WaportServer, webhook_inbox
 from waport.emulator.accounts import Account
 from waport.emulator.phone import Phone
@@ -75,3 +77,22 @@ async def world(tmp_path: Path, server_settings: dict[str, str]) -> AsyncIterato
             yield World(emulator, server, inbox)
         finally:
             await server.kill()
+
+
+@pytest.fixture
+async def talk(world: World) -> Talk:
+    """A linked account of ours, and Alice, who has but a phone."""
+    own, own_phone = await world.link()
+    alice, phone = await world.person("Alice")
+    return Talk(world, own, own_phone, alice, phone)
+
+
+@pytest.fixture
+async def ann(world: World, talk: Talk, tmp_path: Path) -> AsyncIterator[Linked]:
+    """Somebody with a device of her own, who can make groups."""
+    _, phone = await world.person("Ann")
+    emulator = world.emulator
+    address = ServerAddress(emulator.ws_url, emulator.root_key.hex(), Path(str(emulator.ca_file)))
+    (tmp_path / "ann").mkdir()
+    async with linked_client(tmp_path / "ann", address, phone.pair_by_qr) as linked:
+        yield linked

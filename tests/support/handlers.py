@@ -24,7 +24,7 @@ from waport.client.handlers.tokens import handle_privacy_token
 from waport.client.identities import Identities
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
-from waport.client.sending import Sender, Told
+from waport.client.sending import FetchGroup, Sender, Told
 from waport.client.tokens import Tokens
 from waport.client.work import Work
 from waport.model import MessageKey
@@ -79,6 +79,7 @@ class Desk:
         self.account = account
         self.told = Told()
         self.fetched: list[Jid] = []
+        self.fetch_group: FetchGroup = self._fetch_nothing
         self.sender = Sender(
             account.database,
             SESSION,
@@ -86,7 +87,7 @@ class Desk:
             queries,
             Devices(account.database, SESSION, queries),
             account.sink,
-            fetch_group=self._fetch_group,
+            fetch_group=lambda group: self.fetch_group(group),
             told=self.told,
         )
         audience = Audience(account.database, SESSION, queries)
@@ -94,7 +95,7 @@ class Desk:
         self.tokens = Tokens(account.database, SESSION, queries)
         self._on_ack = ack_handler(self.sender, self.told, self.tokens)
 
-    async def _fetch_group(self, group: Jid) -> object:
+    async def _fetch_nothing(self, group: Jid) -> object:
         self.fetched.append(group)
         return None
 

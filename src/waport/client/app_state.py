@@ -120,7 +120,7 @@ class AppStateSync:
         self._clock = clock
         self._news = asyncio.Event()
         self._keys_came = asyncio.Event()
-        self._progress = asyncio.Event()
+        self._exchanged = asyncio.Event()
         self._last_ms = 0
         self._is_running = False
         self._is_open = False
@@ -191,13 +191,18 @@ class AppStateSync:
         if self._is_open:
             self._background.spawn(self.refresh(), "app state")
 
+    @property
+    def next_exchange(self) -> asyncio.Event:
+        """Set when the next exchange with the server has come to its end."""
+        return self._exchanged
+
     async def settle(self) -> None:
         """Wait until the server has every change of ours."""
         while True:
-            self._progress.clear()
+            exchanged = self._exchanged
             if not await self._read(lambda store: store.app_state.has_pending()):
                 return
-            await self._progress.wait()
+            await exchanged.wait()
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -251,7 +256,8 @@ class AppStateSync:
             except _FAILURES as exc:
                 log.warning("%s was not synced: %s", plan.collection, exc)
                 await self._recover(plan, exc)
-        self._progress.set()
+        exchanged, self._exchanged = self._exchanged, asyncio.Event()
+        exchanged.set()
 
     async def _recover(self, plan: Plan, failure: Exception) -> None:
         """Decide what to ask for after an answer that could not be used."""

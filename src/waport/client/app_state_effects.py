@@ -168,6 +168,13 @@ class Effects:
         )
         store.chats.mark_read(chat, max(stored.unread - left, 0))
 
+    def _lower(self, chat: Jid, count: int) -> None:
+        """So many messages less are unread; that the chat is marked as unread stays."""
+        stored = self._store.chats.get(chat)
+        self._store.chats.mark_read(chat, count)
+        if stored is not None and stored.marked_unread:
+            self._store.chats.mark_unread(chat)
+
     def _recount(self, chat: Jid, change: Callable[[], object]) -> None:
         """Change what is unread in a chat, and tell it if it makes a difference."""
         before = self._store.chats.get(chat)
@@ -196,7 +203,7 @@ class Effects:
             return
         self._emit(MessageDeleted(deleted))
         if _is_unread(deleted):
-            self._recount(chat, lambda: self._store.chats.mark_read(chat, 1))
+            self._recount(chat, lambda: self._lower(chat, 1))
 
     def _wait(self, message: MessageRef, is_set: bool, mutation: Mutation) -> None:
         """Keep what speaks of a message that is not here until it comes."""

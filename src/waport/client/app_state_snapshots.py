@@ -30,7 +30,7 @@ from .work import EventSink
 RECORDS_STEP = 1000
 """Records that are stored in one transaction."""
 
-EFFECTS_STEP = 100
+EFFECTS_STEP = 20
 """Records whose effects are stored in one transaction."""
 
 Download = Callable[[BlobReference], Awaitable[bytes]]

@@ -132,7 +132,7 @@ class Client:
         self.chats = Chats(
             database, session_id, self._queries, self.privacy.sends_read_receipts, clock
         )
-        app_state = AppStateSync(
+        self.app_state = app_state = AppStateSync(
             database,
             session_id,
             self._queries,

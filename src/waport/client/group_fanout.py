@@ -96,7 +96,8 @@ def _plan(
             numbers[address] = devices.devices
     if missing:
         return NeedDevices(tuple(missing))
-    own_numbers = numbers.pop(me)
+    # Where the list of our own devices is unusable, they have to ask for the message.
+    own_numbers = numbers.pop(me, ())
     sender = own.lid if mode is AddressingMode.LID and own.lid is not None else own.pn
     by_user = {
         user: tuple(user.with_device(number) for number in known) for user, known in numbers.items()

@@ -148,7 +148,7 @@ def _merged(store: UnitOfWork, group: Group, old: Group | None) -> Group:
 
 
 def _follow_members(store: UnitOfWork, group: Group, old: Group | None) -> None:
-    """Throw our key away if somebody has it who is no member; tell all anew in another addressing.
+    """Throw our key away if somebody has it who is no member, or if the addressing is another.
 
     Source: docs/protocol/signal.md, "Sender-key memory".
     """
@@ -159,10 +159,11 @@ def _follow_members(store: UnitOfWork, group: Group, old: Group | None) -> None:
         for jid in (member.jid, member.pn, member.lid)
         if jid is not None
     }
-    if told and not group.is_truncated and not told <= members:
+    is_with_stranger = not group.is_truncated and not told <= members
+    # All have to be told anew then: with the key before, nobody would know any more who has it.
+    is_other = old is not None and old.addressing is not group.addressing
+    if is_with_stranger or is_other:
         rotate(store, [group.jid], own_of(store))
-    elif old is not None and old.addressing is not group.addressing:
-        store.sender_keys.clear_memory(group.jid)
 
 
 def _follow_gone(store: UnitOfWork, own: OwnAddresses, group: Jid, change: GroupChange) -> None:
@@ -211,7 +212,7 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
             who = None if author is None else author.pn or author.jid
             work.emit(GroupChanged(notice.group, change, who, at, notice.id))
     if notice.addressing not in (None, group.addressing):
-        store.sender_keys.clear_memory(notice.group)
+        rotate(store, [notice.group], work.own)
         group = replace(group, fetched_at=0)
     if notice.is_partial:
         group = replace(group, fetched_at=0)

@@ -27,6 +27,7 @@ from .probe_files import HEAD, ProbeStopped, file_type
 from .probing import probe_audio, probe_image, probe_video
 from .stickers import StickerPack, make_sticker
 from .threads import in_thread
+from .voice import make_voice
 
 MediaContent = Image | Video | Audio | Document | Sticker
 """A content that is a file."""
@@ -221,7 +222,11 @@ class MediaContents:
         except MediaError as exc:
             raise UnusableFile(f"the file cannot be sent as a sound: {exc}") from exc
         if options.as_voice and not details.is_voice:
-            raise UnusableFile("a voice note must be an Ogg file with Opus in it")
+            try:
+                source = await make_voice(source)
+                details = await probe_audio(source, with_waveform=True)
+            except MediaError as exc:
+                raise UnusableFile(f"the file cannot be made a voice note: {exc}") from exc
         kind = MediaKind.VOICE if options.as_voice else MediaKind.AUDIO
         uploaded = await self._upload(source, kind, options, with_sidecar=True)
         told = VOICE_MIMETYPE if details.is_voice else _told(details.mimetype, mimetype)

@@ -44,6 +44,7 @@ from .group_encryption import (
     ToldDevices,
     distribution_content,
     encrypt_for_group,
+    keep_from_strangers,
     own_sender_key,
 )
 from .group_fanout import GroupFanout, plan_group, plan_status
@@ -254,6 +255,9 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
             raise NotAuthorized(403, "no member of this group")
         if group.is_announcement and member is not None and not member.is_admin:
             raise NotAuthorized(401, "only admins write in this group")
+    readers = (*fanout.devices, *fanout.own, fanout.sender)
+    if keep_from_strangers(store, fanout.to, readers, own):
+        fanout = replace(fanout, cold=fanout.devices)
     reachable = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
     if isinstance(reachable, NeedBundles):
         return reachable
@@ -267,14 +271,16 @@ def _group_stanza(
 ) -> tuple[Node, ToldDevices]:
     store, own, to = ready.store, ready.work.own, fanout.to
     told = tuple(device for device in fanout.cold if device in reachable)
+    own_told = tuple(device for device in fanout.own if device in reachable)
     key = distribution_content(own_sender_key(store, to, own), to).SerializeToString()
     copies = [
         Copy(device, encrypt_for(store, device, key), holds_content=False)
-        for device in (*told, *(device for device in fanout.own if device in reachable))
+        for device in (*told, *own_told)
     ]
     # Whoever may get the key is remembered before it leaves: if they go, it has to be replaced.
+    # The own devices are never marked as knowing it, so that they are told every time.
     addresses = tuple(_address(store, device) for device in told)
-    for address in addresses:
+    for address in (*addresses, *(_address(store, device) for device in own_told)):
         store.sender_keys.mark_cold(to, address)
     ciphertext, chain_id = encrypt_for_group(store, to, own, ready.message.SerializeToString())
     attrs: dict[str, AttrValue] = {}

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import av
 from av.audio.resampler import AudioResampler
@@ -92,7 +92,7 @@ def read_video(file: BoundedFile, mimetype: str, side: int) -> Picture | None:
     Raises:
         Undecodable, ValueError, OSError: the file is damaged, or the time is over.
     """
-    with _open(file, mimetype) as container:
+    with open_media(file, mimetype) as container:
         if not container.streams.video:
             return None
         stream = container.streams.video[0]
@@ -125,7 +125,7 @@ def read_seconds(file: BoundedFile, mimetype: str) -> float | None:
     Raises:
         Undecodable, ValueError, OSError: the file is damaged, or the time is over.
     """
-    with _open(file, mimetype) as container:
+    with open_media(file, mimetype) as container:
         return _seconds(container)
 
 
@@ -140,7 +140,7 @@ def read_waveform(file: BoundedFile, mimetype: str) -> bytes | None:
 
     Source: docs/protocol/messages.md, "Voice notes".
     """
-    with _open(file, mimetype) as container:
+    with open_media(file, mimetype) as container:
         if not container.streams.audio:
             return None
         blocks = list(_loudness(container, file))
@@ -163,14 +163,50 @@ def waveform(blocks: list[int]) -> bytes:
     return bytes(int(100 * value / loudest) for value in points)
 
 
+def encode_opus(
+    sound: InputContainer,
+    target: BinaryIO,
+    check: Callable[[], None],
+    *,
+    rate: int,
+    bits_per_s: int,
+) -> None:
+    """Write a sound as Ogg with Opus, in one channel.
+
+    Args:
+        check: called between steps; raises when it takes too long.
+
+    Raises:
+        Undecodable: there is no sound in it.
+    """
+    if not sound.streams.audio:
+        raise Undecodable("no sound")
+    resampler = AudioResampler(format="s16", layout="mono", rate=rate)
+    with av.open(target, mode="w", format="ogg") as out:
+        stream = out.add_stream("libopus", rate=rate, layout="mono")
+        stream.bit_rate = bits_per_s
+        for frame in sound.decode(audio=0):
+            check()
+            _check_rate(frame.sample_rate)
+            for piece in resampler.resample(frame):
+                out.mux(stream.encode(piece))
+        for piece in resampler.resample(None):
+            out.mux(stream.encode(piece))
+        out.mux(stream.encode(None))
+
+
+def _check_rate(rate: int) -> None:
+    if not _RATES[0] <= rate <= _RATES[1]:
+        # A filter for an absurd rate takes minutes to set up.
+        raise Undecodable(f"{rate} samples in a second")
+
+
 def _loudness(container: InputContainer, file: BoundedFile) -> Iterator[int]:
     resampler = AudioResampler(format="s16", layout="mono", rate=_RATE)
     samples = array("h")
     for frame in container.decode(audio=0):
         file.check()
-        if not _RATES[0] <= frame.sample_rate <= _RATES[1]:
-            # A filter for an absurd rate takes minutes to set up.
-            raise Undecodable(f"{frame.sample_rate} samples in a second")
+        _check_rate(frame.sample_rate)
         for piece in resampler.resample(frame):
             samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
         full = len(samples) // _BLOCK * _BLOCK
@@ -186,7 +222,12 @@ def _seconds(container: InputContainer) -> float | None:
 
 
 @contextlib.contextmanager
-def _open(file: BoundedFile, mimetype: str) -> Iterator[InputContainer]:
+def open_media(file: BoundedFile, mimetype: str) -> Iterator[InputContainer]:
+    """A file as the library reads it.
+
+    Raises:
+        Undecodable: it can't be read, here or in the body of the context.
+    """
     file.seek(0)
     try:
         with av.open(

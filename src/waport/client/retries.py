@@ -126,19 +126,22 @@ class Retries:
         if credentials is None:
             return None
         own = own_addresses(credentials)
+        if receipt.source.is_group and not _may_ask(store, own, receipt.source, device):
+            log.warning("a retry receipt of a device that is not in the group")
+            # Who asks without being a member may have got hold of the key.
+            rotate(store, [receipt.source], own)
+            return None
         message = _sent_message(store, receipt, message_id)
-        if message is None or not _may_ask(store, own, message, device):
+        if message is None or not _may_ask(store, own, message.key.chat, device):
             log.warning("a retry receipt for a message that its sender can't ask for")
-            if receipt.source.is_group:
-                # Who asks without being a member may have got hold of the key.
-                rotate(store, [receipt.source], own)
             return None
         address = signal_device(store, device).signal_address
         if store.messages.bump_retry(message.key.chat, message_id, address) > MAX_ANSWERS:
             return None
-        if message.key.chat.is_group or message.key.chat.is_status:
-            store.sender_keys.mark_cold(message.key.chat, address)
-        if message.key.chat.is_status:
+        chat = message.key.chat
+        if chat.is_group or address in store.sender_keys.told_devices(chat):
+            store.sender_keys.mark_cold(chat, address)
+        if chat.is_status:
             # The next post brings the key.
             return None
         return self._mend(store, credentials, message_id, device, retry)
@@ -202,11 +205,10 @@ def _sent_message(store: UnitOfWork, receipt: Receipt, message_id: str) -> Messa
     return None if message.kind is MessageKind.REVOKED else message
 
 
-def _may_ask(store: UnitOfWork, own: OwnAddresses, message: Message, device: Jid) -> bool:
-    """Only a device of a recipient or an own one gets the message again."""
+def _may_ask(store: UnitOfWork, own: OwnAddresses, chat: Jid, device: Jid) -> bool:
+    """Only a device of a recipient or an own one gets a message of the chat again."""
     if own.is_own(device):
         return not own.is_this_device(device)
-    chat = message.key.chat
     if chat.is_group:
         group = store.groups.get(chat)
         return group is not None and any(
@@ -227,11 +229,14 @@ def _encrypt_again(
     message = _sent_message(store, receipt, message_id)
     if credentials is None or message is None:
         return None
+    own = own_addresses(credentials)
+    if not _may_ask(store, own, message.key.chat, device):
+        log.warning("a device left the chat while it asked for a message")
+        return None
     if answer is not None and not has_session(store, device):
         install_bundle(store, credentials, device, check_bundle(store, device, answer))
     if not has_session(store, device):
         raise CryptoError("no session and no bundle for the asking device")
-    own = own_addresses(credentials)
     content, chat = message.proto(), message.key.chat
     about = traits(content)
     attrs: dict[str, AttrValue] = {}
@@ -244,6 +249,7 @@ def _encrypt_again(
             attrs["addressing_mode"] = group.addressing.value
         # The asking device most likely lacks the key, too.
         content.MergeFrom(distribution_content(own_sender_key(store, chat, own), chat))
+        store.sender_keys.mark_cold(chat, signal_device(store, device).signal_address)
     elif own.is_own(device):
         attrs["recipient"] = recipient = store.addresses.lid_of(chat) or chat
         content = device_sent(content, recipient)

@@ -15,10 +15,11 @@ def chat_frame(event: ChatArchived | ChatRemoved | UnreadChanged) -> Frame:
         states = {"currState": event.archived, "prevState": event.previous}
         data = {"chat": chat, "archived": event.archived, **states}
         return Frame.of("chat_archived", data, lane)
-    about = {"id": id_json(event.chat.jid), "chat": chat}
+    jid = id_json(event.chat.jid)
     if isinstance(event, ChatRemoved):
-        return Frame.of("chat_removed", about, lane)
-    return Frame.of("unread_count", {**about, "unreadCount": event.count}, lane)
+        return Frame.of("chat_removed", {"id": jid, "chat": chat}, lane)
+    data = {"id": jid, "unreadCount": event.count, "chat": chat}
+    return Frame.of("unread_count", data, lane)
 
 
 def chat_data(chat: Chat) -> dict[str, object]:

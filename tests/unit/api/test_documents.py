@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
+from support.fake_client import PEER, stored
 from waport.api import app as app_module
 from waport.api.openapi import build_document
+from waport.client.message_lookup import MessageReceipts
+from waport.client.receipt_times import ReceiptTimes
+from waport.model import Ack
+from waport.proto import pb
 
 ROUTES = {
     "/ping": {"get"},
@@ -42,6 +47,9 @@ ROUTES = {
     "/message/unpin/{sessionId}": {"post"},
     "/ws": {"get"},
 }
+
+IDS = {"chatId": "15559990000", "messageId": "B"}
+FILE = pb.Message(imageMessage=pb.ImageMessage(directPath="/v", mimetype="image/png"))
 
 
 @pytest.fixture
@@ -109,7 +117,10 @@ async def test_it_has_the_contracts_tags_scheme_and_webhook(document: dict[str, 
     assert scheme == {"type": "apiKey", "in": "header", "name": "x-api-key"}
     assert "whatsappEvent" in document["webhooks"]
     wanted = "SuccessEnvelope ErrorResponse SendMessageRequest FetchMessagesRequest"
-    wanted += " PairingCodeRequest WebhookEventPayload WebSocketEventPayload"
+    wanted += " PairingCodeRequest WebhookEventPayload WebSocketEventPayload MediaContent"
+    wanted += " MessageLookupRequest ReactMessageRequest StarMessageRequest DeleteMessageRequest"
+    wanted += " ForwardMessageRequest DownloadMediaRequest GetMentionsRequest EditMessageRequest"
+    wanted += " PinMessageRequest"
     assert set(wanted.split()) <= set(document["components"]["schemas"])
 
 
@@ -145,6 +156,22 @@ async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None
             {"chatId": "15559990000", "contentType": "string", "content": "see https://a.example"},
         ),
         ("POST", "/client/sendMessage/on", "/client/sendMessage/{sessionId}", {}),
+        *(
+            ("POST", f"/message/{name}/on", f"/message/{name}/{{sessionId}}", {**IDS, **more})
+            for name, more in (
+                ("getInfo", {}),
+                ("react", {"emoji": ""}),
+                ("star", {"star": True}),
+                ("delete", {}),
+                ("forward", {"targetChatId": "15551110000"}),
+                ("downloadMedia", {"messageId": "F"}),
+                ("getQuotedMessage", {}),
+                ("getMentions", {}),
+                ("edit", {"newContent": "x"}),
+                ("pin", {"messageId": "none"}),
+                ("unpin", {}),
+            )
+        ),
         (
             "POST",
             "/chat/fetchMessages/on",
@@ -169,7 +196,10 @@ async def test_answers_are_what_the_document_says(
     template: str,
     body: object,
 ) -> None:
-    sessions.account.stored = [make_message("A"), make_message("B", from_me=True)]
+    account = sessions.account
+    account.stored = [make_message("A"), make_message("B", from_me=True), stored("F", FILE)]
+    account.quoted = make_message("Q")
+    account.receipts = MessageReceipts(((PEER, ReceiptTimes(Ack.READ, 1, 2, None)),), audience=1)
     response = await call(method, path, json=body) if body is not None else await call(method, path)
     operation = document["paths"][template][method.lower()]
     schema = operation["responses"][str(response.status_code)]["content"]["application/json"]
@@ -183,6 +213,23 @@ async def test_requests_are_described_with_their_required_fields(document: dict[
     assert schemas["FetchMessagesRequest"]["required"] == ["chatId"]
     options = schemas["SendMessageRequest"]["properties"]["options"]["properties"]
     assert options["mentions"]["type"] == "array"
+    kinds = schemas["SendMessageRequest"]["properties"]["content"]["anyOf"]
+    assert {"string", "MessageMedia", "Poll", "Location"} <= {kind.get("title") for kind in kinds}
+    assert schemas["ReactMessageRequest"]["required"] == ["chatId", "messageId", "emoji"]
+    assert "required" not in schemas["DownloadMediaRequest"]
+
+
+async def test_only_routes_that_take_files_offer_forms_for_them(document: dict[str, Any]) -> None:
+    takers = {
+        path: operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+    }
+    assert set(takers) == {"/client/sendMessage/{sessionId}"}
+    form = takers["/client/sendMessage/{sessionId}"]
+    assert form["properties"]["file"]["format"] == "binary"
+    assert form["required"] == ["chatId"]
 
 
 async def test_the_document_is_made_once_and_beside_the_event_loop(

@@ -341,7 +341,7 @@ async def test_an_empty_body_and_an_array_have_no_fields(
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/vnd.x+json", "application/jsonp", "", "multipart/mixed; boundary=y"],
+    ["text/plain", "application/vnd.x+json", "application/jsonp", "", "multipart/mixed"],
 )
 async def test_a_body_of_another_type_is_not_read(
     make_app: Callable[..., ASGIApp], content_type: str

@@ -354,12 +354,12 @@ async def test_our_key_stays_while_all_who_have_it_stay(room: Hearing, child: No
     assert await room.key() == (True, {PEER_LID.signal_address})
 
 
-async def test_all_are_told_our_key_anew_when_the_group_addresses_people_otherwise(
+async def test_all_are_told_another_key_when_the_group_addresses_people_otherwise(
     room: Hearing,
 ) -> None:
     await room.tell_key(PEER_LID.signal_address)
     await room.hear(Node("locked"), addressing_mode="pn", participant=PEER_PN)
-    assert await room.key() == (True, set())
+    assert await room.key() == (False, set())
     assert (await room.stored()).fetched_at == 0
     assert room.refetched == [GROUP]
 

@@ -206,7 +206,35 @@ async def test_opus_is_also_sent_as_a_plain_sound(scene: Scene) -> None:
     assert made.content.file.mimetype == VOICE_TYPE
 
 
-async def test_a_voice_note_of_another_kind_is_refused_in_clear_words(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("data", "mimetype"),
+    [
+        (MP3, "audio/mpeg"),
+        (sound("wav", "pcm_s16le"), "audio/wav"),
+        (sound("mp4", "aac"), "audio/mp4"),
+    ],
+    ids=["mp3", "wav", "m4a"],
+)
+async def test_a_voice_note_is_made_of_other_sounds(
+    scene: Scene, data: bytes, mimetype: str
+) -> None:
+    made = await scene.make(data, mimetype=mimetype, as_voice=True)
+    audio = made.content
+    assert isinstance(audio, Audio)
+    assert (audio.file.mimetype, audio.seconds, audio.is_voice) == (VOICE_TYPE, 3, True)
+    assert max(audio.waveform) == 100
+    details = await probing.probe_audio(await scene.plain(made), with_waveform=True)
+    assert details.is_voice
+    assert details.waveform == audio.waveform
+
+
+async def test_what_can_be_no_voice_note_is_refused_in_clear_words(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = MP3[:40] + bytes(2000)
+    with pytest.raises(UnusableFile, match="the file cannot be made a voice note"):
+        await scene.make(broken, mimetype="audio/mpeg", as_voice=True)
+    monkeypatch.setattr(probing, "has_av", lambda: False)
     with pytest.raises(UnusableFile, match="a voice note must be an Ogg file with Opus in it"):
         await scene.make(MP3, mimetype="audio/mpeg", as_voice=True)
     assert scene.server.asked == []

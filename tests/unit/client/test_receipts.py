@@ -22,9 +22,18 @@ from waport.client.devices import Devices
 from waport.client.handlers.receipt import receipt_handler
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
+from waport.client.receipt_times import ReceiptTimes, times_of
 from waport.client.retries import Retries
 from waport.errors import StanzaError
-from waport.model import Ack, AckChanged, DeviceList, Message, MessageKey, MessageKind
+from waport.model import (
+    Ack,
+    AckChanged,
+    AddOnKind,
+    DeviceList,
+    Message,
+    MessageKey,
+    MessageKind,
+)
 from waport.proto import pb
 from waport.stanza.prekeys import key_node, signed_key_node
 from waport.wire import Jid, Node
@@ -74,6 +83,19 @@ def receipt(message_id: str, kind: str | None = None, source: Jid = PEER_LID, *m
     if more:
         node.content = [Node("list", {}, [Node("item", {"id": name}) for name in more])]
     return node
+
+
+async def test_receipts_of_a_person_are_kept_with_their_times(desk: Desk) -> None:
+    await desk.sent("M1")
+    for kind, time in ((None, NOW - 50), ("read", NOW - 20), (None, NOW - 10), ("played", NOW + 9)):
+        node = receipt("M1", kind)
+        node.attrs["t"] = str(time)
+        await desk.receive(node)
+    stored = await desk.account.read(lambda s: s.messages.get(PEER_PN, "M1"))
+    (kept,) = await desk.account.read(lambda s: s.add_ons.of(stored.key, AddOnKind.RECEIPT))
+    # Nothing was played in the future.
+    assert times_of(kept) == ReceiptTimes(Ack.PLAYED, NOW - 50, NOW - 20, NOW)
+    assert kept.sender == PEER_PN
 
 
 async def test_acks_rise_with_the_receipts_and_never_fall(desk: Desk) -> None:

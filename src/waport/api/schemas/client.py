@@ -139,10 +139,7 @@ _CONTENT: Final[Kind[object]] = Kind(
         "description": "By contentType: "
         + ", ".join(CONTENT_KINDS)
         + "; a text for string and MessageMediaFromURL.",
-        "oneOf": [
-            {"type": "string"},
-            *({**kind.schema, "title": name} for name, kind in CONTENT_KINDS.items()),
-        ],
+        "anyOf": [{**kind.schema, "title": name} for name, kind in CONTENT_KINDS.items()],
     },
 )
 

@@ -25,6 +25,11 @@ def test_forwarding_counts_and_drops_the_old_context() -> None:
     assert forwarded(Text("x")).context.forwarding_score == 1
 
 
+def test_own_words_are_not_counted_but_what_one_had_forwarded_is() -> None:
+    assert forwarded(Text("x"), is_own=True).context == Context()
+    assert forwarded(IMAGE, is_own=True).context == Context(is_forwarded=True, forwarding_score=6)
+
+
 def test_what_is_seen_once_and_what_is_no_message_can_not_be_forwarded() -> None:
     for content in (Image(IMAGE.file, view_once=True), Reaction(KEY, "x")):
         with pytest.raises(InvalidInput):

@@ -1,0 +1,215 @@
+"""The server's side of the app state, and another device of the account, without a connection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from waport.appstate import (
+    BlobReference,
+    Collection,
+    CollectionState,
+    Mutation,
+    parse_blob_reference,
+    write_blob_reference,
+)
+from waport.client.app_state import AppStateSync
+from waport.client.background import Background
+from waport.client.features.settings import Settings
+from waport.proto import pb
+from waport.stanza.appstate import (
+    CollectionAnswer,
+    CollectionError,
+    CollectionRequest,
+    SyncCollections,
+)
+from waport.store import UnitOfWork
+
+from .account import SESSION, Account
+from .appstate import KEY_ID, KEYS, Replica
+from .clock import FakeClock
+
+Answer = Callable[[CollectionRequest, CollectionAnswer], CollectionAnswer]
+"""What the server makes of its proper answer."""
+
+
+@dataclass
+class Server:
+    """Stands for the queries of a client: answers what is asked about collections.
+
+    What the client uploads is verified as another device does.
+
+    Attributes:
+        asked: every question so far.
+        page: patches in one answer.
+        has_snapshots: it has files of snapshots; else it gives the first patches for them.
+        failures: raised by the next questions, in order; None for a good answer.
+        lies: change the next answers, in order.
+    """
+
+    asked: list[CollectionRequest] = field(default_factory=list)
+    page: int = 20
+    has_snapshots: bool = False
+    failures: list[Exception | None] = field(default_factory=list)
+    lies: list[Answer] = field(default_factory=list)
+    replicas: dict[Collection, Replica] = field(
+        default_factory=lambda: {each: Replica(each) for each in Collection}
+    )
+    logs: dict[Collection, list[bytes]] = field(
+        default_factory=lambda: {each: [] for each in Collection}
+    )
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    # --- another device ----------------------------------------------------------------------
+
+    def write(self, collection: Collection, *mutations: Mutation, key_id: bytes = KEY_ID) -> None:
+        """Another device uploads a patch."""
+        replica = self.replicas[collection]
+        upload = replica.build(*mutations, key_id=key_id)
+        replica.keep(upload.state, upload.changes)
+        blob = parse_blob_reference(self.put_blob(upload.blob())) if upload.needs_blob else None
+        patch = pb.SyncdPatch.FromString(upload.patch(blob))
+        patch.version.version = upload.state.version
+        self.logs[collection].append(patch.SerializeToString())
+
+    # --- the server --------------------------------------------------------------------------
+
+    async def run(self, query: SyncCollections) -> Sequence[CollectionAnswer]:
+        """One IQ."""
+        query.request()
+        self.asked.extend(query.requests)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        return [self._answer(request) for request in query.requests]
+
+    def _answer(self, request: CollectionRequest) -> CollectionAnswer:
+        answer = self._honest(request)
+        return self.lies.pop(0)(request, answer) if self.lies else answer
+
+    def _honest(self, request: CollectionRequest) -> CollectionAnswer:
+        collection, log = request.collection, self.logs[request.collection]
+        if request.patch is not None and request.version == len(log):
+            patch = pb.SyncdPatch.FromString(request.patch)
+            patch.version.version = len(log) + 1
+            data = patch.SerializeToString()
+            assert self.replicas[collection].apply(data).agrees
+            log.append(data)
+            return CollectionAnswer(collection, len(log))
+        if request.wants_snapshot and self.has_snapshots and log:
+            return CollectionAnswer(collection, len(log), self.snapshot(collection))
+        start = 0 if request.wants_snapshot else request.version
+        end = min(start + self.page, len(log))
+        error = None if request.patch is None else CollectionError(409, "conflict")
+        return CollectionAnswer(collection, end, None, tuple(log[start:end]), end < len(log), error)
+
+    def snapshot(self, collection: Collection) -> bytes:
+        """A reference to the file with all records."""
+        records: dict[bytes, pb.SyncdRecord] = {}
+        patch = pb.SyncdPatch()
+        for data in self.logs[collection]:
+            patch = pb.SyncdPatch.FromString(data)
+            for mutation in self._mutations(patch):
+                if mutation.operation == pb.SyncdMutation.SET:
+                    records[mutation.record.index.blob] = mutation.record
+                else:
+                    records.pop(mutation.record.index.blob, None)
+        snapshot = pb.SyncdSnapshot(records=records.values(), mac=patch.snapshotMac)
+        snapshot.version.version = patch.version.version
+        snapshot.keyId.id = patch.keyId.id
+        return self.put_blob(snapshot.SerializeToString())
+
+    def _mutations(self, patch: pb.SyncdPatch) -> Sequence[pb.SyncdMutation]:
+        if not patch.HasField("externalMutations"):
+            return patch.mutations
+        data = self.blobs[patch.externalMutations.directPath]
+        return pb.SyncdMutations.FromString(data).mutations
+
+    def put_blob(self, data: bytes) -> bytes:
+        """A reference to a new file."""
+        path = f"/file/{len(self.blobs)}"
+        self.blobs[path] = data
+        reference = pb.ExternalBlobReference()
+        write_blob_reference(BlobReference(bytes(32), path, bytes(32), bytes(32)), reference)
+        return reference.SerializeToString()
+
+    async def download(self, blob: BlobReference) -> bytes:
+        """A file."""
+        return self.blobs[blob.direct_path]
+
+    def count(self) -> Counter[Collection]:
+        """How often each collection was asked about."""
+        return Counter(request.collection for request in self.asked)
+
+
+class Requests:
+    """Keeps which keys the phone would be asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    async def ask(self, key_ids: Sequence[bytes]) -> None:
+        self.asked.extend(key_ids)
+
+
+class Device:
+    """The client's part, over the store of an account."""
+
+    def __init__(self, account: Account, server: Server) -> None:
+        self.account = account
+        self.server = server
+        self.clock = FakeClock()
+        self.requests = Requests()
+        self.background = Background()
+        self.announced = 0
+        self.sync = AppStateSync(
+            account.database,
+            SESSION,
+            server,  # type: ignore[arg-type]
+            self.background,
+            account.sink,
+            download=server.download,
+            requests=self.requests,  # type: ignore[arg-type]
+            announce=self._announce,
+            clock=self.clock,
+        )
+        self.settings = Settings(account.database, SESSION, self.sync)
+
+    async def _announce(self) -> None:
+        self.announced += 1
+
+    async def share(self, *key_ids: bytes) -> None:
+        """The phone has shared keys."""
+
+        def job(store: UnitOfWork) -> None:
+            for key_id in key_ids:
+                store.app_state.put_key(key_id, KEYS[key_id], 1)
+
+        await self.account.write(job)
+
+    async def ready(self) -> Device:
+        """With a key, and everything fetched."""
+        await self.share(KEY_ID)
+        await self.sync.resume()
+        return self
+
+    async def notified(self, *collections: Collection) -> None:
+        """The server says that something is new."""
+
+        def job(store: UnitOfWork) -> None:
+            for collection in collections:
+                store.app_state.note_news(collection)
+
+        await self.account.write(job)
+        await self.sync.refresh()
+
+    async def state(self, collection: Collection) -> CollectionState:
+        """A collection as the client knows it."""
+        stored = await self.account.read(lambda store: store.app_state.collection(collection))
+        state: CollectionState = stored.state
+        return state
+
+    async def is_even(self, collection: Collection) -> bool:
+        """The client knows what the other device knows."""
+        return await self.state(collection) == self.server.replicas[collection].state

@@ -1,0 +1,244 @@
+"""Messages of ours that must neither get lost nor wait for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, Account, Peer
+from support.group_world import GroupWorld
+from support.groups import CAROL_LID, GROUP
+from waport.client.compose import SendOptions
+from waport.client.encryption import learn_mapping
+from waport.errors import ConnectionClosed, InvalidInput, NotAuthorized, QueryError, QueryTimeout
+from waport.model import Ack, AckChanged, AddressingMode, Message
+from waport.model.contents import Poll, Text
+from waport.stanza.message import MessageAck
+from waport.wire import STATUS, Jid, Node
+
+ACK = Node("ack")
+ID = "3EB0AA"
+
+
+@pytest.fixture
+async def world(account: Account) -> GroupWorld:
+    world = GroupWorld(account)
+    await world.put_group()
+    await world.desk.sender.resume(world.server)  # type: ignore[arg-type]
+    return world
+
+
+async def sent_unacknowledged(world: GroupWorld, chat: Jid = GROUP) -> asyncio.Task[Message]:
+    """A message whose caller still waits."""
+    world.server.ack_error = None
+    sending = world.messages.send(chat, Text("hello"), SendOptions(message_id=ID))
+    task = asyncio.create_task(sending)
+    await world.server.arrived(1)
+    return task
+
+
+async def waiting(world: GroupWorld) -> list[str]:
+    rows = await world.account.read(lambda store: store.send_queue.pending())
+    return [row.message_id for row in rows]
+
+
+async def stored(world: GroupWorld, chat: Jid = GROUP, message_id: str = ID) -> Message:
+    message: Message = await world.account.read(lambda s: s.messages.get(chat, message_id))
+    return message
+
+
+def refused(code: int) -> MessageAck:
+    return MessageAck(ID, NOW, code, None)
+
+
+# --- another addressing ---------------------------------------------------------------------------
+
+
+async def test_a_message_in_an_old_addressing_waits_until_it_is_made_anew(
+    world: GroupWorld,
+) -> None:
+    task = await sent_unacknowledged(world)
+    await world.desk.acknowledge(refused(421), ACK)
+    # A crash here loses nothing: the next login sends it, and the server refuses it once more.
+    assert await waiting(world) == [ID]
+    work = await world.desk.acknowledge(refused(421), ACK)
+    await world.put_group(mode=AddressingMode.PN)
+    for follow_up in work.follow_ups:
+        await follow_up()
+    assert world.server.messages[-1].attr("addressing_mode") == "pn"
+    (row,) = await world.account.read(lambda store: store.send_queue.pending())
+    assert row.stanza == world.server.raw[-1]
+    await world.desk.acknowledge(MessageAck(ID, NOW, 0, None), ACK)
+    assert (await stored(world)).ack is Ack.SERVER
+    task.cancel()
+
+
+@pytest.mark.parametrize("error", [ConnectionClosed("closed"), QueryTimeout("late")])
+async def test_a_message_that_can_not_be_made_anew_now_waits(
+    world: GroupWorld, error: Exception
+) -> None:
+    task = await sent_unacknowledged(world)
+    work = await world.desk.acknowledge(refused(421), ACK)
+
+    async def fails(group: Jid) -> object:
+        raise error
+
+    world.desk.fetch_group = fails
+    for follow_up in work.follow_ups:
+        await follow_up()
+    assert await waiting(world) == [ID]
+    assert (await stored(world)).ack is Ack.PENDING
+    task.cancel()
+
+
+async def test_a_message_that_can_not_be_made_anew_at_all_has_failed(world: GroupWorld) -> None:
+    task = await sent_unacknowledged(world)
+    work = await world.desk.acknowledge(refused(421), ACK)
+    await world.put_group(is_left=True)
+    for follow_up in work.follow_ups:
+        await follow_up()
+    assert await waiting(world) == []
+    assert (await stored(world)).ack is Ack.ERROR
+    assert [event.ack for event in world.account.sink.of(AckChanged)] == [Ack.ERROR]
+    with pytest.raises(QueryError):
+        await asyncio.wait_for(task, 1)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+async def test_an_ack_finds_a_chat_that_got_its_number_meanwhile(world: GroupWorld) -> None:
+    dora_lid, dora_pn = Jid("100000000000004", "lid"), Jid("15550004444", "s.whatsapp.net")
+    world.server.lids[dora_pn] = dora_lid
+    world.server.peers[(dora_pn, 0)] = Peer(dora_pn)
+    task = await sent_unacknowledged(world, dora_lid)
+    await world.account.write(lambda store: learn_mapping(store, dora_pn, dora_lid))
+    await world.desk.acknowledge(MessageAck(ID, NOW, 0, None), ACK)
+    assert await waiting(world) == []
+    assert (await stored(world, dora_pn)).ack is Ack.SERVER
+    assert len(world.account.sink.recorded) == 2
+    task.cancel()
+
+
+async def test_a_caller_still_hears_of_the_ack_when_another_repeats_its_id(
+    world: GroupWorld,
+) -> None:
+    task = await sent_unacknowledged(world)
+    with pytest.raises(InvalidInput):
+        await world.messages.send(GROUP, Text("again"), SendOptions(message_id=ID))
+    world.queries.resolve_ack(MessageAck(ID, NOW, 0, None))
+    message = await asyncio.wait_for(task, 1)
+    assert (message.ack, message.pending) == (Ack.SERVER, False)
+
+
+async def test_an_id_that_waits_in_another_chat_is_refused(world: GroupWorld) -> None:
+    task = await sent_unacknowledged(world)
+    with pytest.raises(InvalidInput):
+        await world.messages.send(PEER_PN, Text("other"), SendOptions(message_id=ID))
+    assert await waiting(world) == [ID]
+    task.cancel()
+
+
+@pytest.mark.parametrize("message_id", ["x" * 300, "a\nb", "\ud800"])
+async def test_an_id_that_is_none_is_refused(world: GroupWorld, message_id: str) -> None:
+    with pytest.raises(InvalidInput):
+        await world.messages.send(PEER_PN, Text("hello"), SendOptions(message_id=message_id))
+    assert await waiting(world) == []
+
+
+async def test_a_note_to_the_own_hidden_id_is_not_encrypted_for_this_device(
+    world: GroupWorld,
+) -> None:
+    message = await world.messages.send_text(OWN_LID.bare, "note")
+    assert message.key.chat == OWN_PN.bare
+    assert set(world.told(world.server.messages[-1])) == {OWN_LID.with_device(0)}
+
+
+async def test_one_chat_is_one_lane_by_number_and_by_hidden_id(world: GroupWorld) -> None:
+    await world.messages.send_text(PEER_PN, "first")
+    texts = ["a", "b", "c", "d"]
+    chats = [PEER_PN, PEER_LID, PEER_PN, PEER_LID]
+    world.server.peers[(PEER_PN, 9)] = Peer(PEER_PN.with_device(9))
+    await world.account.write(lambda s: s.addresses.forget_devices(PEER_PN))
+    await asyncio.gather(
+        *(world.messages.send_text(chat, words) for chat, words in zip(chats, texts, strict=True))
+    )
+    page = await world.account.read(lambda s: s.messages.page(PEER_PN, 4))
+    assert [message.text for message in reversed(page)] == texts
+
+
+# --- what the server says -------------------------------------------------------------------------
+
+
+async def test_a_hash_that_is_ours_asks_for_nothing(world: GroupWorld) -> None:
+    task = await sent_unacknowledged(world)
+    phash = world.server.messages[-1].attr("phash")
+    await world.desk.acknowledge(MessageAck(ID, NOW, 0, phash), ACK)
+    group = await world.account.read(lambda s: s.groups.get(GROUP))
+    assert group.fetched_at
+    assert await world.account.read(lambda s: s.addresses.devices(PEER_PN)) is not None
+    task.cancel()
+
+
+async def test_members_react_and_vote_where_only_admins_write(world: GroupWorld) -> None:
+    world.server.peers.pop((PEER_PN, 3))
+    poll = await world.messages.send(GROUP, Poll("Lunch?", ("Yes", "No"), 1))
+    await world.put_group(is_announcement=True)
+    await world.messages.react(GROUP, poll.key.id, "\N{FIRE}")
+    await world.messages.vote(GROUP, poll.key.id, ["Yes"])
+    assert [node.attr("type") for node in world.server.messages[-2:]] == ["reaction", "poll"]
+    with pytest.raises(NotAuthorized):
+        await world.messages.send_text(GROUP, "hello")
+    with pytest.raises(NotAuthorized):
+        await world.messages.edit(GROUP, poll.key.id, "hello")
+
+
+async def test_a_group_of_one_is_written_to(world: GroupWorld) -> None:
+    group = await world.account.read(lambda s: s.groups.get(GROUP))
+    alone = tuple(member for member in group.members if member.is_named(OWN_PN))
+    await world.account.write(
+        lambda s: s.groups.put(replace(group, members=alone, fetched_at=int(time.time())))
+    )
+    for number in (0, 1):
+        del world.server.peers[(OWN_PN.bare, number)]
+    node = await world.send("to nobody")
+    assert node.find("participants") is None
+    assert node.find("device-identity") is None
+    assert node.child("enc").attr("type") == "skmsg"
+
+
+async def test_a_late_edit_is_refused_rather_than_sent_in_vain(world: GroupWorld) -> None:
+    message = await world.messages.send_text(GROUP, "hello")
+    old = replace(message, key=replace(message.key, id="OLD"), timestamp=int(time.time()) - 3600)
+    await world.account.write(lambda s: s.messages.add(old))
+    with pytest.raises(InvalidInput):
+        await world.messages.edit(GROUP, "OLD", "better")
+
+
+async def test_what_is_none_can_not_be_reacted_to_or_edited(world: GroupWorld) -> None:
+    message = await world.messages.send_text(GROUP, "hello")
+    reaction = await world.messages.react(GROUP, message.key.id, "\N{FIRE}")
+    for doing in (
+        world.messages.react(GROUP, reaction.key.id, "\N{FIRE}"),
+        world.messages.edit(GROUP, reaction.key.id, "x"),
+        world.messages.pin(GROUP, reaction.key.id),
+    ):
+        with pytest.raises(InvalidInput):
+            await doing
+
+
+async def test_an_edit_keeps_what_a_text_answers(world: GroupWorld) -> None:
+    question = await world.messages.send_text(GROUP, "question")
+    answer = await world.messages.send_text(
+        GROUP, "answer", quoted_id=question.key.id, mentions=[PEER_PN]
+    )
+    await world.messages.edit(GROUP, answer.key.id, "better answer")
+    changed = await stored(world, GROUP, answer.key.id)
+    assert changed.text == "better answer"
+    assert changed.proto().extendedTextMessage.contextInfo.stanzaId == question.key.id
+
+
+_ = (CAROL_LID, STATUS)
