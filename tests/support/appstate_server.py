@@ -27,7 +27,7 @@ from waport.stanza.appstate import (
 from waport.store import UnitOfWork
 
 from .account import SESSION, Account
-from .appstate import KEY_ID, KEYS, Replica
+from .appstate import KEY_ID, KEYS, Replica, chat
 from .clock import FakeClock
 
 Answer = Callable[[CollectionRequest, CollectionAnswer], CollectionAnswer]
@@ -213,3 +213,13 @@ class Device:
     async def is_even(self, collection: Collection) -> bool:
         """The client knows what the other device knows."""
         return await self.state(collection) == self.server.replicas[collection].state
+
+    async def pinned(self) -> list[str]:
+        """Which of the first 60 chats are pinned, listed or not."""
+
+        def job(store: UnitOfWork) -> list[str]:
+            chats = [chat(number) for number in range(60)]
+            return [str(jid) for jid in chats if store.chats.set_flags(jid)[0].pinned]
+
+        found: list[str] = await self.account.write(job)
+        return found

@@ -38,7 +38,7 @@ class GroupWorld:
             OWN_PHONE: self.own_phone,
         }
         peers = [member.peer for member in self.members.values()]
-        self.server = FakeServer(self.queries, [*peers, Peer(OWN_PN)], LIDS)
+        self.server = FakeServer(self.queries, [*peers, Peer(OWN_PN)], dict(LIDS))
         self.desk = Desk(account, self.queries, ClientConfig(send_ack_timeout_s=5))
         self.messages = self.desk.messages
         self.devices = Devices(account.database, SESSION, self.queries)

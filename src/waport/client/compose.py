@@ -32,6 +32,9 @@ from ..wire import Jid
 
 SECRET_SIZE = 32
 
+_UNSAID = frozenset((MessageKind.CIPHERTEXT, MessageKind.REVOKED))
+_CLOSED = _UNSAID | {MessageKind.ADD_ON}
+
 
 class NoSuchMessage(InvalidInput):
     """The message that is spoken of is not stored, or nothing is known of what it says."""
@@ -112,13 +115,13 @@ class Scene:
         return tuple(sorted(found, key=lambda one: one.is_lid is not self.is_by_lid))
 
     def find(self, message_id: str) -> Message:
-        """A stored message of this chat.
+        """A stored message of this chat, to which something may be added.
 
         Raises:
             NoSuchMessage: there is none, or nothing is known of what it says.
         """
         message = self.store.messages.get(self.chat, message_id)
-        if message is None or message.kind in (MessageKind.CIPHERTEXT, MessageKind.REVOKED):
+        if message is None or message.kind in _CLOSED:
             raise NoSuchMessage
         return message
 
@@ -201,7 +204,7 @@ def _context(scene: Scene, context: Context, options: SendOptions) -> Context:
 def _quoting(scene: Scene, context: Context, quoted_id: str) -> Context:
     messages = scene.store.messages
     quoted = messages.get(scene.chat, quoted_id) or messages.find(quoted_id)
-    if quoted is None or not quoted.content or quoted.kind is MessageKind.REVOKED:
+    if quoted is None or not quoted.content or quoted.kind in _UNSAID:
         return context
     is_elsewhere = quoted.key.chat != scene.chat
     return replace(

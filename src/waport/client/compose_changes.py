@@ -29,6 +29,7 @@ from ..model.contents import (
     SecretEdit,
     Text,
     Video,
+    with_context,
 )
 from ..stanza.addons import answer_event, cast_vote, seal_edit, seal_reaction
 from ..stanza.contents import encode, read_message
@@ -167,7 +168,7 @@ def _edited(before: Content, content: Content | str) -> Content:
     if not isinstance(content, str):
         return content
     if isinstance(before, Text):
-        return Text(content)
+        return with_context(Text(content), lambda _: before.context)
     if isinstance(before, Image | Video | Document):
         return replace(before, caption=content)
     raise InvalidInput("a message of this kind has no text to edit")

@@ -19,9 +19,14 @@ from ..model.contents import (
     Audio,
     Content,
     Document,
+    EncryptedReaction,
+    EventResponse,
     Image,
     Limits,
     MessageInfo,
+    PollVote,
+    Reaction,
+    Revoke,
     Sticker,
     Text,
     Video,
@@ -53,6 +58,9 @@ from .tokens import message_nodes
 from .work import EventSink, Work, own_addresses
 
 log = logging.getLogger(__name__)
+
+_FOR_ALL = (Reaction, EncryptedReaction, PollVote, EventResponse, Revoke)
+"""What members may do in a group in which only admins write."""
 
 MAX_STANZA = MAX_FRAME - 16
 """Bytes of a stanza that still fit into a frame once they are encrypted."""
@@ -250,10 +258,12 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
         return fanout
     group = None if chat.is_status else store.groups.get(chat)
     if group is not None:
-        member = group.member(own.pn) or (group.member(own.lid) if own.lid else None)
         if group.is_left:
             raise NotAuthorized(403, "no member of this group")
-        if group.is_announcement and member is not None and not member.is_admin:
+    ready = _compose(work, draft, Scene(store, own, chat, chat, draft.now, group))
+    if group is not None and group.is_announcement and not isinstance(ready.content, _FOR_ALL):
+        member = group.member(own.pn) or (group.member(own.lid) if own.lid else None)
+        if member is not None and not member.is_admin:
             raise NotAuthorized(401, "only admins write in this group")
     readers = (*fanout.devices, *fanout.own, fanout.sender)
     if keep_from_strangers(store, fanout.to, readers, own):
@@ -261,7 +271,6 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
     reachable = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
     if isinstance(reachable, NeedBundles):
         return reachable
-    ready = _compose(work, draft, Scene(store, own, chat, chat, draft.now, group))
     node, told = _group_stanza(ready, fanout, reachable)
     return replace(_finish(ready, chat, node), told=told)
 
@@ -346,9 +355,11 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
         raise InvalidInput("the message is too long for so many devices")
     if draft.again:
         stored = store.messages.get(chat, draft.id)
-        if stored is None:
-            raise InvalidInput("the message is gone")
+        if stored is None or store.send_queue.get(draft.id) is None:
+            raise InvalidInput("the message does not wait any more")
+        store.send_queue.done(draft.id)
         store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
+        store.send_queue.attempt(draft.id)
         return Prepared(stored, stanza, work.frames)
     is_change = _is_change(ready.content)
     kind = MessageKind.TEXT if isinstance(ready.content, Text) else MessageKind.OTHER
@@ -362,7 +373,7 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
             ack=Ack.PENDING,
         )
     )
-    if message is None:
+    if message is None or store.send_queue.get(draft.id) is not None:
         raise InvalidInput("a message of this id exists already")
     store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
     if is_change:

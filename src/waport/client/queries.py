@@ -144,9 +144,18 @@ class Queries:
             self._acks[message_id] = future
         return future
 
-    def forget_ack(self, message_id: str) -> None:
-        """Nobody waits for this ack any more."""
-        self._acks.pop(message_id, None)
+    def expects_ack(self, message_id: str) -> bool:
+        """Whether somebody waits for the ack of a message."""
+        return message_id in self._acks
+
+    def forget_ack(self, message_id: str, future: asyncio.Future[MessageAck]) -> None:
+        """Nobody waits for this ack any more.
+
+        Args:
+            future: as `expect_ack` gave it; one that others have asked for since stays.
+        """
+        if self._acks.get(message_id) is future:
+            del self._acks[message_id]
 
     def resolve_ack(self, ack: MessageAck) -> None:
         """Hand an ack to whoever waits for it."""

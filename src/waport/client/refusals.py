@@ -76,6 +76,9 @@ _TROUBLE: Final = Refusal(
     group_action=Action.SEND_LATER,
 )
 
+ADDRESSING_CHANGED: Final = 421
+"""The code for a message that names the members of a group in another way than it does now."""
+
 REFUSALS: Final[Mapping[int, Refusal]] = {
     400: _MALFORMED,
     401: Refusal(
@@ -92,7 +95,7 @@ REFUSALS: Final[Mapping[int, Refusal]] = {
     ),
     405: _MALFORMED,
     406: _MALFORMED,
-    421: Refusal(
+    ADDRESSING_CHANGED: Refusal(
         AddressingChanged,
         "WhatsApp does not accept this address any more",
         "the group has changed the way it names its members; send the message again",

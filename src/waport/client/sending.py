@@ -5,29 +5,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakValueDictionary
 
-from ..errors import ConnectionClosed, CryptoError, NotFound, WhatsAppError, query_error
-from ..model import Ack, Message
+from ..errors import (
+    ConnectionClosed,
+    CryptoError,
+    InvalidInput,
+    NotFound,
+    QueryTimeout,
+    StoreError,
+    WhatsAppError,
+    query_error,
+)
+from ..model import Ack, AckChanged, Message
 from ..stanza.contents import read_message
+from ..stanza.ids import is_message_id
 from ..stanza.message import MessageAck
 from ..stanza.prekeys import BundleAnswer
 from ..store import Database, UnitOfWork
 from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
-from .compose import Composed, Scene
+from .compose import Composed, NoSuchMessage, Scene
 from .config import ClientConfig
 from .devices import Devices
-from .fanout import NeedDevices, NeedGroup
+from .fanout import NeedDevices, NeedGroup, canonical
 from .group_encryption import ToldDevices
 from .link import Link
 from .new_sessions import NeedBundles
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .queries import Queries
-from .refusals import refusal
-from .work import EventSink
+from .refusals import ADDRESSING_CHANGED, refusal
+from .work import EventSink, own_addresses
 
 log = logging.getLogger(__name__)
 
@@ -160,29 +171,59 @@ class Sender:
             QueryTimeout, ConnectionClosed: devices, keys or the group could not be asked for.
             CryptoError: there is no device that could read it.
         """
+        if not is_message_id(draft.id):
+            raise InvalidInput("that is no id for a message")
+        if self._queries.expects_ack(draft.id):
+            raise InvalidInput("a message of this id is on its way")
         acknowledged = self._queries.expect_ack(draft.id)
         try:
             prepared = await self._commit(draft)
             return await self._settle(prepared.message, acknowledged)
         finally:
-            self._queries.forget_ack(draft.id)
+            self._queries.forget_ack(draft.id, acknowledged)
 
     async def again(self, chat: Jid, message_id: str) -> None:
-        """Encrypt a stored message anew and send it under its id."""
+        """Encrypt a message that still waits anew, and send it under its id.
+
+        If that can't be done now it goes on waiting: the next login sends it, and the server's
+        answer leads here once more. If it can't be done at all, the message has failed.
+        """
 
         def compose(scene: Scene) -> Composed:
-            decoded = read_message(scene.find(message_id).proto())
+            stored = scene.store.messages.get(chat, message_id)
+            if stored is None:
+                raise NoSuchMessage
+            decoded = read_message(stored.proto())
             return Composed(decoded.content, decoded.info)
 
         now = int(self._clock.unix())
         try:
             await self._commit(Draft(chat, message_id, compose, now, again=True))
+        except (ConnectionClosed, QueryTimeout, StoreError) as exc:
+            log.warning("a message can't be sent again now: %s", exc)
         except WhatsAppError as exc:
             log.warning("a message could not be sent again: %s", exc)
-            await self._database.write(
-                self._session_id,
-                lambda store: store.messages.set_ack(chat, message_id, Ack.ERROR),
-            )
+            await self._give_up(chat, message_id)
+
+    async def _give_up(self, chat: Jid, message_id: str) -> None:
+        """A message that waits has failed: that is kept and told."""
+
+        def job(store: UnitOfWork) -> Sequence[Any]:
+            if store.send_queue.get(message_id) is None:
+                return ()
+            store.send_queue.done(message_id)
+            store.messages.set_pending(chat, message_id, False)
+            failed = store.messages.set_ack(chat, message_id, Ack.ERROR)
+            credentials = store.devices.get()
+            if failed is None or credentials is None:
+                return ()
+            own = own_addresses(credentials).pn.bare
+            return self._sink.record(store, AckChanged(failed, Ack.ERROR), own)
+
+        frames = await self._database.write(self._session_id, job)
+        if frames:
+            self._sink.publish(self._session_id, frames)
+        self._queries.resolve_ack(MessageAck(message_id, 0, ADDRESSING_CHANGED, None))
 
     async def later(self, message_id: str, pause_s: float) -> None:
         """Send a stanza that still waits once more, after a pause, as it is."""
@@ -324,4 +365,4 @@ def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> Non
 
 def _mark_pending(store: UnitOfWork, chat: Jid, message: str) -> None:
     if store.send_queue.get(message) is not None:
-        store.messages.set_pending(chat, message, True)
+        store.messages.set_pending(canonical(store, chat), message, True)

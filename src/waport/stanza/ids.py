@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from ..crypto import RandomBytes, sha256
 from ..wire import Jid
 
+MAX_ID = 64
+"""Characters of an id that a caller may choose; real ones have 40 at most."""
+
 
 def message_id(user: str, unix_now: int, random_bytes: RandomBytes = os.urandom) -> str:
     """A fresh message id: `3EB0` and 18 upper-case hex digits.
@@ -17,6 +20,11 @@ def message_id(user: str, unix_now: int, random_bytes: RandomBytes = os.urandom)
     """
     seed = unix_now.to_bytes(8, "big") + user.encode() + b"@c.us" + random_bytes(16)
     return "3EB0" + sha256(seed)[:9].hex().upper()
+
+
+def is_message_id(text: str) -> bool:
+    """Whether a text can be the id of a message of ours: up to 64 visible ASCII characters."""
+    return 0 < len(text) <= MAX_ID and text.isascii() and text.isprintable() and " " not in text
 
 
 def tag_prefix(random_bytes: RandomBytes = os.urandom) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from functools import lru_cache
 
 from sqlalchemy import and_, bindparam, delete, or_, select
 
 from ..errors import CorruptRecord, InvalidInput
 from ..model import DeviceList
 from ..wire import Jid
+from .many import chunks, is_one_of
 from .rows import Repository, jid_column, parse_jid
 from .schema import device_lists, lid_mappings
 from .statements import Statement, add_row, put_row
@@ -20,6 +23,9 @@ _LID_OF = Statement(
 _PN_OF = Statement(
     select(lid_mappings.c.pn).where(_OWN_MAPPINGS, lid_mappings.c.lid == bindparam("lid"))
 )
+_PAIR = select(lid_mappings.c.pn, lid_mappings.c.lid)
+_LIDS_OF = Statement(_PAIR.where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.pn)))
+_PNS_OF = Statement(_PAIR.where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.lid)))
 _FORGET_MAPPING = Statement(
     delete(lid_mappings).where(
         _OWN_MAPPINGS,
@@ -32,13 +38,17 @@ _ONE_LIST = and_(
     device_lists.c.session_id == bindparam("session_id"),
     device_lists.c.user == bindparam("user"),
 )
-_DEVICES = Statement(
-    select(
-        device_lists.c.devices,
-        device_lists.c.raw_id,
-        device_lists.c.timestamp,
-        device_lists.c.fetched_at,
-    ).where(_ONE_LIST)
+_COLUMNS = (
+    device_lists.c.devices,
+    device_lists.c.raw_id,
+    device_lists.c.timestamp,
+    device_lists.c.fetched_at,
+)
+_DEVICES = Statement(select(*_COLUMNS).where(_ONE_LIST))
+_DEVICES_OF = Statement(
+    select(device_lists.c.user, *_COLUMNS).where(
+        device_lists.c.session_id == bindparam("session_id"), is_one_of(device_lists.c.user)
+    )
 )
 _PUT_DEVICES = put_row(device_lists)
 _FORGET_DEVICES = Statement(delete(device_lists).where(_ONE_LIST))
@@ -58,6 +68,22 @@ class Addresses(Repository):
         """The phone number of a LID; bare in, bare out."""
         row = self._db.one(_PN_OF, session_id=self._session_id, lid=jid_column(lid.bare))
         return None if row is None else parse_jid(row[0])
+
+    def lids_of(self, pns: Iterable[Jid]) -> dict[Jid, Jid]:
+        """The LIDs of many phone numbers, where they are known; bare in, bare out."""
+        return {
+            parse_jid(pn): parse_jid(lid)
+            for values in chunks(jid_column(pn.bare) for pn in pns)
+            for pn, lid in self._db.all(_LIDS_OF, session_id=self._session_id, **values)
+        }
+
+    def pns_of(self, lids: Iterable[Jid]) -> dict[Jid, Jid]:
+        """The phone numbers of many LIDs, where they are known; bare in, bare out."""
+        return {
+            parse_jid(lid): parse_jid(pn)
+            for values in chunks(jid_column(lid.bare) for lid in lids)
+            for pn, lid in self._db.all(_PNS_OF, session_id=self._session_id, **values)
+        }
 
     def learn(self, pn: Jid, lid: Jid) -> bool:
         """Remember that both are one person; what either was before is replaced.
@@ -89,12 +115,19 @@ class Addresses(Repository):
         row = self._db.one(_DEVICES, session_id=self._session_id, user=jid_column(bare))
         if row is None:
             return None
-        text, raw_id, timestamp, fetched_at = row
-        try:
-            numbers = tuple(int(number) for number in json.loads(text))
-        except (TypeError, ValueError) as exc:
-            raise CorruptRecord("a stored device list cannot be read") from exc
-        return DeviceList(bare, numbers, raw_id, timestamp, fetched_at)
+        return _device_list(bare, *row)
+
+    def device_lists(self, users: Iterable[Jid]) -> dict[Jid, DeviceList]:
+        """The devices of many users, of those whose devices are known; bare in, bare out.
+
+        Raises:
+            CorruptRecord: a stored list cannot be read.
+        """
+        return {
+            (user := parse_jid(row[0])): _device_list(user, *row[1:])
+            for values in chunks(jid_column(user.bare) for user in users)
+            for row in self._db.all(_DEVICES_OF, session_id=self._session_id, **values)
+        }
 
     def put_devices(self, devices: DeviceList) -> None:
         """Store a user's devices in place of the list before."""
@@ -111,3 +144,18 @@ class Addresses(Repository):
     def forget_devices(self, user: Jid) -> None:
         """Drop a user's device list, so that it is asked for again."""
         self._db.change(_FORGET_DEVICES, session_id=self._session_id, user=jid_column(user.bare))
+
+
+def _device_list(
+    user: Jid, text: str, raw_id: int | None, timestamp: int, fetched_at: int
+) -> DeviceList:
+    return DeviceList(user, _numbers(text), raw_id, timestamp, fetched_at)
+
+
+@lru_cache(maxsize=1024)
+def _numbers(text: str) -> tuple[int, ...]:
+    """The device numbers of a column; most people's lists are alike."""
+    try:
+        return tuple(int(number) for number in json.loads(text))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise CorruptRecord("a stored device list cannot be read") from exc

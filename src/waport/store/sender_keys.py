@@ -90,6 +90,11 @@ _SET_ASIDE = Statement(
 _TOLD = Statement(
     select(sender_key_memory.c.name, sender_key_memory.c.device).where(_group(sender_key_memory))
 )
+_MEMORY = Statement(
+    select(sender_key_memory.c.name, sender_key_memory.c.device, sender_key_memory.c.warm).where(
+        _group(sender_key_memory)
+    )
+)
 _WARM = Statement(
     select(sender_key_memory.c.name, sender_key_memory.c.device).where(
         _group(sender_key_memory), sender_key_memory.c.warm == literal(True)
@@ -180,15 +185,18 @@ class SenderKeys(Repository):
         rows = self._db.all(_TOLD, **self._in(group))
         return {f"{name}.{device}" for name, device in rows}
 
+    def memory(self, group: Jid) -> dict[str, bool]:
+        """The addresses that may have our present key, and whether they have it: are warm."""
+        rows = self._db.all(_MEMORY, **self._in(group))
+        return {f"{name}.{device}": bool(warm) for name, device, warm in rows}
+
     def mark_warm(self, group: Jid, addresses: Iterable[str]) -> None:
         """Remember that these devices have our present key: the server took what told them."""
-        self._db.many(
-            _REMEMBER, [self._row(group, address) | {"warm": True} for address in addresses]
-        )
+        self._remember(group, addresses, is_warm=True)
 
-    def mark_cold(self, group: Jid, address: str) -> None:
-        """Remember that a device may have our present key, but needs to be told again."""
-        self._db.change(_REMEMBER, **self._row(group, address), warm=False)
+    def mark_cold(self, group: Jid, *addresses: str) -> None:
+        """Remember that devices may have our present key, but need to be told again."""
+        self._remember(group, addresses, is_warm=False)
 
     def clear_memory(self, group: Jid) -> None:
         """Forget who was told: the key is replaced, or the group addresses people otherwise."""
@@ -227,6 +235,10 @@ class SenderKeys(Repository):
         for statement in _DROP_USER:
             self._db.change(statement, session_id=self._session_id, name=old_name)
         return moved
+
+    def _remember(self, group: Jid, addresses: Iterable[str], *, is_warm: bool) -> None:
+        rows = [self._row(group, address) | {"warm": is_warm} for address in addresses]
+        self._db.many(_REMEMBER, rows)
 
     def _in(self, group: Jid) -> dict[str, str]:
         return {"session_id": self._session_id, "group_jid": jid_column(group)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from ..crypto import KeyPair
 from ..signal import PreKey, SignedPreKey
+from .many import chunks, is_one_of
 from .rows import Repository, split_address
 from .schema import pre_keys, signal_identities, signal_quarantine, signal_sessions, signed_pre_keys
 from .statements import Connection, Statement, add_row, put_row
@@ -52,7 +53,17 @@ def _move(table: Table) -> Statement:
     )
 
 
+def _of_users(table: Table, value: ColumnElement[bytes]) -> Statement:
+    """Name, device and value of all devices of many users."""
+    return Statement(
+        select(table.c.name, table.c.device, value).where(
+            table.c.session_id == bindparam("session_id"), is_one_of(table.c.name)
+        )
+    )
+
+
 _SESSION = Statement(select(signal_sessions.c.record).where(_device(signal_sessions)))
+_SESSIONS = _of_users(signal_sessions, signal_sessions.c.record)
 _PUT_SESSION = put_row(signal_sessions)
 _DELETE_SESSION = Statement(delete(signal_sessions).where(_device(signal_sessions)))
 _SESSION_DEVICES = Statement(
@@ -74,6 +85,7 @@ _SET_ASIDE = Statement(
 )
 
 _IDENTITY = Statement(select(signal_identities.c.key).where(_device(signal_identities)))
+_IDENTITIES = _of_users(signal_identities, signal_identities.c.key)
 _PUT_IDENTITY = put_row(signal_identities)
 _DELETE_IDENTITY = Statement(delete(signal_identities).where(_device(signal_identities)))
 
@@ -152,6 +164,17 @@ class Signal(Repository):
             _PUT_SESSION, session_id=self._session_id, name=name, device=device, record=record
         )
 
+    def sessions(self, addresses: Iterable[str]) -> dict[str, bytes]:
+        """The records of many remote devices, of those that have one, by address."""
+        return self._of_devices(_SESSIONS, addresses)
+
+    def put_sessions(self, records: Mapping[str, bytes]) -> None:
+        """Store records of many remote devices, by address, in place of those before."""
+        self._db.many(
+            _PUT_SESSION,
+            [self._device(address) | {"record": record} for address, record in records.items()],
+        )
+
     def delete_session(self, address: str) -> None:
         """Forget a remote device's record, if there is one."""
         name, device = split_address(address)
@@ -184,6 +207,16 @@ class Signal(Repository):
         name, device = split_address(address)
         self._db.change(
             _PUT_IDENTITY, session_id=self._session_id, name=name, device=device, key=key
+        )
+
+    def identities(self, addresses: Iterable[str]) -> dict[str, bytes]:
+        """The identity keys of many remote devices, of those that have shown one, by address."""
+        return self._of_devices(_IDENTITIES, addresses)
+
+    def put_identities(self, keys: Mapping[str, bytes]) -> None:
+        """Remember the identity keys of many remote devices, by address."""
+        self._db.many(
+            _PUT_IDENTITY, [self._device(address) | {"key": key} for address, key in keys.items()]
         )
 
     def delete_identity(self, address: str) -> None:
@@ -285,3 +318,19 @@ class Signal(Repository):
     def delete_signed_pre_key(self, key_id: int) -> None:
         """Forget a signed pre-key: messages that were made with it can't be read any more."""
         self._db.change(_DELETE_SIGNED_PRE_KEY, session_id=self._session_id, id=key_id)
+
+    def _device(self, address: str) -> dict[str, str | int | bytes]:
+        name, device = split_address(address)
+        return {"session_id": self._session_id, "name": name, "device": device}
+
+    def _of_devices(self, statement: Statement, addresses: Iterable[str]) -> dict[str, bytes]:
+        wanted = set(addresses)
+        names = (address.rpartition(".")[0] for address in wanted)
+        found = {
+            f"{name}.{device}": value
+            for values in chunks(names)
+            for name, device, value in self._db.all(
+                statement, session_id=self._session_id, **values
+            )
+        }
+        return {address: value for address, value in found.items() if address in wanted}

@@ -190,6 +190,6 @@ async def test_an_ack_of_a_message_outlives_a_reconnect() -> None:
 async def test_a_forgotten_ack_is_dropped() -> None:
     desk = Desk()
     future = desk.queries.expect_ack("M1")
-    desk.queries.forget_ack("M1")
+    desk.queries.forget_ack("M1", future)
     desk.queries.resolve_ack(MessageAck("M1", 1, 0, None))
     assert not future.done()

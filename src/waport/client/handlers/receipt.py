@@ -10,7 +10,8 @@ from functools import partial
 from ...model import Ack, AckChanged, AddOn, AddOnKind, Message, MessageKind
 from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
-from ...wire import Jid, Node
+from ...store import QueuedSend
+from ...wire import Jid, Node, decode_stanza
 from ..fanout import canonical, device_hashes
 from ..group_encryption import mark_told
 from ..receipt_times import raised
@@ -149,8 +150,8 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         devices = told.take(answer.id)
         if queued is None:
             return
-        chat = queued.chat
-        if answer.error and _goes_out_again(work, answer, chat, sender):
+        chat = _chat_of(work, queued)
+        if answer.error and _goes_out_again(work, answer, chat, queued, sender):
             return
         work.store.send_queue.done(answer.id)
         level = Ack.SERVER
@@ -169,7 +170,7 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         changed = work.store.messages.set_ack(chat, answer.id, level)
         if changed is not None:
             work.emit(AckChanged(changed, level))
-        if answer.phash is not None:
+        if answer.phash is not None and answer.phash != _own_hash(queued):
             _other_devices(work, chat, answer.phash)
         if answer.error and chat.is_group:
             _forget_group(work, chat)
@@ -177,19 +178,37 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
     return apply_message_ack
 
 
-def _goes_out_again(work: Work, answer: MessageAck, chat: Jid, sender: Sender) -> bool:
+def _chat_of(work: Work, queued: QueuedSend) -> Jid:
+    """The chat in which a queued message stands now: its person may have got another address."""
+    messages = work.store.messages
+    chat = canonical(work.store, queued.chat)
+    if messages.get(chat, queued.message_id) is None:
+        moved = messages.find(queued.message_id)
+        if moved is not None and moved.key.from_me:
+            return moved.key.chat
+    return chat
+
+
+def _own_hash(queued: QueuedSend) -> str | None:
+    """The hash that a queued stanza carries; None when it has none."""
+    return decode_stanza(queued.stanza).get("phash")
+
+
+def _goes_out_again(
+    work: Work, answer: MessageAck, chat: Jid, queued: QueuedSend, sender: Sender
+) -> bool:
     """Whether a refusal is not the end: then nothing of it is told, and the message waits."""
     action = action_for(answer.error, is_group=chat.is_group)
-    if action not in (Action.SEND_ONCE_MORE, Action.SEND_LATER):
-        return False
-    count = work.store.messages.bump_retry(chat, answer.id, f"ack {answer.error}")
     if action is Action.SEND_ONCE_MORE:
-        if count > 1:
+        if queued.attempts:
             return False
         _forget_group(work, chat)
-        work.store.send_queue.done(answer.id)
+        # It stays in the queue until it is made anew, so that a crash does not lose it.
         work.later(partial(sender.again, chat, answer.id))
         return True
+    if action is not Action.SEND_LATER:
+        return False
+    count = work.store.messages.bump_retry(chat, answer.id, f"ack {answer.error}")
     if count > MAX_TROUBLE:
         return False
     work.later(partial(sender.later, answer.id, TROUBLE_PAUSE_S * 2 ** (count - 1)))
