@@ -257,9 +257,8 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
     if not isinstance(fanout, GroupFanout):
         return fanout
     group = None if chat.is_status else store.groups.get(chat)
-    if group is not None:
-        if group.is_left:
-            raise NotAuthorized(403, "no member of this group")
+    if group is not None and group.is_left:
+        raise NotAuthorized(403, "no member of this group")
     ready = _compose(work, draft, Scene(store, own, chat, chat, draft.now, group))
     if group is not None and group.is_announcement and not isinstance(ready.content, _FOR_ALL):
         member = group.member(own.pn) or (group.member(own.lid) if own.lid else None)
