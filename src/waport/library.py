@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,9 +29,11 @@ from .client.features.privacy import Privacy
 from .client.features.profile import Profile
 from .client.features.settings import Settings
 from .errors import ConnectionClosed, InvalidInput
-from .model import DomainEvent, Ready, SessionState
+from .model import DomainEvent, QrReady, Ready, SessionState
 from .store import Database, UnitOfWork
 from .wire import Jid
+
+log = logging.getLogger(__name__)
 
 SESSION = "main"
 """The account's name in its database."""
@@ -42,7 +46,10 @@ class _Queue:
     """Keeps the events of one account for whoever asks for them."""
 
     def __init__(self) -> None:
-        self._events: asyncio.Queue[DomainEvent | None] = asyncio.Queue()
+        self._events: deque[DomainEvent] = deque()
+        self._news = asyncio.Event()
+        self._is_closed = False
+        self._dropped = 0
 
     def record(
         self, work: UnitOfWork, event: DomainEvent, own: Jid | None
@@ -55,17 +62,35 @@ class _Queue:
         """After the commit, on the event loop."""
         del session_id
         for event in frames:
-            if self._events.qsize() >= MAX_WAITING:
-                self._events.get_nowait()
-            self._events.put_nowait(event)
+            if len(self._events) >= MAX_WAITING:
+                self._drop_oldest()
+            self._events.append(event)
+        self._news.set()
+
+    def _drop_oldest(self) -> None:
+        self._events.popleft()
+        if not self._dropped:
+            log.warning("nobody takes the events; the oldest ones are dropped")
+        self._dropped += 1
 
     def close(self) -> None:
         """No event comes any more."""
-        self._events.put_nowait(None)
+        self._is_closed = True
+        self._news.set()
 
     async def get(self) -> DomainEvent | None:
         """The next event; None at the end."""
-        return await self._events.get()
+        while not self._events:
+            if self._is_closed:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        return self._events.popleft()
+
+    def put_back(self, events: Sequence[DomainEvent]) -> None:
+        """Have events once more that were taken, ahead of all others."""
+        self._events.extendleft(reversed(events))
+        self._news.set()
 
 
 class Client:
@@ -127,6 +152,9 @@ class Client:
             return
         self._device.stop()
         await asyncio.wait((self._running,))
+        failure = None if self._running.cancelled() else self._running.exception()
+        if failure is not None:
+            log.error("the account had stopped: %s", failure)
 
     # --- what happens --------------------------------------------------------------------------
 
@@ -147,19 +175,24 @@ class Client:
     async def ready(self) -> Ready:
         """Wait until the account can be used; QR codes before that are printed.
 
-        Events that come meanwhile are dropped: use it before `events`, where they don't matter.
+        Other events that come meanwhile are left for `events`.
 
         Raises:
             ConnectionClosed: the link ended first.
+            StoreError: the stored credentials can't be read.
         """
-        from .model import QrReady
-
-        async for event in self.events():
-            match event:
-                case QrReady(text):
-                    print_qr(text)
-                case Ready():
-                    return event
+        others: list[DomainEvent] = []
+        try:
+            async for event in self.events():
+                match event:
+                    case QrReady(text):
+                        print_qr(text)
+                    case Ready():
+                        return event
+                    case _:
+                        others.append(event)
+        finally:
+            self._events.put_back(others)
         raise ConnectionClosed("the link ended", will_retry=False)
 
     @property

@@ -16,7 +16,7 @@ from waport.client.media_files import Source
 from waport.client.media_references import file_name_of, media_of
 from waport.client.message_lookup import MessageReceipts
 from waport.errors import NotFound, WhatsAppError
-from waport.model import Ack, Contact, Message, MessageKey, MessageKind
+from waport.model import Ack, Contact, Group, Message, MessageKey, MessageKind
 from waport.model.contents import (
     Audio,
     Content,
@@ -31,6 +31,8 @@ from waport.model.contents import (
 from waport.proto import pb
 from waport.stanza.contents import encode
 from waport.wire import Jid
+
+from .fake_groups import FakeChats, FakeChatSettings, FakeGroups, FakePresence
 
 OWN = Jid("15550001111", "s.whatsapp.net")
 PEER = Jid("15559990000", "s.whatsapp.net")
@@ -225,30 +227,6 @@ def _fields(file: MediaFile) -> dict[str, object]:
 
 
 @dataclass
-class FakeGroups:
-    """Groups that the account is in, all of them."""
-
-    account: FakeClient
-
-    async def ensure(self, groups: Iterable[Jid]) -> None:
-        self.account.fail()
-        self.account.calls.append(("ensure", *groups))
-
-
-@dataclass
-class FakeChats:
-    """Chats that are read."""
-
-    account: FakeClient
-
-    async def send_seen(self, chat: Jid, *, privately: bool | None = None) -> int:
-        self.account.calls.append(("seen", chat))
-        if self.account.seen_error is not None:
-            raise self.account.seen_error
-        return 0
-
-
-@dataclass
 class FakeContacts:
     """People who are known by name."""
 
@@ -260,12 +238,18 @@ class FakeContacts:
             raise NotFound(404, "item-not-found")
         return contact
 
+    async def is_blocked(self, jid: Jid) -> bool:
+        return jid in self.account.blocked
+
+    async def common_groups(self, jid: Jid) -> Sequence[Group]:
+        self.account.fail()
+        known = self.account.groups.known.values()
+        return [group for group in known if group.member(jid) is not None]
+
 
 @dataclass
-class FakeSettings:
+class FakeSettings(FakeChatSettings):
     """What the devices share."""
-
-    account: FakeClient
 
     async def star(self, chat: Jid, message_id: str, starred: bool = True) -> None:
         self.account.fail()
@@ -307,6 +291,13 @@ class FakeClient:
     open_files: int = 0
     error: WhatsAppError | type[NoSuchMessage] | None = None
     seen_error: WhatsAppError | None = None
+    blocked: set[Jid] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.groups = FakeGroups(self)
+        self.chats = FakeChats(self)
+        self.presence = FakePresence(self)
+        self.settings = FakeSettings(self)
 
     def fail(self) -> None:
         """Raise what the test wants raised."""
@@ -322,17 +313,5 @@ class FakeClient:
         return FakeMedia(self)
 
     @property
-    def groups(self) -> FakeGroups:
-        return FakeGroups(self)
-
-    @property
-    def chats(self) -> FakeChats:
-        return FakeChats(self)
-
-    @property
     def contacts(self) -> FakeContacts:
         return FakeContacts(self)
-
-    @property
-    def settings(self) -> FakeSettings:
-        return FakeSettings(self)

@@ -23,6 +23,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _GROUP: Final = re.compile(r"[0-9]{5,30}(?:-[0-9]{5,20})?")
 _LIST: Final = re.compile(r"[0-9]{1,30}|status")
 _MAX_LENGTH: Final = 256
+_GROUP_DIGITS: Final = 15
 
 
 def parse_address(text: str) -> Jid:
@@ -30,6 +31,15 @@ def parse_address(text: str) -> Jid:
     if len(text) > _MAX_LENGTH:
         return NOBODY
     return _parse(text)
+
+
+def parse_group(text: str) -> Jid:
+    """The group that a caller means; digits alone are one if they are too many for a number."""
+    bare = text.strip()
+    if _GROUP.fullmatch(bare) and ("-" in bare or len(bare) >= _GROUP_DIGITS):
+        return Jid(bare, NO_GROUP.server)
+    jid = parse_address(text)
+    return jid if jid.is_group and is_reachable(jid) else NO_GROUP
 
 
 @lru_cache(maxsize=4096)

@@ -35,11 +35,13 @@ class Kind(Generic[T]):
         read: value and field name -> typed value; raises InvalidRequest with the contract's text.
         schema: the type in the API document.
         is_array: only an array counts as given.
+        takes_one: one text or number that stands for an array of one counts, too.
     """
 
     read: Callable[[object, str], T]
     schema: Schema
     is_array: bool = False
+    takes_one: bool = False
 
 
 class Presence(Enum):
@@ -170,7 +172,8 @@ def _is_missing(spec: FieldSpec, value: object) -> bool:
     if spec.presence is Presence.DEFINED:
         return False
     if spec.kind.is_array:
-        return not isinstance(value, list)
+        is_one = isinstance(value, str | int) and not isinstance(value, bool) and bool(value)
+        return not (isinstance(value, list) or (spec.kind.takes_one and is_one))
     return not is_something(value)
 
 

@@ -136,7 +136,7 @@ class Gateway:
                 send = _with_headers(send, [_CLOSE])
             await self._run({}, scope, receive, send)
         elif operation.takes_file and is_multipart(head):
-            async with self._uploads.open(head, receive) as form:
+            async with self._uploads.open(head, receive, operation.file_field) as form:
                 await self._run(form, scope, receive, send)
         else:
             await self._run(await read_body(head, receive), scope, receive, send)

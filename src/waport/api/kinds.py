@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from ..wire import Jid
-from .addresses import parse_address
+from .addresses import parse_address, parse_group
 from .errors import InvalidRequest
 from .fields import BodyT, Kind, Schema, body_schema, read_fields
 
@@ -89,6 +89,10 @@ def _address(value: object, name: str) -> Jid:
     return parse_address(_id_text(value, name))
 
 
+def _group_address(value: object, name: str) -> Jid:
+    return parse_group(_text(value, name))
+
+
 def _list_of(read: Callable[[object, str], T]) -> Callable[[object, str], tuple[T, ...]]:
     def read_list(value: object, name: str) -> tuple[T, ...]:
         if not isinstance(value, list):
@@ -122,6 +126,10 @@ ANYTHING: Final[Kind[object]] = Kind(_anything, {})
 PHONE_NUMBER: Final = Kind(_id_text, _STRING)
 ADDRESS: Final = Kind(_address, _STRING)
 ADDRESSES: Final = Kind(_one_or_many(_address), _IDS)
+PARTICIPANTS: Final = Kind(_one_or_many(_address), _IDS, is_array=True, takes_one=True)
+"""Addresses that must be given; the list may be empty."""
+GROUP: Final = Kind(_group_address, _STRING)
+"""The address of a group, or one that no group has."""
 TEXTS: Final = Kind(_list_of(_text), _IDS, is_array=True)
 
 

@@ -123,14 +123,20 @@ def _operation(operation: Operation, schemas: Document) -> Document:
     return described
 
 
+_FROM_FILE: Final = ("content", "contentType", "image")
+"""Fields that a file stands for."""
+
+
 def _form_schema(schema: Document) -> Document:
-    """The same fields as a form, with a file in place of the content."""
+    """The same fields as a form, with a file in place of the content or the image."""
+    is_message = "content" in schema["properties"]
+    what = "The file to send; contentType is MessageMedia when left out."
     file = {
         "type": "string",
         "format": "binary",
-        "description": "The file to send; contentType is MessageMedia when left out.",
+        "description": what if is_message else "The picture.",
     }
-    required = [name for name in schema["required"] if name not in ("content", "contentType")]
+    required = [name for name in schema["required"] if name not in _FROM_FILE]
     return {
         "type": "object",
         "properties": {**schema["properties"], "file": file},

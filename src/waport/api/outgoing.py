@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -48,6 +49,9 @@ C = TypeVar("C", bound=Content)
 
 _DECODED_AT_ONCE: Final = 16_384
 """Characters of base64 that are decoded where they are: in a few microseconds."""
+
+_SEEN_TIMEOUT_S: Final = 5.0
+"""How long marking a chat as read may hold up what is sent to it."""
 
 _MAX_PACK_NAMES: Final = 1000
 """Characters of all that a sticker says of its pack."""
@@ -145,8 +149,9 @@ async def _see(client: ClientPort, chat: Jid) -> None:
     if not (chat.is_user or chat.is_group):
         return
     try:
-        await client.chats.send_seen(chat)
-    except WhatsAppError as exc:
+        async with asyncio.timeout(_SEEN_TIMEOUT_S):
+            await client.chats.send_seen(chat)
+    except (WhatsAppError, TimeoutError) as exc:
         log.info("a chat was not marked as read: %s", type(exc).__name__)
 
 

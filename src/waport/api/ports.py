@@ -11,9 +11,11 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import Contact, Message, MessageKey, SessionState
+from ..model import Contact, Group, Message, MessageKey, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
+from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
+from .group_ports import GroupsPort
 
 
 class MessagesPort(Protocol):
@@ -74,22 +76,6 @@ class MediaPort(Protocol):
         ...
 
 
-class GroupsPort(Protocol):
-    """Groups of an account; see `client.features.groups`."""
-
-    async def ensure(self, groups: Iterable[Jid]) -> None:
-        """Have at hand what messages to these groups need; NotAuthorized when not in one."""
-        ...
-
-
-class ChatsPort(Protocol):
-    """The list of chats; see `client.features.chats`."""
-
-    async def send_seen(self, chat: Jid, *, privately: bool | None = None) -> int:
-        """Mark a chat as read."""
-        ...
-
-
 class ContactsPort(Protocol):
     """People; see `client.features.contacts`."""
 
@@ -97,8 +83,14 @@ class ContactsPort(Protocol):
         """What is known of a person; NotFound when the number has no account."""
         ...
 
+    async def is_blocked(self, jid: Jid) -> bool: ...
 
-class SettingsPort(Protocol):
+    async def common_groups(self, jid: Jid) -> Sequence[Group]:
+        """The groups in which both we and somebody else are."""
+        ...
+
+
+class SettingsPort(ChatSettingsPort, Protocol):
     """What the devices of the account share; see `client.features.settings`."""
 
     async def star(self, chat: Jid, message_id: str, starred: bool = True) -> None: ...
@@ -130,6 +122,9 @@ class ClientPort(Protocol):
 
     @property
     def contacts(self) -> ContactsPort: ...
+
+    @property
+    def presence(self) -> PresencePort: ...
 
     @property
     def settings(self) -> SettingsPort: ...

@@ -67,6 +67,12 @@ class Operation:
     media_type: str | None
     in_document: bool
 
+    @property
+    def file_field(self) -> str:
+        """The field that the file of a form becomes."""
+        specs = () if self.body is None else specs_of(self.body)
+        return "image" if any("image" in spec.names for _, spec in specs) else "content"
+
 
 class Routes:
     """The routes of one subject, in the order of their declaration."""

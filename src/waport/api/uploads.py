@@ -1,12 +1,14 @@
 """Bodies of `multipart/form-data`: fields are held, the one file goes straight to disk.
 
-`content`, `options` and `mediaFromURLOptions` may be JSON. The file becomes the `content`.
+`content`, `options` and `mediaFromURLOptions` may be JSON. The file becomes the `content` of a
+message, or the `image` that is to be set.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +30,13 @@ from .body import (
     media_type,
     stream_body,
 )
-from .errors import HttpError
+from .errors import INTERNAL, HttpError
 from .forms import MAX_FIELDS, nest
 from .head import RequestHead
 from .json_body import parse_json
 from .multipart import FormReader, MalformedForm, PartEnd, PartHead, boundary_of
+
+log = logging.getLogger(__name__)
 
 FILE_PART: Final = "file"
 _FLUSH: Final = 1024 * 1024  # bytes that are written in one go
@@ -76,13 +80,18 @@ class Uploads:
     max_bytes: int
 
     @contextlib.asynccontextmanager
-    async def open(self, head: RequestHead, receive: Receive) -> AsyncIterator[dict[str, object]]:
+    async def open(
+        self, head: RequestHead, receive: Receive, file_field: str
+    ) -> AsyncIterator[dict[str, object]]:
         """The fields of a form; its file is there for as long as the context lasts.
 
+        Args:
+            file_field: the field that the file becomes.
+
         Raises:
-            HttpError: 400, 408, 413 or 415, as the rules for bodies say.
+            HttpError: 400, 408, 413 or 415, as the rules for bodies say; 500 when the file can't be
+                kept.
             Disconnected: there is nobody to answer any more.
-            OSError: the file can't be written.
         """
         encoding_of(head, ("identity",))
         boundary = boundary_of(head.text(b"content-type"))
@@ -90,13 +99,18 @@ class Uploads:
             raise malformed_form()
         if (head.content_length or 0) > self.max_bytes + MAX_BODY:
             raise BodyTooLarge(has_rest=True)
-        async with scratch(self.folder) as folder:
-            form = _Form(folder / "file", self.max_bytes)
+        async with contextlib.AsyncExitStack() as kept:
             try:
-                await form.read(FormReader(boundary), receive)
-            finally:
-                await form.close()
-            yield await form.fields()
+                folder = await kept.enter_async_context(scratch(self.folder))
+                form = _Form(folder / "file", self.max_bytes)
+                try:
+                    await form.read(FormReader(boundary), receive)
+                finally:
+                    await form.close()
+            except OSError as exc:
+                log.error("an uploaded file could not be kept: %s", exc)
+                raise HttpError(INTERNAL.status, INTERNAL.code, INTERNAL.text) from exc
+            yield await form.fields(file_field)
 
 
 @dataclass(slots=True)
@@ -183,12 +197,12 @@ class _Form:
         if self._out is not None:
             await in_thread(self._out.close)
 
-    async def fields(self) -> dict[str, object]:
+    async def fields(self, file_field: str) -> dict[str, object]:
         """The fields, the file among them."""
         fields = nest(self.texts)
         file = self._uploaded()
         if file is not None:
-            fields["content"] = file
+            fields[file_field] = file
             fields.setdefault("contentType", "MessageMedia")
         for name in _JSON_PARTS:
             value = fields.get(name)

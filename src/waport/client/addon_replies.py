@@ -180,6 +180,8 @@ def _put_for_all(
     Args:
         content: what holds now; None when it is over.
     """
+    if target.chat != scene.chat:
+        raise DecodeError("it is about a message of another chat")
     rights = scene.rights()
     if not may_pin(
         in_group=rights.in_group,

@@ -6,6 +6,7 @@ Nothing here commits, and nothing waits; a step that fails leaves the records as
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 
 from ..crypto import KeyPair
@@ -55,6 +56,14 @@ def signal_device(store: UnitOfWork, device: Jid) -> Jid:
     return device
 
 
+def signal_names(store: UnitOfWork, users: Iterable[Jid]) -> list[str]:
+    """The names under which many users' records are kept, in their order; see `signal_device`."""
+    listed = [user.bare for user in users]
+    pns = [user for user in listed if user.is_pn]
+    lids = store.addresses.lids_of(pns) if pns else {}
+    return [(lids.get(user, user) if pns else user).signal_name for user in listed]
+
+
 def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
     """Keep a PN-LID pair and move what was kept under the number to the hidden id."""
     if not store.addresses.learn(pn, lid):
@@ -74,8 +83,17 @@ def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
 def load_session(store: UnitOfWork, address: str) -> SessionRecord | None:
     """A stored record; one that can't be parsed is kept aside and counts as none."""
     data = store.signal.session(address)
-    if data is None:
-        return None
+    return None if data is None else _parse(store, address, data)
+
+
+def load_sessions(store: UnitOfWork, addresses: Iterable[str]) -> dict[str, SessionRecord]:
+    """The stored records of many devices, of those that have one that can be parsed."""
+    stored = store.signal.sessions(addresses)
+    parsed = {address: _parse(store, address, data) for address, data in stored.items()}
+    return {address: record for address, record in parsed.items() if record is not None}
+
+
+def _parse(store: UnitOfWork, address: str, data: bytes) -> SessionRecord | None:
     try:
         return SessionRecord.load(data)
     except CorruptRecord:

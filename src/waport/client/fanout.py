@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import DeviceList
@@ -10,7 +9,6 @@ from ..stanza.ids import participant_hash
 from ..stanza.message import OwnAddresses
 from ..store import UnitOfWork
 from ..wire import Jid
-from .encryption import has_session
 
 DEVICE_LIST_AGE_S = 12 * 3600
 """Seconds after which a device list is asked for again, in case a notification was missed."""
@@ -100,8 +98,3 @@ def device_hashes(store: UnitOfWork, own: OwnAddresses, chat: Jid, now: int) -> 
     return frozenset(
         (participant_hash(fanout.devices), participant_hash((*fanout.devices, sender)))
     )
-
-
-def without_session(store: UnitOfWork, devices: Sequence[Jid]) -> tuple[Jid, ...]:
-    """The devices whose bundle must be fetched."""
-    return tuple(device for device in devices if not has_session(store, device))

@@ -6,7 +6,7 @@ Source: docs/protocol/signal.md, "Sender keys".
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import CorruptRecord, DecodeError, DecryptError, DecryptFailure
@@ -114,23 +114,6 @@ def rotate(store: UnitOfWork, groups: Sequence[Jid], own: OwnAddresses) -> None:
         for address in addresses:
             store.sender_keys.delete(group, address)
         store.sender_keys.clear_memory(group)
-
-
-def keep_from_strangers(
-    store: UnitOfWork, group: Jid, readers: Iterable[Jid], own: OwnAddresses
-) -> bool:
-    """Throw our key away if a device may have it that is not to read on; whether that was so.
-
-    Args:
-        readers: the devices that are, our own included.
-
-    Source: docs/protocol/signal.md, "Sender-key memory".
-    """
-    told = store.sender_keys.told_devices(group)
-    if told <= {signal_device(store, device).signal_address for device in readers}:
-        return False
-    rotate(store, [group], own)
-    return True
 
 
 def accept_sender_key(

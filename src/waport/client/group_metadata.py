@@ -9,7 +9,14 @@ from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from ..errors import InvalidInput, NotAuthorized, QueryError, QueryTimeout, RateLimited
+from ..errors import (
+    InvalidInput,
+    NotAuthorized,
+    QueryError,
+    QueryTimeout,
+    RateLimited,
+    WhatsAppError,
+)
 from ..model.group import GROUP_AGE_S, Group
 from ..stanza.groups import FetchAllGroups, FetchGroup, read_groups
 from ..store import Database, UnitOfWork
@@ -144,6 +151,17 @@ class GroupMetadata:
         answer = await self._queries.run(FetchAllGroups(), again=True)
         listing = await in_thread(read_groups, answer)
         return await self._write(lambda store: store_listing(store, listing, before, now))
+
+    async def listed(self) -> list[Group]:
+        """Every known group, those that we have left among them.
+
+        The server is asked which there are; if it does not answer, they are those that are stored.
+        """
+        try:
+            await self.all()
+        except WhatsAppError as exc:
+            log.info("the groups are listed as stored: %s", type(exc).__name__)
+        return await self._database.read(self._session_id, known_groups)
 
     # --- again -------------------------------------------------------------------------------
 

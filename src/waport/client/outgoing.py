@@ -43,17 +43,16 @@ from ..store import UnitOfWork
 from ..wire import AttrValue, Jid, Node, encode_stanza
 from . import addons
 from .compose import Compose, Composed, Scene
-from .encryption import encrypt_for, signal_device
 from .fanout import Fanout, NeedDevices, NeedGroup, plan
 from .group_encryption import (
     ToldDevices,
     distribution_content,
     encrypt_for_group,
-    keep_from_strangers,
     own_sender_key,
+    rotate,
 )
 from .group_fanout import GroupFanout, plan_group, plan_status
-from .new_sessions import NeedBundles, begin_sessions
+from .new_sessions import DeviceSessions, NeedBundles, begin_sessions
 from .tokens import message_nodes
 from .work import EventSink, Work, own_addresses
 
@@ -202,31 +201,32 @@ def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
     fanout = plan(store, own, draft.direct_to or draft.chat, draft.now)
     if isinstance(fanout, NeedDevices):
         return fanout
-    reachable = begin_sessions(work, fanout.devices, found.bundles)
-    if isinstance(reachable, NeedBundles):
-        return reachable
+    sessions = begin_sessions(work, fanout.devices, found.bundles)
+    if isinstance(sessions, NeedBundles):
+        return sessions
     # Copies for our own devices alone are never sent, save in the chat with ourselves.
     wanted = fanout.own if fanout.chat == own.pn.bare else fanout.peers
-    if not reachable.intersection(wanted):
+    if not any(sessions.reaches(device) for device in wanted):
         return Unreachable()
     chat, to = fanout.chat, fanout.to
     if draft.direct_to is not None:
         chat = to = draft.chat
     ready = _compose(work, draft, Scene(store, own, chat, to, draft.now, None))
-    return _finish(ready, chat, _private_stanza(ready, fanout, reachable))
+    return _finish(ready, chat, _private_stanza(ready, fanout, sessions))
 
 
-def _private_stanza(ready: _Ready, fanout: Fanout, reachable: set[Jid]) -> Node:
+def _private_stanza(ready: _Ready, fanout: Fanout, sessions: DeviceSessions) -> Node:
     store, message = ready.store, ready.message
     plaintext = message.SerializeToString()
     to = ready.scene.to
     own_plaintext = device_sent(message, to).SerializeToString()
     copies = [
-        Copy(device, encrypt_for(store, device, text))
+        Copy(device, sessions.encrypt(device, text))
         for devices, text in ((fanout.peers, plaintext), (fanout.own, own_plaintext))
         for device in devices
-        if device in reachable
+        if sessions.reaches(device)
     ]
+    sessions.save()
     attrs: dict[str, AttrValue] = {}
     if to.is_lid and fanout.chat.is_pn:
         attrs["peer_recipient_pn"] = fanout.chat
@@ -264,32 +264,32 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
         member = group.member(own.pn) or (group.member(own.lid) if own.lid else None)
         if member is not None and not member.is_admin:
             raise NotAuthorized(401, "only admins write in this group")
-    readers = (*fanout.devices, *fanout.own, fanout.sender)
-    if keep_from_strangers(store, fanout.to, readers, own):
+    if fanout.is_known_to_strangers:
+        rotate(store, [fanout.to], own)
         fanout = replace(fanout, cold=fanout.devices)
-    reachable = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
-    if isinstance(reachable, NeedBundles):
-        return reachable
-    node, told = _group_stanza(ready, fanout, reachable)
+    sessions = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
+    if isinstance(sessions, NeedBundles):
+        return sessions
+    node, told = _group_stanza(ready, fanout, sessions)
     return replace(_finish(ready, chat, node), told=told)
 
 
 def _group_stanza(
-    ready: _Ready, fanout: GroupFanout, reachable: set[Jid]
+    ready: _Ready, fanout: GroupFanout, sessions: DeviceSessions
 ) -> tuple[Node, ToldDevices]:
     store, own, to = ready.store, ready.work.own, fanout.to
-    told = tuple(device for device in fanout.cold if device in reachable)
-    own_told = tuple(device for device in fanout.own if device in reachable)
+    told = tuple(device for device in fanout.cold if sessions.reaches(device))
+    own_told = tuple(device for device in fanout.own if sessions.reaches(device))
     key = distribution_content(own_sender_key(store, to, own), to).SerializeToString()
     copies = [
-        Copy(device, encrypt_for(store, device, key), holds_content=False)
+        Copy(device, sessions.encrypt(device, key), holds_content=False)
         for device in (*told, *own_told)
     ]
+    sessions.save()
     # Whoever may get the key is remembered before it leaves: if they go, it has to be replaced.
     # The own devices are never marked as knowing it, so that they are told every time.
-    addresses = tuple(_address(store, device) for device in told)
-    for address in (*addresses, *(_address(store, device) for device in own_told)):
-        store.sender_keys.mark_cold(to, address)
+    addresses = tuple(sessions.address(device) for device in told)
+    store.sender_keys.mark_cold(to, *addresses, *(sessions.address(device) for device in own_told))
     ciphertext, chain_id = encrypt_for_group(store, to, own, ready.message.SerializeToString())
     attrs: dict[str, AttrValue] = {}
     if to.is_status:
@@ -308,10 +308,6 @@ def _group_stanza(
         extra=ready.extra(fanout.sender),
     )
     return node, ToldDevices(to, chain_id, addresses)
-
-
-def _address(store: UnitOfWork, device: Jid) -> str:
-    return signal_device(store, device).signal_address
 
 
 # --- in a channel --------------------------------------------------------------------------------

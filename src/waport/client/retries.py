@@ -44,6 +44,8 @@ RECREATE_INTERVAL_S = 3600
 
 PARALLEL_RESENDS = 4
 
+_UNREADABLE = frozenset((MessageKind.REVOKED, MessageKind.CIPHERTEXT))
+
 
 class Retries:
     """Sends messages again, repairing the session with the asking device first."""
@@ -202,7 +204,7 @@ def _sent_message(store: UnitOfWork, receipt: Receipt, message_id: str) -> Messa
         message = store.messages.find(message_id)
     if message is None or not message.key.from_me or not message.content:
         return None
-    return None if message.kind is MessageKind.REVOKED else message
+    return None if message.kind in _UNREADABLE else message
 
 
 def _may_ask(store: UnitOfWork, own: OwnAddresses, chat: Jid, device: Jid) -> bool:

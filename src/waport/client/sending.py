@@ -34,7 +34,7 @@ from .devices import Devices
 from .fanout import NeedDevices, NeedGroup, canonical
 from .group_encryption import ToldDevices
 from .link import Link
-from .new_sessions import NeedBundles
+from .new_sessions import NeedBundles, begin_ahead
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, refusal
@@ -309,7 +309,9 @@ class Sender:
                 answers = await self._devices.bundles(devices)
                 # A device without an answer has no bundle; it is not asked for twice.
                 nothing = BundleAnswer(None, None, 0)
-                found.bundles |= {device: answers.get(device, nothing) for device in devices}
+                bundles = {device: answers.get(device, nothing) for device in devices}
+                found.bundles |= bundles
+                await begin_ahead(self._database, self._session_id, bundles)
 
     def _attempt(
         self, draft: Draft, found: Found, lane: _Lane | None = None

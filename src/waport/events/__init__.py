@@ -1,7 +1,19 @@
 """From domain events to webhooks and event sockets, and the JSON shapes that both share."""
 
 from .bus import EventBus
+from .chat_shapes import (
+    ChatJson,
+    GroupInfoJson,
+    GroupMetadataJson,
+    ParticipantJson,
+    chat_json,
+    group_info_json,
+    group_metadata_json,
+    participants_json,
+)
+from .contact_shapes import ContactJson, contact_json
 from .ids import IdJson, MessageIdJson, id_json, jid_text, message_id_json, stanza_id
+from .label_shapes import LabelJson, label_json
 from .rawdata import JsonObject, compact_json
 from .recorder import EventRecorder
 from .render import Frame, render
@@ -13,24 +25,36 @@ from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, is
 __all__ = [
     "TOO_SLOW",
     "UNAUTHORIZED",
+    "ChatJson",
     "Closing",
+    "ContactJson",
     "EventBus",
     "EventHub",
     "EventRecorder",
     "Frame",
+    "GroupInfoJson",
+    "GroupMetadataJson",
     "IdJson",
     "JsonObject",
+    "LabelJson",
     "MessageIdJson",
     "MessageJson",
+    "ParticipantJson",
     "Subscriber",
     "WebhookSender",
     "WebhookWorker",
+    "chat_json",
     "compact_json",
+    "contact_json",
+    "group_info_json",
+    "group_metadata_json",
     "id_json",
     "iso_ms",
     "jid_text",
+    "label_json",
     "message_id_json",
     "message_json",
+    "participants_json",
     "render",
     "stanza_id",
 ]

@@ -12,6 +12,7 @@ from ..client.features.contacts import Contacts
 from ..client.features.groups import Groups
 from ..client.features.media import Media
 from ..client.features.messages import Messages
+from ..client.features.presence import Presence
 from ..client.features.settings import Settings
 from ..errors import QrNotAvailable, SessionNotConnected, StoreError
 from ..model import SessionState
@@ -132,6 +133,11 @@ class Session:
     def contacts(self) -> Contacts:
         """People."""
         return self.client.contacts
+
+    @property
+    def presence(self) -> Presence:
+        """Being online, and showing that one types."""
+        return self.client.presence
 
     @property
     def settings(self) -> Settings:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ..wire import Jid, Node
 
+MAX_TIME = 2**32
+"""Unix seconds; a message of a later time counts as one without any."""
+
 MAX_ENCS = 8
 """Ciphertexts looked at in one stanza; real ones carry one or two."""
 
@@ -53,6 +56,7 @@ class IncomingMessage:
         chat: bare, in the stanza's own addressing.
         sender: the author's device, in the stanza's own addressing.
         from_me: written by an own device.
+        timestamp: Unix seconds, the server's; 0 when it gives none.
         mappings: pairs (PN, LID), bare, that the stanza vouches for.
         offline: it waited in the server's queue.
         unavailable: why the content was withheld, None when it was not.
@@ -95,7 +99,7 @@ def parse_message(node: Node, own: OwnAddresses) -> IncomingMessage:
         chat=chat,
         sender=sender,
         from_me=from_me,
-        timestamp=max(node.get_int("t", 0) or 0, 0),
+        timestamp=_time(node),
         push_name=node.get("notify") or "",
         category=node.get("category") or "",
         offline="offline" in node.attrs,
@@ -104,6 +108,11 @@ def parse_message(node: Node, own: OwnAddresses) -> IncomingMessage:
         mappings=_mappings(node, source),
         unavailable=None if unavailable is None else unavailable.get("type") or "unknown",
     )
+
+
+def _time(node: Node) -> int:
+    time = node.get_int("t", 0)
+    return time if 0 < time < MAX_TIME else 0
 
 
 def _chat_and_sender(node: Node, source: Jid, own: OwnAddresses) -> tuple[Jid, Jid, bool]:

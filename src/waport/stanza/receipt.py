@@ -110,16 +110,17 @@ def parse_receipt(node: Node) -> Receipt:
             if message_id and message_id not in ids:
                 ids.append(message_id)
     kind = node.get("type") or ""
+    source = node.jid("from")
     return Receipt(
         tuple(ids),
-        node.jid("from"),
+        source,
         node.get_jid("participant"),
         node.get_jid("recipient"),
         kind,
         node.get_int("t", 0) or 0,
         _retry_request(node) if kind == "retry" else None,
         node.find("error") is not None,
-        _readers(node, kind),
+        _readers(node, kind) if source.is_group or source.is_broadcast else (),
     )
 
 

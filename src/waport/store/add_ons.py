@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from ..model import AddOn, AddOnKind, Message, MessageKey
@@ -48,6 +48,11 @@ _GET = Statement(
     .where(_OF_KIND, or_(table.c.author == bindparam("author"), table.c.author == OWN))
     .order_by(table.c.author.desc())
     .limit(1)
+)
+_COUNT = Statement(
+    select(func.count())
+    .select_from(table)
+    .where(_OF_KIND, table.c.data >= bindparam("at_least", type_=table.c.data.type))
 )
 _OF = Statement(select(*_COLUMNS).where(_OF_KIND).order_by(table.c.position))
 _DROP = Statement(delete(table).where(_TO_TARGET))
@@ -122,6 +127,15 @@ class AddOns(Repository):
     def of(self, target: MessageKey, kind: AddOnKind) -> list[AddOn]:
         """What everybody added to a message, in the order in which they first did."""
         return [_add_on(row) for row in self._db.all(_OF, **self._kind(target, kind))]
+
+    def count(self, target: MessageKey, kind: AddOnKind, at_least: bytes = b"") -> int:
+        """How many people added to a message.
+
+        Args:
+            at_least: leave out those whose data is less, byte by byte.
+        """
+        (count,) = self._db.single(_COUNT, **self._kind(target, kind), at_least=at_least)
+        return int(count)
 
     def drop(self, target: MessageKey) -> None:
         """Forget everything that was added to a message."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, or_, select
 
@@ -14,7 +15,7 @@ from ..wire import Jid
 from .many import chunks, is_one_of
 from .rows import Repository, jid_column, parse_jid
 from .schema import device_lists, lid_mappings
-from .statements import Statement, add_row, put_row
+from .statements import Row, Statement, add_row, put_row
 
 _OWN_MAPPINGS = lid_mappings.c.session_id == bindparam("session_id")
 _LID_OF = Statement(
@@ -38,20 +39,45 @@ _ONE_LIST = and_(
     device_lists.c.session_id == bindparam("session_id"),
     device_lists.c.user == bindparam("user"),
 )
-_COLUMNS = (
-    device_lists.c.devices,
-    device_lists.c.raw_id,
-    device_lists.c.timestamp,
-    device_lists.c.fetched_at,
+_DEVICES = Statement(
+    select(
+        device_lists.c.devices,
+        device_lists.c.raw_id,
+        device_lists.c.timestamp,
+        device_lists.c.fetched_at,
+    ).where(_ONE_LIST)
 )
-_DEVICES = Statement(select(*_COLUMNS).where(_ONE_LIST))
-_DEVICES_OF = Statement(
-    select(device_lists.c.user, *_COLUMNS).where(
+_LISTS = device_lists.c.devices, device_lists.c.fetched_at
+_LISTS_OF = Statement(
+    select(device_lists.c.user, *_LISTS).where(
         device_lists.c.session_id == bindparam("session_id"), is_one_of(device_lists.c.user)
     )
 )
+_LISTS_BY_LID = Statement(
+    select(lid_mappings.c.lid, *_LISTS)
+    .join(
+        device_lists,
+        and_(
+            device_lists.c.session_id == lid_mappings.c.session_id,
+            device_lists.c.user == lid_mappings.c.pn,
+        ),
+    )
+    .where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.lid))
+)
 _PUT_DEVICES = put_row(device_lists)
 _FORGET_DEVICES = Statement(delete(device_lists).where(_ONE_LIST))
+
+
+class DeviceNumbers(NamedTuple):
+    """A person's devices in short.
+
+    Attributes:
+        numbers: of the devices.
+        fetched_at: when the server told them, Unix seconds.
+    """
+
+    numbers: tuple[int, ...]
+    fetched_at: int
 
 
 class Addresses(Repository):
@@ -74,7 +100,7 @@ class Addresses(Repository):
         return {
             parse_jid(pn): parse_jid(lid)
             for values in chunks(jid_column(pn.bare) for pn in pns)
-            for pn, lid in self._db.all(_LIDS_OF, session_id=self._session_id, **values)
+            for pn, lid in self._all(_LIDS_OF, values)
         }
 
     def pns_of(self, lids: Iterable[Jid]) -> dict[Jid, Jid]:
@@ -82,7 +108,7 @@ class Addresses(Repository):
         return {
             parse_jid(lid): parse_jid(pn)
             for values in chunks(jid_column(lid.bare) for lid in lids)
-            for pn, lid in self._db.all(_PNS_OF, session_id=self._session_id, **values)
+            for pn, lid in self._all(_PNS_OF, values)
         }
 
     def learn(self, pn: Jid, lid: Jid) -> bool:
@@ -115,19 +141,39 @@ class Addresses(Repository):
         row = self._db.one(_DEVICES, session_id=self._session_id, user=jid_column(bare))
         if row is None:
             return None
-        return _device_list(bare, *row)
+        text, raw_id, timestamp, fetched_at = row
+        return DeviceList(bare, _numbers(text), raw_id, timestamp, fetched_at)
 
-    def device_lists(self, users: Iterable[Jid]) -> dict[Jid, DeviceList]:
-        """The devices of many users, of those whose devices are known; bare in, bare out.
+    def device_numbers(self, people: Iterable[Jid]) -> dict[Jid, DeviceNumbers]:
+        """The devices of many people, of those whose devices are known.
+
+        A person who is named by LID has the devices that are stored under the phone number, where
+        that is known.
+
+        Args:
+            people: bare.
 
         Raises:
             CorruptRecord: a stored list cannot be read.
         """
-        return {
-            (user := parse_jid(row[0])): _device_list(user, *row[1:])
-            for values in chunks(jid_column(user.bare) for user in users)
-            for row in self._db.all(_DEVICES_OF, session_id=self._session_id, **values)
+        listed = list(people)
+        # Nearly everybody is found by one question.
+        found = {
+            parse_jid(lid): DeviceNumbers(_numbers(text), fetched_at)
+            for values in chunks([jid_column(person) for person in listed if person.is_lid])
+            for lid, text, fetched_at in self._all(_LISTS_BY_LID, values)
         }
+        if len(found) < len(listed):
+            rest = [person for person in listed if person not in found]
+            pns = self.pns_of(person for person in rest if person.is_lid)
+            named = {jid_column(pns.get(person, person)): person for person in rest}
+            for values in chunks(named):
+                for user, text, fetched_at in self._all(_LISTS_OF, values):
+                    found[named[user]] = DeviceNumbers(_numbers(text), fetched_at)
+        return found
+
+    def _all(self, statement: Statement, values: dict[str, str]) -> list[Row]:
+        return self._db.all(statement, session_id=self._session_id, **values)
 
     def put_devices(self, devices: DeviceList) -> None:
         """Store a user's devices in place of the list before."""
@@ -144,12 +190,6 @@ class Addresses(Repository):
     def forget_devices(self, user: Jid) -> None:
         """Drop a user's device list, so that it is asked for again."""
         self._db.change(_FORGET_DEVICES, session_id=self._session_id, user=jid_column(user.bare))
-
-
-def _device_list(
-    user: Jid, text: str, raw_id: int | None, timestamp: int, fetched_at: int
-) -> DeviceList:
-    return DeviceList(user, _numbers(text), raw_id, timestamp, fetched_at)
 
 
 @lru_cache(maxsize=1024)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import (
     ColumnElement,
     Table,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     insert,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -91,9 +94,10 @@ _TOLD = Statement(
     select(sender_key_memory.c.name, sender_key_memory.c.device).where(_group(sender_key_memory))
 )
 _MEMORY = Statement(
-    select(sender_key_memory.c.name, sender_key_memory.c.device, sender_key_memory.c.warm).where(
-        _group(sender_key_memory)
-    )
+    select(
+        sender_key_memory.c.name + literal_column("'.'") + cast(sender_key_memory.c.device, Text),
+        sender_key_memory.c.warm,
+    ).where(_group(sender_key_memory))
 )
 _WARM = Statement(
     select(sender_key_memory.c.name, sender_key_memory.c.device).where(
@@ -187,8 +191,7 @@ class SenderKeys(Repository):
 
     def memory(self, group: Jid) -> dict[str, bool]:
         """The addresses that may have our present key, and whether they have it: are warm."""
-        rows = self._db.all(_MEMORY, **self._in(group))
-        return {f"{name}.{device}": bool(warm) for name, device, warm in rows}
+        return dict(self._db.all(_MEMORY, **self._in(group)))
 
     def mark_warm(self, group: Jid, addresses: Iterable[str]) -> None:
         """Remember that these devices have our present key: the server took what told them."""

@@ -53,17 +53,13 @@ def _move(table: Table) -> Statement:
     )
 
 
-def _of_users(table: Table, value: ColumnElement[bytes]) -> Statement:
-    """Name, device and value of all devices of many users."""
-    return Statement(
-        select(table.c.name, table.c.device, value).where(
-            table.c.session_id == bindparam("session_id"), is_one_of(table.c.name)
-        )
-    )
-
-
 _SESSION = Statement(select(signal_sessions.c.record).where(_device(signal_sessions)))
-_SESSIONS = _of_users(signal_sessions, signal_sessions.c.record)
+_SESSIONS_OF = Statement(
+    select(signal_sessions.c.name, signal_sessions.c.device, signal_sessions.c.record).where(
+        signal_sessions.c.session_id == bindparam("session_id"),
+        is_one_of(signal_sessions.c.name),
+    )
+)
 _PUT_SESSION = put_row(signal_sessions)
 _DELETE_SESSION = Statement(delete(signal_sessions).where(_device(signal_sessions)))
 _SESSION_DEVICES = Statement(
@@ -85,7 +81,6 @@ _SET_ASIDE = Statement(
 )
 
 _IDENTITY = Statement(select(signal_identities.c.key).where(_device(signal_identities)))
-_IDENTITIES = _of_users(signal_identities, signal_identities.c.key)
 _PUT_IDENTITY = put_row(signal_identities)
 _DELETE_IDENTITY = Statement(delete(signal_identities).where(_device(signal_identities)))
 
@@ -166,14 +161,25 @@ class Signal(Repository):
 
     def sessions(self, addresses: Iterable[str]) -> dict[str, bytes]:
         """The records of many remote devices, of those that have one, by address."""
-        return self._of_devices(_SESSIONS, addresses)
+        wanted = set(addresses)
+        names = (split_address(address)[0] for address in wanted)
+        found = {
+            f"{name}.{device}": record
+            for values in chunks(names)
+            for name, device, record in self._db.all(
+                _SESSIONS_OF, session_id=self._session_id, **values
+            )
+        }
+        return {address: record for address, record in found.items() if address in wanted}
 
     def put_sessions(self, records: Mapping[str, bytes]) -> None:
         """Store records of many remote devices, by address, in place of those before."""
-        self._db.many(
-            _PUT_SESSION,
-            [self._device(address) | {"record": record} for address, record in records.items()],
-        )
+        rows = []
+        for address, record in records.items():
+            name, device = split_address(address)
+            where = {"session_id": self._session_id, "name": name, "device": device}
+            rows.append({**where, "record": record})
+        self._db.many(_PUT_SESSION, rows)
 
     def delete_session(self, address: str) -> None:
         """Forget a remote device's record, if there is one."""
@@ -207,16 +213,6 @@ class Signal(Repository):
         name, device = split_address(address)
         self._db.change(
             _PUT_IDENTITY, session_id=self._session_id, name=name, device=device, key=key
-        )
-
-    def identities(self, addresses: Iterable[str]) -> dict[str, bytes]:
-        """The identity keys of many remote devices, of those that have shown one, by address."""
-        return self._of_devices(_IDENTITIES, addresses)
-
-    def put_identities(self, keys: Mapping[str, bytes]) -> None:
-        """Remember the identity keys of many remote devices, by address."""
-        self._db.many(
-            _PUT_IDENTITY, [self._device(address) | {"key": key} for address, key in keys.items()]
         )
 
     def delete_identity(self, address: str) -> None:
@@ -318,19 +314,3 @@ class Signal(Repository):
     def delete_signed_pre_key(self, key_id: int) -> None:
         """Forget a signed pre-key: messages that were made with it can't be read any more."""
         self._db.change(_DELETE_SIGNED_PRE_KEY, session_id=self._session_id, id=key_id)
-
-    def _device(self, address: str) -> dict[str, str | int | bytes]:
-        name, device = split_address(address)
-        return {"session_id": self._session_id, "name": name, "device": device}
-
-    def _of_devices(self, statement: Statement, addresses: Iterable[str]) -> dict[str, bytes]:
-        wanted = set(addresses)
-        names = (address.rpartition(".")[0] for address in wanted)
-        found = {
-            f"{name}.{device}": value
-            for values in chunks(names)
-            for name, device, value in self._db.all(
-                statement, session_id=self._session_id, **values
-            )
-        }
-        return {address: value for address, value in found.items() if address in wanted}

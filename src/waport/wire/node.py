@@ -18,7 +18,7 @@ from .jid import Jid
 AttrValue = str | Jid
 """The value of an attribute. The decoder gives a Jid for the JID forms and text for the rest."""
 
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")  # no more than what 64 bits hold
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Node:
         """An attribute as a whole number.
 
         Raises:
-            StanzaError: it is missing or no whole number of at most 19 digits.
+            StanzaError: it is missing or no whole number of at most 18 digits.
         """
         text = self.attr(name)
         if _INTEGER.fullmatch(text) is None:

@@ -13,9 +13,11 @@ import pytest
 from support.fake_client import PEER, stored
 from waport.api import app as app_module
 from waport.api.openapi import build_document
+from waport.appstate.actions import EditLabel
 from waport.client.message_lookup import MessageReceipts
 from waport.client.receipt_times import ReceiptTimes
-from waport.model import Ack
+from waport.model import Ack, Chat, ChatSummary, Contact
+from waport.model.group import JoinRequest
 from waport.proto import pb
 
 ROUTES = {
@@ -48,7 +50,33 @@ ROUTES = {
     "/ws": {"get"},
 }
 
+CHAT_ACTIONS = (
+    *("sendStateTyping", "sendStateRecording", "clearState", "sendSeen", "markUnread"),
+    *("archive", "unarchive", "pin", "unpin", "mute", "unmute", "clearMessages", "delete"),
+    *("getLabels", "getContact"),
+)
+GROUP_ACTIONS = (
+    *("getGroupInfo", "getParticipants", "addParticipants", "removeParticipants"),
+    *("promoteParticipants", "demoteParticipants", "setSubject", "setDescription"),
+    *("setMessagesAdminsOnly", "setInfoAdminsOnly", "setPicture", "deletePicture", "leave"),
+    *("getInviteCode", "revokeInvite", "acceptInvite", "getInviteInfo"),
+    *("getGroupMembershipRequests", "approveGroupMembershipRequests"),
+    "rejectGroupMembershipRequests",
+)
+CHATS_OF_CLIENT = ("getChats", "getChatById", "createGroup", "getCommonGroups")
+ROUTES |= {f"/chat/{name}/{{sessionId}}": {"post"} for name in CHAT_ACTIONS}
+ROUTES |= {f"/groupChat/{name}/{{sessionId}}": {"post"} for name in GROUP_ACTIONS}
+ROUTES |= {f"/client/{name}/{{sessionId}}": {"post"} for name in CHATS_OF_CLIENT}
+
 IDS = {"chatId": "15559990000", "messageId": "B"}
+IN_GROUP = {
+    "groupId": "120363000000000001@g.us",
+    "participants": ["15552223333", "foo"],
+    "subject": "x",
+    "adminsOnly": True,
+    "image": "eA==",
+    "inviteCode": "AbCdEfGhIjKlMnOpQrStUv",
+}
 FILE = pb.Message(imageMessage=pb.ImageMessage(directPath="/v", mimetype="image/png"))
 
 
@@ -120,7 +148,9 @@ async def test_it_has_the_contracts_tags_scheme_and_webhook(document: dict[str, 
     wanted += " PairingCodeRequest WebhookEventPayload WebSocketEventPayload MediaContent"
     wanted += " MessageLookupRequest ReactMessageRequest StarMessageRequest DeleteMessageRequest"
     wanted += " ForwardMessageRequest DownloadMediaRequest GetMentionsRequest EditMessageRequest"
-    wanted += " PinMessageRequest"
+    wanted += " PinMessageRequest ChatIdRequest MuteChatRequest CreateGroupRequest GroupIdRequest"
+    wanted += " GroupParticipantsRequest SetGroupSubjectRequest SetGroupDescriptionRequest"
+    wanted += " SetGroupAdminsOnlyRequest InviteCodeRequest SetGroupPictureRequest"
     assert set(wanted.split()) <= set(document["components"]["schemas"])
 
 
@@ -178,6 +208,34 @@ async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None
             "/chat/fetchMessages/{sessionId}",
             {"chatId": "15559990000"},
         ),
+        *(
+            ("POST", f"/chat/{name}/on", f"/chat/{name}/{{sessionId}}", {"chatId": "15559990000"})
+            for name in CHAT_ACTIONS
+        ),
+        *(
+            ("POST", f"/groupChat/{name}/on", f"/groupChat/{name}/{{sessionId}}", IN_GROUP)
+            for name in GROUP_ACTIONS
+        ),
+        ("POST", "/groupChat/leave/on", "/groupChat/leave/{sessionId}", {"groupId": "foo"}),
+        ("POST", "/client/getChats/on", "/client/getChats/{sessionId}", {}),
+        (
+            "POST",
+            "/client/getChatById/on",
+            "/client/getChatById/{sessionId}",
+            {"chatId": "120363000000000001@g.us"},
+        ),
+        (
+            "POST",
+            "/client/createGroup/on",
+            "/client/createGroup/{sessionId}",
+            {"name": "x", "participants": ["15552223333"]},
+        ),
+        (
+            "POST",
+            "/client/getCommonGroups/on",
+            "/client/getCommonGroups/{sessionId}",
+            {"contactId": "15552223333"},
+        ),
         (
             "POST",
             "/session/requestPairingCode/new",
@@ -199,6 +257,11 @@ async def test_answers_are_what_the_document_says(
     account = sessions.account
     account.stored = [make_message("A"), make_message("B", from_me=True), stored("F", FILE)]
     account.quoted = make_message("Q")
+    account.people[PEER] = Contact(PEER, "Ann")
+    account.chats.listed = [ChatSummary(Chat(PEER), account.stored[0], account.people[PEER])]
+    account.settings.all_labels = [EditLabel("1", "New", color=3)]
+    account.settings.labels_of[PEER] = ["1"]
+    account.groups.requests = (JoinRequest(PEER, method="invite_link", requested_at=5),)
     account.receipts = MessageReceipts(((PEER, ReceiptTimes(Ack.READ, 1, 2, None)),), audience=1)
     response = await call(method, path, json=body) if body is not None else await call(method, path)
     operation = document["paths"][template][method.lower()]
@@ -226,7 +289,9 @@ async def test_only_routes_that_take_files_offer_forms_for_them(document: dict[s
         for operation in methods.values()
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
     }
-    assert set(takers) == {"/client/sendMessage/{sessionId}"}
+    picture = "/groupChat/setPicture/{sessionId}"
+    assert set(takers) == {"/client/sendMessage/{sessionId}", picture}
+    assert takers[picture]["required"] == ["groupId"]
     form = takers["/client/sendMessage/{sessionId}"]
     assert form["properties"]["file"]["format"] == "binary"
     assert form["required"] == ["chatId"]

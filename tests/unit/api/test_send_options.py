@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
 import pytest
 
-from support.fake_client import PEER, text_message
+from support.fake_client import PEER, FakeChats, text_message
+from waport.api import outgoing
 from waport.client.compose import NoSuchMessage
 from waport.client.media_contents import MediaOptions, UnusableFile
 from waport.client.media_hosts import MediaTooLarge
@@ -237,9 +239,19 @@ async def test_a_file_for_a_channel_is_uploaded_as_it_is(sent: Any, sessions: An
 # --- reading what came before --------------------------------------------------------------------
 
 
-async def test_the_chat_is_read_before_something_is_sent(
-    sent: Any, sessions: Any, caplog: pytest.LogCaptureFixture
+async def test_a_text_does_not_wait_for_ever_for_its_chat_to_be_read(
+    sent: Any, sessions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def hang(*_: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(outgoing, "_SEEN_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(FakeChats, "send_seen", hang)
+    assert (await sent(text())).content == Text("hello")
+
+
+async def test_the_chat_is_read_before_something_is_sent(sent: Any, sessions: Any) -> None:
     await sent(text())
     assert sessions.account.calls == [("seen", PEER), ("send", PEER)]
     await sent(text(sendSeen=False))

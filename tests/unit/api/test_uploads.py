@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 
 from waport.api import body as body_module
 from waport.api import uploads
+from waport.api.deps import request_body
+from waport.api.fields import body, required
+from waport.api.kinds import ANYTHING
+from waport.api.routers import client
+from waport.api.routes import Routes
+from waport.api.schemas.common import MessageAnswer, done
 from waport.client.media_contents import MediaOptions
 from waport.config import Settings
 from waport.model.contents import Document, Image, Location, Text
@@ -105,10 +111,9 @@ async def test_files_under_other_names_are_dropped(call: Any, sessions: Any, fol
     # A page's form in which no file was chosen.
     nothing = {"file": ("", b"", "application/octet-stream")}
     fields = {**CHAT, "contentType": "string", "content": "x"}
-    body = httpx.Request("POST", "http://x", data=fields, files=nothing)
-    response = await call(
-        "POST", SEND, content=body.read(), headers={"content-type": body.headers["content-type"]}
-    )
+    made = httpx.Request("POST", "http://x", data=fields, files=nothing)
+    headers = {"content-type": made.headers["content-type"]}
+    response = await call("POST", SEND, content=made.read(), headers=headers)
     assert response.status_code == 200, response.text
     assert sessions.account.sent[1].content == Text("x")
 
@@ -203,6 +208,38 @@ async def test_a_file_may_be_so_large_and_no_larger(
     response = await call("POST", SEND, content=b"--b", headers=headers)
     assert problem(response) == large
     assert leftovers(folder) == []
+
+
+def test_the_file_becomes_the_field_that_the_route_has_for_it() -> None:
+    @body
+    class PictureRequest:
+        """A body with a picture."""
+
+        picture: object = required("image", ANYTHING)
+
+    async def set_picture(
+        given: Annotated[PictureRequest, request_body(PictureRequest)],
+    ) -> MessageAnswer:
+        return done("set")
+
+    set_picture.__annotations__ = {
+        "given": Annotated[PictureRequest, request_body(PictureRequest)],
+        "return": MessageAnswer,
+    }
+    routes = Routes("Test")
+    routes.post("/picture", takes_file=True)(set_picture)
+    assert [operation.file_field for operation in routes.operations] == ["image"]
+    assert {operation.file_field for operation in client.routes.operations} == {"content"}
+
+
+async def test_a_file_that_can_not_be_kept_is_our_trouble(
+    make_call: Any, problem: Any, sessions: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "full").touch()
+    call = make_call(MEDIA_TEMP_DIR=str(tmp_path / "full"))
+    response = await call("POST", SEND, data=CHAT, files={"file": FILE})
+    assert problem(response) == (500, "Internal server error", "internal_error")
+    assert sessions.account.sent == []
 
 
 async def test_a_form_on_another_route_is_not_read(call: Any, problem: Any) -> None:

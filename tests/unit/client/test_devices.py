@@ -17,7 +17,7 @@ from waport.model import DeviceList
 from waport.proto import pb
 from waport.stanza.ids import participant_hash
 from waport.stanza.message import MessageAck
-from waport.wire import Jid, Node
+from waport.wire import Jid, Node, encode_stanza
 
 
 class Server(FakeServer):
@@ -213,7 +213,7 @@ async def lists(account: Account) -> Account:
     def job(store: Any) -> None:
         store.addresses.put_devices(DeviceList(PEER_PN, (0, 3), 5, NOW, NOW))
         store.addresses.put_devices(DeviceList(OWN_PN.bare, (0, 1), 5, NOW, NOW))
-        store.send_queue.add("M1", PEER_PN, b"stanza", 0)
+        store.send_queue.add("M1", PEER_PN, encode_stanza(Node("message", {"id": "M1"})), 0)
 
     await account.write(job)
     return account

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from ...events import stanza_id
+from ...errors import NotFound
+from ...events import contact_json, label_json, stanza_id
 from ...model import Message
 from ...wire import Jid
+from ..addresses import is_reachable
 from ..deps import ConnectedClient, request_body
+from ..errors import InvalidRequest, chat_not_found, contact_not_found
 from ..message_list import messages_answer
 from ..ports import ClientPort
+from ..recipients import check_recipient
 from ..routes import Routes
-from ..schemas.chat import MAX_SEARCHED, FetchMessagesRequest, MessagesAnswer, SearchOptions
+from ..schemas.chat import (
+    FOREVER_S,
+    MAX_SEARCHED,
+    ChangedChatAnswer,
+    ChatIdRequest,
+    ContactAnswer,
+    FetchMessagesRequest,
+    LabelsAnswer,
+    MessagesAnswer,
+    MuteChatRequest,
+    MutedChatAnswer,
+    SearchOptions,
+)
 
 routes = Routes("Chat")
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 500
 """Messages of one answer, and of one page of a search."""
+
+_UNKNOWN: Final = ((404, "chat_not_found"),)
+_NOBODY: Final = ((404, "contact_not_found"), (404, "group_not_found"), (404, "chat_not_found"))
+
+Body = Annotated[ChatIdRequest, request_body(ChatIdRequest)]
 
 
 @routes.post("/chat/fetchMessages/{sessionId}", answer=MessagesAnswer)
@@ -38,6 +60,183 @@ async def fetch_messages(
         messages = list(await client.messages.fetch(body.chat, limit, before))
     reacted = await client.messages.reacted(messages)
     return await messages_answer(messages, client.own_jid, reacted)
+
+
+# --- what others see -----------------------------------------------------------------------------
+
+
+@routes.post("/chat/sendStateTyping/{sessionId}", errors=_NOBODY)
+async def send_state_typing(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Show that the account types; shown for some 25 seconds."""
+    await client.presence.composing(_heard(body.chat))
+    return _done("Typing indicator sent")
+
+
+@routes.post("/chat/sendStateRecording/{sessionId}", errors=_NOBODY)
+async def send_state_recording(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Show that the account records a voice message; shown for some 25 seconds."""
+    await client.presence.recording(_heard(body.chat))
+    return _done("Recording indicator sent")
+
+
+@routes.post("/chat/clearState/{sessionId}", errors=_NOBODY)
+async def clear_state(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Show that the account neither types nor records."""
+    await client.presence.paused(_heard(body.chat))
+    return _done("State cleared")
+
+
+# --- read and unread -----------------------------------------------------------------------------
+
+
+@routes.post("/chat/sendSeen/{sessionId}", errors=_UNKNOWN)
+async def send_seen(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Mark a chat as read: the authors of its messages are told, and the account's devices."""
+    chat = _chat(body.chat)
+    try:
+        summary = await client.chats.get(chat)
+    except NotFound:
+        # Nothing is stored of it, so nothing in it is unread.
+        return _done("Chat marked as read")
+    if summary.chat.unread_count:
+        await client.chats.send_seen(chat)
+        await client.settings.mark_read(chat)
+    return _done("Chat marked as read")
+
+
+@routes.post("/chat/markUnread/{sessionId}", errors=_UNKNOWN)
+async def mark_unread(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Mark a chat as unread."""
+    await client.settings.mark_unread(_chat(body.chat))
+    return _done("Chat marked as unread")
+
+
+# --- where it stands in the list -----------------------------------------------------------------
+
+
+@routes.post("/chat/archive/{sessionId}", errors=_UNKNOWN)
+async def archive_chat(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Put a chat away; it is not pinned any more."""
+    await client.settings.archive(_chat(body.chat))
+    return _done("Chat archived")
+
+
+@routes.post("/chat/unarchive/{sessionId}", errors=_UNKNOWN)
+async def unarchive_chat(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Bring a chat back."""
+    await client.settings.unarchive(_chat(body.chat))
+    return _done("Chat unarchived", result=False)
+
+
+@routes.post("/chat/pin/{sessionId}", errors=_UNKNOWN)
+async def pin_chat(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Keep a chat on top."""
+    await client.settings.pin(_chat(body.chat))
+    return _done("Chat pinned")
+
+
+@routes.post("/chat/unpin/{sessionId}", errors=_UNKNOWN)
+async def unpin_chat(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Keep a chat on top no longer."""
+    await client.settings.unpin(_chat(body.chat))
+    return _done("Chat unpinned", result=False)
+
+
+@routes.post("/chat/mute/{sessionId}", errors=_UNKNOWN)
+async def mute_chat(
+    client: ConnectedClient,
+    body: Annotated[MuteChatRequest, request_body(MuteChatRequest)],
+) -> MutedChatAnswer:
+    """Mute a chat for a time, or for ever."""
+    chat = _chat(body.chat)
+    if body.duration_s == FOREVER_S:
+        await client.settings.mute(chat)
+        return _muted("Chat muted", -1)
+    until = int(time.time()) + body.duration_s
+    await client.settings.mute(chat, until)
+    return _muted("Chat muted", until)
+
+
+@routes.post("/chat/unmute/{sessionId}", errors=_UNKNOWN)
+async def unmute_chat(client: ConnectedClient, body: Body) -> MutedChatAnswer:
+    """Mute a chat no longer."""
+    await client.settings.unmute(_chat(body.chat))
+    return _muted("Chat unmuted", 0)
+
+
+# --- removing ------------------------------------------------------------------------------------
+
+
+@routes.post("/chat/clearMessages/{sessionId}", errors=_UNKNOWN)
+async def clear_messages(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Delete the messages of a chat, for this account."""
+    await client.settings.clear_chat(_chat(body.chat))
+    return _done("Chat cleared")
+
+
+@routes.post("/chat/delete/{sessionId}", errors=_UNKNOWN)
+async def delete_chat(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
+    """Delete a chat, for this account; it comes back with the next message."""
+    await client.settings.delete_chat(_chat(body.chat))
+    return _done("Chat deleted")
+
+
+# --- what belongs to it --------------------------------------------------------------------------
+
+
+@routes.post("/chat/getLabels/{sessionId}", errors=_UNKNOWN)
+async def get_chat_labels(client: ConnectedClient, body: Body) -> LabelsAnswer:
+    """List the labels of a chat."""
+    ids = set(await client.settings.label_ids_of(_chat(body.chat)))
+    labels = await client.settings.labels() if ids else ()
+    return {
+        "success": True,
+        "labels": [label_json(label) for label in labels if label.label_id in ids],
+    }
+
+
+@routes.post("/chat/getContact/{sessionId}", errors=((404, "contact_not_found"),))
+async def get_chat_contact(client: ConnectedClient, body: Body) -> ContactAnswer:
+    """Get the person, group or channel that a chat is with."""
+    if not is_reachable(body.chat):
+        raise contact_not_found()
+    try:
+        contact = await client.contacts.get(body.chat)
+    except NotFound as exc:
+        raise contact_not_found() from exc
+    is_blocked = contact.jid.is_user and await client.contacts.is_blocked(contact.jid)
+    shape = contact_json(contact, client.own_jid, is_blocked=is_blocked)
+    return {"success": True, "contact": shape}
+
+
+# --- what they share -----------------------------------------------------------------------------
+
+
+def _chat(jid: Jid) -> Jid:
+    """A chat that there may be; 404 for an address that nobody has."""
+    if not is_reachable(jid):
+        raise chat_not_found()
+    return jid
+
+
+def _heard(jid: Jid) -> Jid:
+    """A chat whose people see what the account does there."""
+    check_recipient(jid, "chatId")
+    if not (jid.is_user or jid.is_group):
+        raise InvalidRequest("chatId must be a person or a group")
+    return jid
+
+
+def _done(message: str, *, result: bool = True) -> ChangedChatAnswer:
+    return {"success": True, "message": message, "result": result}
+
+
+def _muted(message: str, until: int) -> MutedChatAnswer:
+    return {
+        "success": True,
+        "message": message,
+        "result": {"isMuted": until != 0, "muteExpiration": until},
+    }
 
 
 async def _search(client: ClientPort, chat: Jid, options: SearchOptions) -> list[Message]:

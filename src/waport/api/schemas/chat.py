@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...events import MessageJson, stanza_id
+from typing_extensions import TypedDict
+
+from ...events import ChatJson, ContactJson, LabelJson, MessageJson, stanza_id
 from ...model import Message
 from ...wire import Jid
-from ..fields import body, optional, required
+from ..errors import InvalidRequest
+from ..fields import Kind, body, optional, required
 from ..kinds import ADDRESS, BOOLEAN, INTEGER, TEXT, nested
-from .common import SuccessEnvelope
+from .common import MessageAnswer, SuccessEnvelope
 
 MAX_SEARCHED: Final = 20_000
 """Stored messages that one search looks at; an endless limit ends there."""
@@ -63,3 +66,94 @@ class MessagesAnswer(SuccessEnvelope):
     """Messages: newest first, or oldest first where `searchOptions` was used."""
 
     messages: list[MessageJson]
+
+
+FOREVER_S: Final = -1
+_MAX_DURATION_S: Final = 10**10
+"""Some centuries: what is longer is no time to wait for."""
+
+
+def _duration(value: object, name: str) -> int:
+    seconds = INTEGER.read(value, name)
+    if not (seconds == FOREVER_S or 0 <= seconds <= _MAX_DURATION_S):
+        raise InvalidRequest(f"{name} must be a number from 0 to {_MAX_DURATION_S}, or -1")
+    return seconds
+
+
+_DURATION: Final = Kind(_duration, {"type": "integer", "minimum": -1, "maximum": _MAX_DURATION_S})
+
+
+@body
+class ChatIdRequest:
+    """Which chat."""
+
+    chat: Jid = required("chatId", ADDRESS, example="15551234567@c.us")
+
+
+@body
+class MuteChatRequest(ChatIdRequest):
+    """For how long a chat is muted."""
+
+    duration_s: int = optional(
+        "duration", _DURATION, default=8 * 3600, note="Seconds; -1 for ever."
+    )
+
+
+@body
+class ChatSearchOptions:
+    """Which chats are listed."""
+
+    since_s: int | None = optional("since", INTEGER, default=None, note="Unix seconds.")
+    unread: bool | None = optional("unread", BOOLEAN, default=None)
+
+
+@body
+class GetChatsRequest:
+    """Which chats are listed; all of them when left out."""
+
+    search: ChatSearchOptions = optional(
+        "searchOptions", nested(ChatSearchOptions), default=ChatSearchOptions()
+    )
+
+
+class ChatsAnswer(SuccessEnvelope):
+    """Chats, the latest first."""
+
+    chats: list[ChatJson]
+
+
+class ChatAnswer(SuccessEnvelope):
+    """A chat."""
+
+    chat: ChatJson
+
+
+class ChangedChatAnswer(MessageAnswer):
+    """Done; `result` is what the chat is now: archived or not, pinned or not."""
+
+    result: bool
+
+
+class MuteJson(TypedDict):
+    """Whether a chat is muted, and until when: Unix seconds, 0 for not, -1 for ever."""
+
+    isMuted: bool
+    muteExpiration: int
+
+
+class MutedChatAnswer(MessageAnswer):
+    """Done."""
+
+    result: MuteJson
+
+
+class LabelsAnswer(SuccessEnvelope):
+    """Labels."""
+
+    labels: list[LabelJson]
+
+
+class ContactAnswer(SuccessEnvelope):
+    """A person, group or channel."""
+
+    contact: ContactJson

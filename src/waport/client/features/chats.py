@@ -36,6 +36,7 @@ class _Unread:
     Attributes:
         chat: as chats are keyed.
         count: as the chat counts it.
+        is_marked: it is shown as unread in any case.
         keys: the messages themselves, the newest first.
         by_author: their ids, the oldest first, by where the receipt goes: the chat's address and
             in groups the author's.
@@ -43,6 +44,7 @@ class _Unread:
 
     chat: Jid
     count: int
+    is_marked: bool
     keys: list[MessageKey]
     by_author: dict[tuple[Jid, Jid | None], list[str]]
 
@@ -110,6 +112,8 @@ class Chats:
             QueryError, QueryTimeout, StanzaError: the privacy settings could not be asked for.
         """
         unread = await self._read(lambda store: _unread(store, chat))
+        if not unread.count and not unread.is_marked:
+            return 0
         if unread.by_author:
             if privately is None:
                 privately = not await self._sends_read_receipts()
@@ -196,7 +200,8 @@ def _unread(store: UnitOfWork, chat: Jid) -> _Unread:
     if not jid.is_newsletter:
         for key in reversed(keys):
             by_author.setdefault(_reader_of(store, key), []).append(key.id)
-    return _Unread(jid, count, keys, by_author)
+    is_marked = known is not None and known.marked_unread
+    return _Unread(jid, count, is_marked, keys, by_author)
 
 
 def _reader_of(store: UnitOfWork, key: MessageKey) -> tuple[Jid, Jid | None]:

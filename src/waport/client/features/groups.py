@@ -49,6 +49,7 @@ from ...stanza.group_settings import (
 )
 from ...stanza.groups import FetchInvitedGroup, LeaveGroup
 from ...stanza.ids import message_id
+from ...stanza.profile import SetPicture
 from ...stanza.query import Query
 from ...store import Database, UnitOfWork
 from ...wire import GROUP_SERVER, Jid
@@ -57,6 +58,8 @@ from ..group_metadata import GroupMetadata
 from ..group_people import numbered_request, numbered_results, resolve_people, results_in
 from ..groups import NOT_OURS, apply_own_changes, mark_left, own_of, store_group
 from ..handlers.groups import group_notification_handler
+from ..pictures import profile_picture
+from ..probe_files import Source
 from ..queries import Queries
 from ..work import EventSink
 
@@ -113,6 +116,10 @@ class Groups:
     async def all(self) -> list[Group]:
         """Ask for all groups that we are in, and keep what comes."""
         return await self._metadata.all()
+
+    async def listed(self) -> list[Group]:
+        """Every known group, asked for where that works; see `GroupMetadata.listed`."""
+        return await self._metadata.listed()
 
     async def ensure(self, groups: Iterable[Jid]) -> None:
         """Have at hand what messages to these groups need; NotAuthorized when we are not in one."""
@@ -264,6 +271,16 @@ class Groups:
         text = "admin_add" if only_admins else "all_member_add"
         change = GroupChange(GroupChangeKind.MEMBER_ADD_MODE, text=text, enabled=only_admins)
         await self._set(group, SetMemberAddMode(group, only_admins), change)
+
+    async def set_picture(self, group: Jid, source: Source) -> None:
+        """Show a picture, of which the middle square is taken; see `Profile.set_picture`."""
+        _check_group(group)
+        await self._queries.run(SetPicture(await profile_picture(source), group), again=True)
+
+    async def remove_picture(self, group: Jid) -> None:
+        """Show no picture any more."""
+        _check_group(group)
+        await self._queries.run(SetPicture(None, group), again=True)
 
     async def _set(self, group: Jid, query: Query[None], change: GroupChange) -> None:
         _check_group(group)

@@ -86,7 +86,9 @@ def keep(work: Work, written: Written, message: pb.Message, destination: str | N
     content = decoded.content
     written = replace(written, key=_redirected(work, written.key, destination))
     if isinstance(content, Protocol) or _is_machinery(decoded):
+        _close_place(work, written)
         return Kept(is_shown=False)
+    message = _without_key(message)
     if addons.is_add_on(content):
         return _keep_add_on(work, written, message, decoded)
     kind = MessageKind.TEXT if isinstance(content, Text) else MessageKind.OTHER
@@ -99,6 +101,23 @@ def _is_machinery(decoded: DecodedMessage) -> bool:
     if not isinstance(content, Unknown) or content.name not in _MACHINERY:
         return False
     return bool(content.name) or not content.raw
+
+
+def _close_place(work: Work, written: Written) -> None:
+    """What a place was kept for turns out to be machinery: it is shown no more."""
+    stored = work.store.messages.get_exact(written.key)
+    if stored is not None and stored.kind is MessageKind.CIPHERTEXT:
+        work.store.messages.add(_message(written, pb.Message(), MessageKind.ADD_ON))
+
+
+def _without_key(message: pb.Message) -> pb.Message:
+    """A content without the sender key that came along; that is kept elsewhere."""
+    if not message.HasField("senderKeyDistributionMessage"):
+        return message
+    content = pb.Message()
+    content.CopyFrom(message)
+    content.ClearField("senderKeyDistributionMessage")
+    return content
 
 
 def _message(written: Written, message: pb.Message, kind: MessageKind) -> Message:

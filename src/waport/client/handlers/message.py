@@ -115,13 +115,23 @@ class MessageHandler:
         if incoming.chat.is_newsletter and edit in (EditMark.CHANNEL_EDIT, EditMark.ADMIN_REVOKE):
             _change_post(arrival, plaintext, EditMark(edit))
         elif arrival.is_known:
-            arrival.confirm()
+            self._take_known(arrival)
         elif plaintext is not None and incoming.chat.is_newsletter:
             self._take_post(arrival, plaintext.data)
         elif not incoming.encs and incoming.unavailable is not None:
             self._withheld(arrival, incoming.unavailable)
         else:
             self._decrypt_all(arrival)
+
+    def _take_known(self, arrival: Arrival) -> None:
+        """The message is here, from the phone perhaps; the key that comes along may be news."""
+        for enc in arrival.incoming.encs:
+            if enc.version == "2" and enc.kind in _PAIRWISE:
+                try:
+                    self._take_key(arrival, parse_content(unpad(_decrypted(arrival, enc))))
+                except (DecryptError, DecodeError) as exc:
+                    log.debug("nothing new came along: %s", exc)
+        arrival.confirm()
 
     def _decrypt_all(self, arrival: Arrival) -> None:
         """Pairwise parts go first: they bring the key of the group's part."""
@@ -160,19 +170,8 @@ class MessageHandler:
             arrival.dismiss()
 
     def _try(self, arrival: Arrival, enc: Enc, *, has_more: bool) -> _Outcome | _Failed:
-        work, incoming = arrival.work, arrival.incoming
         try:
-            if enc.kind == _GROUP:
-                padded = decrypt_group_enc(work.store, incoming.chat, incoming.sender, enc)
-            else:
-                padded = decrypt_enc(
-                    work.store,
-                    work.credentials,
-                    incoming.sender,
-                    enc,
-                    device_identity=incoming.device_identity,
-                    from_own=incoming.from_me,
-                )
+            padded = _decrypted(arrival, enc)
         except DecryptError as exc:
             return _Failed(enc, exc)
         return self._take_in(arrival, padded, has_more=has_more)
@@ -287,6 +286,25 @@ class MessageHandler:
         if has_place and not incoming.is_peer:
             self._ask_phone(work, _wire_key(arrival), count >= MAX_RETRIES)
         arrival.dismiss()
+
+
+def _decrypted(arrival: Arrival, enc: Enc) -> bytes:
+    """Decrypt a part and keep the advanced keys; the content is still padded.
+
+    Raises:
+        DecryptError: with the reason; the keys are unchanged.
+    """
+    work, incoming = arrival.work, arrival.incoming
+    if enc.kind == _GROUP:
+        return decrypt_group_enc(work.store, incoming.chat, incoming.sender, enc)
+    return decrypt_enc(
+        work.store,
+        work.credentials,
+        incoming.sender,
+        enc,
+        device_identity=incoming.device_identity,
+        from_own=incoming.from_me,
+    )
 
 
 def _change_post(arrival: Arrival, plaintext: Node | None, edit: EditMark) -> None:

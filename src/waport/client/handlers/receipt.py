@@ -39,10 +39,9 @@ def receipt_handler(retries: Retries) -> Callable[[Work, Node], None]:
             # Acked once it is answered: if the connection ends before, the server asks again.
             work.later(partial(retries.answer, receipt, ack(node)))
             return
-        for reader in receipt.readers:
-            time = reader.timestamp or receipt.timestamp
-            _read_by(work, receipt.source, reader.message_id, reader.jid, reader.level, time)
-        if not receipt.readers:
+        if receipt.readers:
+            _read_by_many(work, receipt)
+        else:
             _apply(work, receipt)
         work.reply(ack(node))
 
@@ -101,38 +100,65 @@ def _keep(work: Work, message: Message, reader: Jid, level: Ack, time: int) -> b
     )
 
 
+def _read_by_many(work: Work, receipt: Receipt) -> None:
+    """One receipt of several readers: what they all reached is looked at once for each message."""
+    latest: dict[str, tuple[Message, Jid]] = {}
+    for reader in receipt.readers:
+        time = reader.timestamp or receipt.timestamp
+        chat, message_id = receipt.source, reader.message_id
+        read = _read(work, chat, message_id, reader.jid, reader.level, time)
+        if read is not None:
+            latest[message_id] = read
+    for message, member in latest.values():
+        _raise_for_all(work, message, member)
+
+
 def _read_by(work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack, time: int) -> None:
     """A member got or read a message of the group; its ack is the lowest of all members."""
+    read = _read(work, chat, message_id, reader, level, time)
+    if read is not None:
+        _raise_for_all(work, *read)
+
+
+def _read(
+    work: Work, chat: Jid, message_id: str, reader: Jid, level: Ack, time: int
+) -> tuple[Message, Jid] | None:
+    """Keep how far a message of ours came with a member; both, None if that is no news."""
     store = work.store
     if work.own.is_own(reader):
         if level >= Ack.READ:
             store.chats.mark_read(chat)
-        return
+        return None
     message = store.messages.get(chat, message_id)
     if message is None or not message.key.from_me:
-        return
+        return None
     member = canonical(store, reader)
-    if not _keep(work, message, member, level, time):
-        return
+    return (message, member) if _keep(work, message, member, level, time) else None
+
+
+def _raise_for_all(work: Work, message: Message, member: Jid) -> None:
     reached = _reached_by_all(work, message)
     if reached > message.ack:
         _raise(work, message, reached, member)
 
 
 def _reached_by_all(work: Work, message: Message) -> Ack:
-    """The level that a group message has with every member."""
+    """The level that a group message has with every member, if it is higher than its ack."""
+    add_ons = work.store.add_ons
+    group = work.store.groups.get(message.key.chat)
+    members = () if group is None else group.members
+    needed = len(members) - 1 if members else add_ons.count(message.key, AddOnKind.RECEIPT)
+    # Who is how far is only looked at where that may matter: large groups send very many receipts.
+    higher = bytes([max(message.ack, Ack.SERVER) + 1])
+    if add_ons.count(message.key, AddOnKind.RECEIPT, higher) < needed:
+        return Ack.SERVER
     levels = {
         receipt.sender: Ack(receipt.data[0])
-        for receipt in work.store.add_ons.of(message.key, AddOnKind.RECEIPT)
+        for receipt in add_ons.of(message.key, AddOnKind.RECEIPT)
         if receipt.data
     }
-    group = work.store.groups.get(message.key.chat)
-    others = [] if group is None else [m.jid for m in group.members if not work.own.is_own(m.jid)]
-    if len(levels) < len(others):
-        return Ack.SERVER
-    for member in others:
-        levels.setdefault(canonical(work.store, member), Ack.SERVER)
-    return min(levels.values(), default=Ack.SERVER)
+    others = {canonical(work.store, m.jid) for m in members if not work.own.is_own(m.jid)}
+    return min((levels.get(reader, Ack.SERVER) for reader in others or levels), default=Ack.SERVER)
 
 
 def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, MessageAck], None]:
