@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks [--quick] [--only micro|e2e] [--save]`."""
+"""The command: `python -m benchmarks [--quick] [--only PART] [--save]`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from . import frames, nodes, ratchets, stored, texts
+from . import frames, groups, media, nodes, ratchets, stored, texts
 from .baileys import BaileysBench, BenchError, find_node, versions
 from .figures import Figure, load_baseline, save_baseline, table
 from .timing import compare
@@ -27,15 +28,34 @@ class Effort:
         rounds: of each side of a small subject, one to warm up not counted.
         seconds: of CPU time in one round.
         texts: of the measurements end to end.
+        groups: of messages to large groups.
+        media: of a large file.
     """
 
     rounds: int
     seconds: float
     texts: texts.Effort
+    groups: groups.Effort
+    media: media.Effort
 
 
-FULL = Effort(3, 0.25, texts.Effort(rounds=3, seconds=3.0, warm_s=2.0))
-QUICK = Effort(1, 0.12, texts.Effort(rounds=1, seconds=1.5, warm_s=0.7))
+FULL = Effort(
+    rounds=3,
+    seconds=0.25,
+    texts=texts.Effort(rounds=3, seconds=3.0, warm_s=2.0),
+    groups=groups.Effort(members=256, rounds=3, messages=6),
+    media=media.Effort(size_mb=200),
+)
+QUICK = Effort(
+    rounds=1,
+    seconds=0.12,
+    texts=texts.Effort(rounds=1, seconds=1.5, warm_s=0.7),
+    groups=groups.Effort(members=32, rounds=1, messages=3),
+    media=media.Effort(size_mb=20),
+)
+
+
+PARTS = ("micro", "e2e", "groups", "media")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,11 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for figure in _micro(node, effort):
                 print(f"  {figure.work}: {figure.ratio:.2f}x", flush=True)
                 figures.append(figure)
-        if options.only in (None, "e2e"):
-            print("\nTexts end to end", flush=True)
-            found, remark = _end_to_end(node, effort)
-            print(remark)
-            figures += found
+        for part, title, measure in (
+            ("e2e", "Texts end to end", _texts),
+            ("groups", "A message to a large group", _groups),
+            ("media", "A large file through the server", _media),
+        ):
+            if options.only in (None, part):
+                print(f"\n{title}", flush=True)
+                found, remark = measure(node, effort)
+                print(remark, flush=True)
+                figures += found
     except (BenchError, OSError) as exc:
         print(f"bench: {exc}", file=sys.stderr)
         return 1
@@ -70,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench", description="Figures beside Baileys, from one run on this machine."
     )
-    parser.add_argument("--quick", action="store_true", help="rough figures in half a minute")
-    parser.add_argument("--only", choices=("micro", "e2e"), help="one half of it")
+    parser.add_argument("--quick", action="store_true", help="rough figures in a minute")
+    parser.add_argument("--only", choices=PARTS, help="one part of it")
     parser.add_argument(
         "--node", type=Path, metavar="PATH", help="another Node than the pinned one"
     )
@@ -105,9 +130,25 @@ def _micro(node: Path, effort: Effort) -> Iterator[Figure]:
             yield compare(subject, baileys, rounds=effort.rounds, seconds=effort.seconds)
 
 
-def _end_to_end(node: Path, effort: Effort) -> tuple[Sequence[Figure], str]:
+_Found = tuple[Sequence[Figure], str]
+"""Figures, and a remark for those who read them."""
+
+
+def _texts(node: Path, effort: Effort) -> _Found:
+    return _run(lambda folder: texts.measure(node, folder, effort.texts))
+
+
+def _groups(node: Path, effort: Effort) -> _Found:
+    return _run(lambda folder: groups.measure(node, folder, effort.groups))
+
+
+def _media(_: Path, effort: Effort) -> _Found:
+    return _run(lambda folder: media.measure(folder, effort.media))
+
+
+def _run(measure: Callable[[Path], Coroutine[Any, Any, _Found]]) -> _Found:
     with tempfile.TemporaryDirectory(prefix="waport-bench-") as folder:
-        return asyncio.run(texts.measure(node, Path(folder), effort.texts))
+        return asyncio.run(measure(Path(folder)))
 
 
 if __name__ == "__main__":

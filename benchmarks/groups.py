@@ -13,7 +13,6 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,9 @@ _POLL_S = 0.1
 _MODULES = {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 _KINDS = {
-    "first": ("first message, nobody known", ">= 2x"),
-    "key": ("first message, devices known", None),
+    "first": ("first message", ">= 2x"),
     "next": ("next message", ">= 3x"),
+    "key": ("first message to known devices", None),
 }
 
 
@@ -83,6 +82,86 @@ class Side:
     times: dict[str, Times] = field(default_factory=lambda: {kind: Times() for kind in _KINDS})
 
 
+class Bench:
+    """The emulator with the members, and what the rounds have in common."""
+
+    def __init__(self, emulator: Emulator, members: Sequence[str], messages: int) -> None:
+        self._emulator = emulator
+        self._members = members
+        self._messages = messages
+
+    async def round(self, side: Side, sender: Mapping[str, Any], folder: Path) -> None:
+        """Let a fresh account send, and see that everybody could read it.
+
+        Args:
+            side: who sends.
+            sender: the account and its groups, as `crowd` told them.
+            folder: for its state.
+        """
+        await asyncio.to_thread(folder.mkdir)
+        emulator = self._emulator
+        options = {
+            "url": emulator.ws_url,
+            "root_key": emulator.root_key,
+            "ca_file": emulator.ca_file,
+            "folder": str(folder),
+            "groups": sender["groups"],
+        }
+        settings = {**_MODULES, "NODE_EXTRA_CA_CERTS": emulator.ca_file, "NODE_ENV": "production"}
+        process = await Process.start(
+            side.name, side.command(options), folder, settings, is_asked=True
+        )
+        try:
+            await self._link(process, sender["jid"])
+            group, other = sender["groups"]
+            steps = [("first", group), *[("next", group)] * self._messages, ("key", other)]
+            sent = [await self._send(process, to, side.times[kind]) for kind, to in steps]
+            for member in self._members:
+                await self._check_read(member, sent)
+        finally:
+            await process.stop()
+
+    async def _link(self, process: Process, account: str) -> None:
+        """Have the account's phone scan, and wait until the sender rests."""
+        said = await process.line(LINK_TIMEOUT_S)
+        path = f"/admin/mock-phone/scan-qr?account={account}"
+        await call(self._emulator.admin, "POST", path, str(said["qr"]))
+        while "ready" not in said:
+            said = await process.line(LINK_TIMEOUT_S)
+        await self._settle(process)
+
+    async def _settle(self, process: Process) -> None:
+        """Everybody has read what there was, and the sender has their receipts."""
+        await self._emulator.process.quiet(ARRIVAL_TIMEOUT_S)
+        await process.quiet(ARRIVAL_TIMEOUT_S)
+
+    async def _send(self, process: Process, to: str, times: Times) -> str:
+        crowd = self._emulator.process
+        await crowd.ask({"awake": False})
+        before = process.cpu_s()
+        took = await process.ask({"to": to, "text": TEXT})
+        await crowd.ask({"awake": True})
+        await self._settle(process)
+        times.wall_s.append(float(took["wall_s"]))
+        times.cpu_s.append(float(took["cpu_s"]))
+        times.settled_s.append(process.cpu_s() - before)
+        return str(took["id"])
+
+    async def _check_read(self, member: str, sent: Sequence[str]) -> None:
+        """See that a phone has read all messages.
+
+        Raises:
+            BenchError: it has not.
+        """
+        path = f"/admin/accounts/{member}/messages"
+        for _ in range(int(ARRIVAL_TIMEOUT_S / _POLL_S)):
+            shown = (await call(self._emulator.admin, "GET", path))["messages"]
+            if {message["id"] for message in shown if message.get("text") == TEXT} >= set(sent):
+                return
+            await asyncio.sleep(_POLL_S)
+        raise BenchError(f"member {member} could not read what was sent to the group")
+
+
 async def measure(node: Path, folder: Path, effort: Effort) -> tuple[Sequence[Figure], str]:
     """All figures of this module, and a remark for those who read them.
 
@@ -97,17 +176,15 @@ async def measure(node: Path, folder: Path, effort: Effort) -> tuple[Sequence[Fi
     theirs = Side(
         "Baileys sender", lambda options: [node, SCRIPTS / "groups.mjs", json.dumps(options)]
     )
-    async with AsyncExitStack() as stack:
-        emulator, said = await _crowd(folder, effort)
-        stack.push_async_callback(emulator.process.stop)
-        for number_of_round in range(effort.rounds):
-            for place, side in enumerate((ours, theirs)):
-                sender = said["senders"][2 * number_of_round + place]
-                own = folder / f"{side.name} {number_of_round}"
-                own.mkdir()
-                await _round(emulator, side, sender, said["members"], own, effort.messages)
-    size = f"group of {effort.members}"
-    return _figures(size, ours, theirs), _remark((ours, theirs))
+    emulator, said = await _crowd(folder, effort)
+    try:
+        bench = Bench(emulator, said["members"], effort.messages)
+        for place, sender in enumerate(said["senders"]):
+            side = (ours, theirs)[place % 2]
+            await bench.round(side, sender, folder / f"{side.name} {place // 2}")
+    finally:
+        await emulator.process.stop()
+    return _figures(effort.members, ours, theirs), _remark((ours, theirs))
 
 
 def _our_command(options: Mapping[str, object]) -> Sequence[str | Path]:
@@ -118,106 +195,35 @@ async def _crowd(folder: Path, effort: Effort) -> tuple[Emulator, Mapping[str, A
     options = {"members": effort.members, "senders": 2 * effort.rounds, "groups": GROUPS}
     command = [sys.executable, "-m", "benchmarks.crowd", json.dumps(options)]
     process = await Process.start("emulator", command, folder, _MODULES, is_asked=True)
-    said = await process.line(CROWD_TIMEOUT_S)
+    try:
+        said = await process.line(CROWD_TIMEOUT_S)
+    except BaseException:
+        await process.stop()
+        raise
     return Emulator(process, said), said
 
 
-async def _round(
-    emulator: Emulator,
-    side: Side,
-    sender: Mapping[str, Any],
-    members: Sequence[str],
-    folder: Path,
-    messages: int,
-) -> None:
-    """Let a fresh account send, and see that everybody could read it."""
-    options = {
-        "url": emulator.ws_url,
-        "root_key": emulator.root_key,
-        "ca_file": emulator.ca_file,
-        "folder": str(folder),
-        "groups": sender["groups"],
-    }
-    settings = {**_MODULES, "NODE_EXTRA_CA_CERTS": emulator.ca_file, "NODE_ENV": "production"}
-    process = await Process.start(side.name, side.command(options), folder, settings, is_asked=True)
-    try:
-        await _link(process, emulator, sender["jid"])
-        group, other = sender["groups"]
-        kinds = ["first", *("next" for _ in range(messages)), "key"]
-        sent = []
-        for kind in kinds:
-            to = other if kind == "key" else group
-            sent.append((to, await _send(process, emulator, to, side.times[kind])))
-        for member in members:
-            await _check_read(emulator, member, sent)
-    finally:
-        await process.stop()
-
-
-async def _link(process: Process, emulator: Emulator, account: str) -> None:
-    """Have the account's phone scan, and wait until the sender rests."""
-    said = await process.line(LINK_TIMEOUT_S)
-    path = f"/admin/mock-phone/scan-qr?account={account}"
-    await call(emulator.admin, "POST", path, str(said["qr"]))
-    while "ready" not in said:
-        said = await process.line(LINK_TIMEOUT_S)
-    await _settle(process, emulator)
-
-
-async def _settle(process: Process, emulator: Emulator) -> None:
-    """Everybody has read what there was, and the sender has their receipts."""
-    await emulator.process.quiet(ARRIVAL_TIMEOUT_S)
-    await process.quiet(ARRIVAL_TIMEOUT_S)
-
-
-async def _send(process: Process, emulator: Emulator, to: str, times: Times) -> str:
-    await emulator.process.ask({"awake": False})
-    before = process.cpu_s()
-    took = await process.ask({"to": to, "text": TEXT})
-    await emulator.process.ask({"awake": True})
-    await _settle(process, emulator)
-    times.wall_s.append(float(took["wall_s"]))
-    times.cpu_s.append(float(took["cpu_s"]))
-    times.settled_s.append(process.cpu_s() - before)
-    return str(took["id"])
-
-
-async def _check_read(emulator: Emulator, member: str, sent: Sequence[tuple[str, str]]) -> None:
-    """See that a phone has read all messages.
-
-    Raises:
-        BenchError: it has not.
-    """
-    for _ in range(int(ARRIVAL_TIMEOUT_S / _POLL_S)):
-        path = f"/admin/accounts/{member}/messages"
-        shown = (await call(emulator.admin, "GET", path))["messages"]
-        read = {message["id"] for message in shown if message.get("text") == TEXT}
-        if all(message_id in read for _, message_id in sent):
-            return
-        await asyncio.sleep(_POLL_S)
-    raise BenchError(f"member {member} could not read what was sent to the group")
-
-
-def _figures(size: str, ours: Side, theirs: Side) -> Sequence[Figure]:
+def _figures(members: int, ours: Side, theirs: Side) -> Sequence[Figure]:
     figures = []
     for kind, (text, target) in _KINDS.items():
+        key, what = f"group-{members}-{kind}", f"group of {members}, {text}"
         mine, other = ours.times[kind], theirs.times[kind]
-        for what, measured, their_measured, wanted in (
-            ("ms until the ack", mine.wall_s, other.wall_s, None),
-            ("ms of the sender's CPU time", mine.cpu_s, other.cpu_s, target),
-        ):
-            short = "wall" if wanted is None and "ack" in what else "cpu"
-            figures.append(
-                Figure(
-                    f"group-{kind}-{short}",
-                    f"{size}, {text}: {what}",
-                    1000 * statistics.median(measured),
-                    1000 * statistics.median(their_measured),
-                    wanted,
-                    lower_is_better=True,
-                )
-            )
+        figures += [
+            _figure(f"{key}-cpu", f"{what}: CPU time, ms", mine.cpu_s, other.cpu_s, target),
+            _figure(f"{key}-wall", f"{what}: until the ack, ms", mine.wall_s, other.wall_s),
+        ]
     return figures
+
+
+def _figure(
+    key: str,
+    work: str,
+    ours_s: Sequence[float],
+    theirs_s: Sequence[float],
+    target: str | None = None,
+) -> Figure:
+    ours_ms, theirs_ms = 1000 * statistics.median(ours_s), 1000 * statistics.median(theirs_s)
+    return Figure(key, work, ours_ms, theirs_ms, target, lower_is_better=True)
 
 
 def _remark(sides: Sequence[Side]) -> str:

@@ -30,11 +30,6 @@ class Process:
         self._log = log
         self._was_heard = False
 
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._process.pid
-
     @classmethod
     async def start(
         cls,
@@ -130,6 +125,19 @@ class Process:
         self.check()
         pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
         return int(pages) * _PAGE / 1e6
+
+    def reset_peak(self) -> float:
+        """Forget the highest resident memory so far; what it is now, MB."""
+        self.check()
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+        return self.peak_mb()
+
+    def peak_mb(self) -> float:
+        """The highest resident memory since it was reset."""
+        self.check()
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        kib = status.partition("VmHWM:")[2].split(maxsplit=1)[0]
+        return int(kib) * 1024 / 1e6
 
     async def quiet(self, timeout_s: float = 5.0) -> None:
         """Wait until it rests, so that late work counts for what caused it."""

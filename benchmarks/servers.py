@@ -20,7 +20,9 @@ SESSION = "bench"
 LINK_TIMEOUT_S = 30.0
 POLL_S = 0.02
 
-_OTHER_EVENTS = "qr authenticated ready change_state message_create message_ack disconnected"
+_OTHER_EVENTS = (
+    "qr authenticated ready change_state message_create message_ack media_uploaded disconnected"
+)
 
 
 class Emulator:
@@ -90,15 +92,24 @@ async def link(server: ServerUnderTest, emulator: Emulator, account: str) -> Non
 
 
 class OurServer:
-    """`waport serve` on SQLite on disk, its webhook set for incoming messages."""
+    """A session of `waport serve` on SQLite on disk, its webhook set for incoming messages."""
 
-    def __init__(self, process: Process, endpoint: Endpoint, startup_s: float) -> None:
+    def __init__(
+        self, process: Process, endpoint: Endpoint, startup_s: float, session: str = SESSION
+    ) -> None:
         self.process = process
         self.endpoint = endpoint
         self.startup_s = startup_s
+        self.session = session
 
     @classmethod
-    async def start(cls, emulator: Emulator, folder: Path, webhook: str) -> OurServer:
+    async def start(
+        cls,
+        emulator: Emulator,
+        folder: Path,
+        webhook: str,
+        more_settings: Mapping[str, str] | None = None,
+    ) -> OurServer:
         """Start it and wait until it listens.
 
         Raises:
@@ -119,6 +130,7 @@ class OurServer:
             "DISABLED_CALLBACKS": _OTHER_EVENTS,
             # Compiled modules are kept, as on any machine that is not told otherwise.
             "PYTHONDONTWRITEBYTECODE": "",
+            **(more_settings or {}),
         }
         began = time.perf_counter()
         command = [sys.executable, "-m", "waport", "serve"]
@@ -127,22 +139,26 @@ class OurServer:
         await _listening(process, endpoint)
         return cls(process, endpoint, time.perf_counter() - began)
 
+    def another(self, session: str) -> OurServer:
+        """The same server with another session of it."""
+        return OurServer(self.process, self.endpoint, self.startup_s, session)
+
     async def begin(self) -> None:
         """Start the session that is to be linked."""
-        await call(self.endpoint, "GET", f"/session/start/{SESSION}")
+        await call(self.endpoint, "GET", f"/session/start/{self.session}")
 
     async def qr(self) -> str | None:
-        path = f"/session/qr/{SESSION}"
+        path = f"/session/qr/{self.session}"
         text: str | None = (await call(self.endpoint, "GET", path, accept=(200, 404))).get("qr")
         return text
 
     async def is_connected(self) -> bool:
-        status = await call(self.endpoint, "GET", f"/session/status/{SESSION}")
+        status = await call(self.endpoint, "GET", f"/session/status/{self.session}")
         return bool(status["state"] == "CONNECTED")
 
     def send_request(self, to: str, text: str) -> bytes:
         body = {"chatId": to, "contentType": "string", "content": text}
-        return request("POST", f"/client/sendMessage/{SESSION}", body)
+        return request("POST", f"/client/sendMessage/{self.session}", body)
 
 
 class BaileysServer:

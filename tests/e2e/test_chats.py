@@ -16,6 +16,8 @@ from waport.proto import pb
 
 pytestmark = pytest.mark.e2e
 
+Action = pb.SyncActionValue
+
 
 async def chat_of(talk: Talk, chat_id: str | None = None) -> dict[str, Any]:
     answer = await talk.ok("/client/getChatById", chatId=chat_id or talk.chat)
@@ -126,19 +128,17 @@ async def test_a_chat_is_cleared_and_deleted(talk: Talk) -> None:
 async def test_the_labels_of_a_chat_come_from_the_phone(talk: Talk) -> None:
     await talk.received("hi")
     assert (await talk.ok("/chat/getLabels"))["labels"] == []
-    label = pb.SyncActionValue(
-        timestamp=1, labelEditAction=pb.LabelEditAction(name="New customer", color=1)
-    )
-    given = pb.SyncActionValue(
-        timestamp=1, labelAssociationAction=pb.LabelAssociationAction(labeled=True)
-    )
+    label = value(labelEditAction=Action.LabelEditAction(name="New customer", color=1))
+    given = value(labelAssociationAction=Action.LabelAssociationAction(labeled=True))
+    archived = value(archiveChatAction=Action.ArchiveChatAction(archived=True))
+    jid = str(talk.alice.jid)
     mutations = [
         appstate.Mutation("SET", ("label_edit", "7"), label, 3),
-        appstate.Mutation("SET", ("label_jid", "7", str(talk.alice.jid)), given, 3),
-        appstate.Mutation("SET", ("archive", str(talk.alice.jid)), archived(), 3),
+        appstate.Mutation("SET", ("label_jid", "7", jid), given, 3),
+        appstate.Mutation("SET", ("archive", jid), archived, 3),
     ]
-    await talk.own_phone.app_state.write("regular", mutations[:2])
-    await talk.own_phone.app_state.write("regular_low", mutations[2:])
+    # One patch is taken in as a whole: whoever hears of the archived chat has the label, too.
+    await talk.own_phone.app_state.write("regular_low", mutations)
     await talk.world.inbox.kind("chat_archived")
     labels = (await talk.ok("/chat/getLabels"))["labels"]
     assert [(each["id"], each["name"], each["hexColor"]) for each in labels] == [
@@ -146,10 +146,8 @@ async def test_the_labels_of_a_chat_come_from_the_phone(talk: Talk) -> None:
     ]
 
 
-def archived() -> pb.SyncActionValue:
-    return pb.SyncActionValue(
-        timestamp=int(time.time() * 1000), archiveChatAction=pb.ArchiveChatAction(archived=True)
-    )
+def value(**action: Any) -> pb.SyncActionValue:
+    return pb.SyncActionValue(timestamp=int(time.time() * 1000), **action)
 
 
 async def test_the_contact_of_a_chat_is_described(talk: Talk) -> None:

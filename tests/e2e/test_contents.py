@@ -46,7 +46,8 @@ async def test_a_text_with_mentions_answers_another(talk: Talk) -> None:
     none = await talk.ok("/message/getQuotedMessage", messageId=question["id"]["id"])
     assert none == {"quotedMessage": None}
     mentions = await talk.ok("/message/getMentions", messageId=sent["id"]["id"])
-    assert mentions == {"mentions": ["15551110000@c.us"]}
+    assert mentions["mentions"] == ["15551110000@c.us"]
+    assert [contact["number"] for contact in mentions["contacts"]] == ["15551110000"]
 
 
 async def test_an_unknown_quote_is_left_out_or_refused(talk: Talk) -> None:

@@ -16,7 +16,7 @@ from waport.client.media_files import Source
 from waport.client.media_references import file_name_of, media_of
 from waport.client.message_lookup import MessageReceipts
 from waport.errors import NotFound, WhatsAppError
-from waport.model import Ack, Contact, Group, Message, MessageKey, MessageKind
+from waport.model import Ack, BlockedUser, Contact, Group, Message, MessageKey, MessageKind
 from waport.model.contents import (
     Audio,
     Content,
@@ -237,6 +237,16 @@ class FakeContacts:
         if contact is None:
             raise NotFound(404, "item-not-found")
         return contact
+
+    async def known(self, people: Iterable[Jid]) -> Sequence[Contact]:
+        return [self.account.people.get(jid, Contact(jid)) for jid in people]
+
+    async def blocked(self) -> Sequence[BlockedUser]:
+        self.account.fail()
+        return [
+            BlockedUser(None, jid) if jid.is_lid else BlockedUser(jid, None)
+            for jid in self.account.blocked
+        ]
 
     async def is_blocked(self, jid: Jid) -> bool:
         return jid in self.account.blocked

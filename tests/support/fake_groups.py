@@ -253,8 +253,8 @@ class FakeChatSettings:
     async def mark_unread(self, chat: Jid) -> None:
         self._call("mark unread", chat)
 
-    async def clear_chat(self, chat: Jid) -> None:
-        self._call("clear", chat)
+    async def clear_chat(self, chat: Jid, *, delete_media: bool = True) -> None:
+        self._call("clear with files" if delete_media else "clear", chat)
 
     async def delete_chat(self, chat: Jid) -> None:
         self._call("delete chat", chat)

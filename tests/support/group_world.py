@@ -24,7 +24,7 @@ OWN_PHONE = OWN_LID.with_device(0)
 class GroupWorld:
     """A desk, a fake server, and the members behind it: a phone each, and a companion of Bob's."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, *, ack_timeout_s: float = 5) -> None:
         self.account = account
         self.queries = Queries(5)
         self.bob = Member(Peer(PEER_PN))
@@ -39,7 +39,7 @@ class GroupWorld:
         }
         peers = [member.peer for member in self.members.values()]
         self.server = FakeServer(self.queries, [*peers, Peer(OWN_PN)], dict(LIDS))
-        self.desk = Desk(account, self.queries, ClientConfig(send_ack_timeout_s=5))
+        self.desk = Desk(account, self.queries, ClientConfig(send_ack_timeout_s=ack_timeout_s))
         self.messages = self.desk.messages
         self.devices = Devices(account.database, SESSION, self.queries)
         self.retries = Retries(account.database, SESSION, self.queries, self.devices)

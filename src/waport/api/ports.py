@@ -11,7 +11,7 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import Contact, Group, Message, MessageKey, SessionState
+from ..model import BlockedUser, Contact, Group, Message, MessageKey, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
@@ -82,6 +82,12 @@ class ContactsPort(Protocol):
     async def get(self, jid: Jid) -> Contact:
         """What is known of a person; NotFound when the number has no account."""
         ...
+
+    async def known(self, people: Iterable[Jid]) -> Sequence[Contact]:
+        """What is stored of people; of strangers the address alone."""
+        ...
+
+    async def blocked(self) -> Sequence[BlockedUser]: ...
 
     async def is_blocked(self, jid: Jid) -> bool: ...
 

@@ -41,5 +41,11 @@ def _chosen(store: UnitOfWork, audience: StatusAudience) -> tuple[Jid, ...]:
     listed = {canonical(store, jid) for jid in audience.people}
     if audience.kind is AudienceKind.ONLY:
         return tuple(sorted(listed, key=str))
-    named = {contact.jid for contact in store.contacts.all() if contact.name}
-    return tuple(sorted(named - listed, key=str))
+    named = {contact.jid for contact in store.contacts.all() if contact.name} - listed
+    if any(jid.is_lid for jid in listed):
+        # Somebody is left out by a hidden id alone: it could be anybody whose own is not known.
+        unknown = {jid for jid in named if jid.is_pn and store.addresses.lid_of(jid) is None}
+        if unknown:
+            log.warning("%d contacts don't see the post: they may be left out", len(unknown))
+        named -= unknown
+    return tuple(sorted(named, key=str))

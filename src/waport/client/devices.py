@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from ..model import DeviceList
 from ..stanza.prekeys import BundleAnswer, FetchBundles
@@ -21,6 +23,11 @@ log = logging.getLogger(__name__)
 
 BUNDLES_PER_QUERY = 100
 USERS_PER_QUERY = 100
+
+T = TypeVar("T")
+
+UseBundles = Callable[[Mapping[Jid, BundleAnswer]], Awaitable[None]]
+"""Does something with bundles as they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +58,72 @@ class Devices:
             QueryError: refused.
             QueryTimeout, ConnectionClosed: the question failed.
         """
-        answers: list[UserDevices] = []
-        for start in range(0, len(users), USERS_PER_QUERY):
-            page = users[start : start + USERS_PER_QUERY]
+        found: set[Jid] = set()
+        known: set[Jid] = set()
+
+        async def ask(page: Sequence[Jid]) -> list[UserDevices]:
             query = FetchDevices(page, self._queries.next_id())
-            answers += await self._queries.run(query, again=True)
-        now = int(time.time())
-        known = await self._database.write(
-            self._session_id, lambda work: _store_answers(work, answers, now)
-        )
-        found = {answer.user for answer in answers if answer.exists}
+            return await self._queries.run(query, again=True)
+
+        async def store(answers: list[UserDevices]) -> None:
+            found.update(answer.user for answer in answers if answer.exists)
+            now = int(time.time())
+            known.update(
+                await self._database.write(
+                    self._session_id, lambda work: _store_answers(work, answers, now)
+                )
+            )
+
+        await _in_pages(users, USERS_PER_QUERY, ask, store)
         asked = {user.bare for user in users}
         return Lacking(frozenset(asked - found), frozenset((asked & found) - known))
 
     async def bundles(
-        self, devices: Sequence[Jid], *, identity_changed: bool = False
+        self,
+        devices: Sequence[Jid],
+        *,
+        identity_changed: bool = False,
+        use: UseBundles | None = None,
     ) -> dict[Jid, BundleAnswer]:
-        """The key bundles of devices; a failed entry concerns that device only."""
-        answers: dict[Jid, BundleAnswer] = {}
-        for start in range(0, len(devices), BUNDLES_PER_QUERY):
-            page = devices[start : start + BUNDLES_PER_QUERY]
-            query = FetchBundles(page, identity_changed)
-            answers |= await self._queries.run(query, again=True)
-        return answers
+        """The key bundles of devices; a failed entry concerns that device only.
+
+        Args:
+            use: is given what a part of them brought, while the next part is asked for.
+        """
+        found: dict[Jid, BundleAnswer] = {}
+
+        async def ask(page: Sequence[Jid]) -> dict[Jid, BundleAnswer]:
+            return await self._queries.run(FetchBundles(page, identity_changed), again=True)
+
+        async def take(answers: dict[Jid, BundleAnswer]) -> None:
+            found.update(answers)
+            if use is not None:
+                await use(answers)
+
+        await _in_pages(devices, BUNDLES_PER_QUERY, ask, take)
+        return found
+
+
+async def _in_pages(
+    items: Sequence[Jid],
+    size: int,
+    ask: Callable[[Sequence[Jid]], Awaitable[T]],
+    use: Callable[[T], Coroutine[Any, Any, None]],
+) -> None:
+    """Ask page by page; what one page brought is put to use while the next one is asked for."""
+    using: asyncio.Task[None] | None = None
+    try:
+        for start in range(0, len(items), size):
+            answer = await ask(items[start : start + size])
+            if using is not None:
+                await using
+            using = asyncio.create_task(use(answer))
+        if using is not None:
+            await using
+    finally:
+        if using is not None:
+            using.cancel()
+            await asyncio.gather(using, return_exceptions=True)
 
 
 def _store_answers(work: UnitOfWork, answers: Sequence[UserDevices], now: int) -> set[Jid]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ..model import AddressingMode
 from ..stanza.ids import participant_hash
@@ -27,8 +26,10 @@ class GroupFanout:
         cold: the ones that don't have our sender key.
         own: our own other devices; they are told the key every time.
         sender: this device, in the same address kind.
+        phash: the hash over all devices that the server compares with its own.
+        marked: the Signal addresses that may have our sender key but are told it again.
         is_known_to_strangers: whether a device may have our sender key that is none of them.
-        phash: over all devices.
+        good_until: Unix seconds; then device lists are old. 0 when some can't be had.
 
     Source: docs/protocol/signal.md, "Sender-key memory".
     """
@@ -40,12 +41,10 @@ class GroupFanout:
     cold: tuple[Jid, ...]
     own: tuple[Jid, ...]
     sender: Jid
+    phash: str
+    marked: frozenset[str]
     is_known_to_strangers: bool
-
-    @property
-    def phash(self) -> str:
-        """The hash that the server compares with its own."""
-        return participant_hash((*self.devices, *self.own, self.sender))
+    good_until: int
 
 
 def plan_group(
@@ -59,8 +58,15 @@ def plan_group(
     known = store.groups.get(group)
     if known is None or (known.is_due(now) and not known.is_left):
         return NeedGroup(group)
+    key = ("fanout", group)
+    before = store.remembered(key)
+    if isinstance(before, GroupFanout) and now <= before.good_until:
+        return before
     users = (member.jid for member in known.members)
-    return _plan(store, own, group, known.addressing, users, now, absent)
+    fanout = _plan(store, own, group, known.addressing, users, now, absent)
+    if isinstance(fanout, GroupFanout) and fanout.good_until:
+        store.remember(key, fanout)
+    return fanout
 
 
 def plan_status(
@@ -89,54 +95,60 @@ def _plan(
 ) -> GroupFanout | NeedDevices:
     me = own.pn.bare
     people, lids = _people(store, own, users)
-    known = store.addresses.device_numbers([me, *people])
+    lists = store.addresses.device_numbers([me, *people])
     since = now - DEVICE_LIST_AGE_S
-    readers: list[_Reader] = []
-    lacking: list[Jid] = []
-    for person in (me, *people):
-        found = known.get(person)
-        if found is None or found.fetched_at < since:
-            lacking.append(person)
-        elif person is not me:
-            readers.append(_reader(person, found.numbers, lids.get(person) if lids else None))
-    if lacking:
-        pns = store.addresses.pns_of(person for person in lacking if person.is_lid)
-        missing = [user for person in lacking if (user := pns.get(person, person)) not in absent]
-        if missing:
-            return NeedDevices(tuple(missing))
+    lacking = {
+        person
+        for person in (me, *people)
+        if (known := lists.get(person)) is None or known.fetched_at < since
+    }
+    missing = _missing(store, [person for person in (me, *people) if person in lacking], absent)
+    if missing:
+        return NeedDevices(missing)
+    readers = [
+        _Reader.of(person, lists[person].numbers, lids.get(person))
+        for person in people
+        if person not in lacking
+    ]
     sender = own.lid if mode is AddressingMode.LID and own.lid is not None else own.pn
     # Where the list of our own devices is unusable, they have to ask for the message.
-    own_numbers = () if me in lacking else known[me].numbers
-    mine = _reader(
+    numbers = () if me in lacking else lists[me].numbers
+    mine = _Reader.of(
         sender.bare,
-        (*own_numbers, sender.device),
+        (sender.device, *(number for number in numbers if number != sender.device)),
         store.addresses.lid_of(sender) if sender.is_pn else None,
     )
     told = store.sender_keys.memory(to)
-    warm = {name for name, is_warm in told.items() if is_warm}
+    devices = tuple([device for reader in readers for device in reader.devices])
     names = {name for reader in (mine, *readers) for name in reader.names}
     return GroupFanout(
         to=to,
         mode=mode,
         users=tuple([reader.user for reader in readers]),
-        devices=tuple([device for reader in readers for device in reader.devices]),
-        cold=tuple([device for reader in readers for device in reader.cold(warm)]),
-        own=tuple([device for device in mine.devices if device.device != sender.device]),
+        devices=devices,
+        cold=tuple([device for reader in readers for device in reader.cold(told)]),
+        own=mine.devices[1:],
         sender=sender,
+        phash=participant_hash((*devices, *mine.devices)),
+        marked=frozenset([name for name, is_warm in told.items() if not is_warm]),
         is_known_to_strangers=not told.keys() <= names,
+        good_until=0 if lacking else DEVICE_LIST_AGE_S + min(x.fetched_at for x in lists.values()),
     )
+
+
+def _missing(store: UnitOfWork, lacking: Sequence[Jid], absent: frozenset[Jid]) -> tuple[Jid, ...]:
+    """Whose devices must be asked for, each under the address that they are kept under."""
+    pns = store.addresses.pns_of(person for person in lacking if person.is_lid)
+    users = (pns.get(person, person) for person in lacking)
+    return tuple(user for user in users if user not in absent)
 
 
 def _people(
     store: UnitOfWork, own: OwnAddresses, users: Iterable[Jid]
 ) -> tuple[list[Jid], dict[Jid, Jid]]:
     """Everybody but us, bare and once; and the LIDs of those who are named by phone number."""
-    mine = {own.pn.bare, None if own.lid is None else own.lid.bare}
-    people = dict.fromkeys(bare for user in users if (bare := user.bare) not in mine)
-    pns = [person for person in people if person.is_pn]
-    if not pns:
-        return list(people), {}
-    lids = store.addresses.lids_of(pns)
+    people = dict.fromkeys(user.bare for user in users if not own.is_own(user))
+    lids = store.addresses.lids_of(person for person in people if person.is_pn)
     return [person for person in people if lids.get(person) not in people], lids
 
 
@@ -147,35 +159,30 @@ class _Reader(NamedTuple):
     devices: tuple[Jid, ...]
     names: tuple[str, ...]
 
-    def cold(self, warm: set[str]) -> Sequence[Jid]:
+    @classmethod
+    def of(cls, user: Jid, numbers: Iterable[int], lid: Jid | None) -> Self:
+        """The devices of these numbers.
+
+        Args:
+            user: as the group names them, bare.
+            numbers: of the devices.
+            lid: where it is known of somebody who is named by phone number (see `signal_device`).
+        """
+        name = (lid or user).signal_name
+        listed = list(numbers)
+        return cls(
+            user,
+            tuple([user.with_device(number) for number in listed]),
+            tuple([f"{name}.{number}" for number in listed]),
+        )
+
+    def cold(self, told: Mapping[str, bool]) -> Sequence[Jid]:
         """The devices that need our key: all of a person whose phone lacks it.
 
         Args:
-            warm: the addresses that have it.
+            told: who may have the key, and whether they do.
         """
-        if warm.issuperset(self.names):
-            return ()
-        lacking = [
-            device
-            for device, name in zip(self.devices, self.names, strict=True)
-            if name not in warm
-        ]
+        pairs = zip(self.devices, self.names, strict=True)
+        lacking = [device for device, name in pairs if not told.get(name)]
         is_phone_cold = any(device.device == 0 for device in lacking)
         return self.devices if is_phone_cold else lacking
-
-
-@lru_cache(maxsize=4096)
-def _reader(user: Jid, numbers: tuple[int, ...], lid: Jid | None) -> _Reader:
-    """Every message of a group asks for the same ones, hundreds of them.
-
-    Args:
-        user: as the group names them, bare.
-        numbers: of their devices.
-        lid: where it is known of somebody who is named by phone number (see `signal_device`).
-    """
-    name = (lid or user).signal_name
-    return _Reader(
-        user,
-        tuple([user.with_device(number) for number in numbers]),
-        tuple([f"{name}.{number}" for number in numbers]),
-    )

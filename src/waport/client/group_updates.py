@@ -25,7 +25,7 @@ def updated(group: Group, change: GroupChange, *, by: GroupMember | None, at: in
     author = None if by is None else by.pn or by.jid
     match change.kind:
         case _Kind.ADD:
-            return _with_members(group, change)
+            return _with_members(group, change, at)
         case _Kind.REMOVE | _Kind.LEAVE:
             return _without_members(group, change)
         case _Kind.PROMOTE:
@@ -70,11 +70,11 @@ def _is_among(member: GroupMember, people: frozenset[Jid]) -> bool:
     return member.jid in people or member.pn in people or member.lid in people
 
 
-def _with_members(group: Group, change: GroupChange) -> Group:
+def _with_members(group: Group, change: GroupChange, at: int) -> Group:
     present = {jid for m in group.members for jid in (m.jid, m.pn, m.lid) if jid is not None}
     pns = (*change.pns, *(None,) * len(change.members))
     new = tuple(
-        GroupMember(jid, jid if jid.is_pn else pn, jid if jid.is_lid else None)
+        GroupMember(jid, jid if jid.is_pn else pn, jid if jid.is_lid else None, since=at)
         for jid, pn in zip(change.members, pns, strict=False)
         if jid not in present and pn not in present
     )
@@ -109,7 +109,9 @@ def _renumbered(group: Group, change: GroupChange, by: GroupMember | None) -> Gr
         return group
     people = concerned(change)
     members = tuple(
-        replace(by, role=member.role, label=member.label) if _is_among(member, people) else member
+        replace(by, role=member.role, label=member.label, since=member.since)
+        if _is_among(member, people)
+        else member
         for member in group.members
     )
     return replace(group, members=members)

@@ -137,11 +137,25 @@ def _merged(store: UnitOfWork, group: Group, old: Group | None) -> Group:
         if old.fetched_at and is_older(group, old):
             return replace(old, fetched_at=0)
         group = replace(group, notices=old.notices)
-    group = replace(group, members=tuple(completed(store, member) for member in group.members))
+    members = tuple(completed(store, member) for member in group.members)
+    group = replace(group, members=_joined_as_before(members, () if old is None else old.members))
     _follow_members(store, group, old)
     if not group.is_community:
         store.chats.touch(group.jid, group.created_at, name=group.subject or None)
     return group
+
+
+def _joined_as_before(
+    members: tuple[GroupMember, ...], before: tuple[GroupMember, ...]
+) -> tuple[GroupMember, ...]:
+    """The members with the time at which they were seen to join; the server does not tell it."""
+    joined = {name: member.since for member in before if member.since for name in member.names}
+    if not joined:
+        return members
+    return tuple(
+        replace(member, since=max(joined.get(name, 0) for name in member.names))
+        for member in members
+    )
 
 
 # --- our sender key ------------------------------------------------------------------------------
@@ -153,12 +167,7 @@ def _follow_members(store: UnitOfWork, group: Group, old: Group | None) -> None:
     Source: docs/protocol/signal.md, "Sender-key memory".
     """
     told = _told(store, group.jid)
-    members = {
-        jid.signal_name
-        for member in group.members
-        for jid in (member.jid, member.pn, member.lid)
-        if jid is not None
-    }
+    members = {name.signal_name for member in group.members for name in member.names}
     is_with_stranger = not group.is_truncated and not told <= members
     # All have to be told anew then: with the key before, nobody would know any more who has it.
     is_other = old is not None and old.addressing is not group.addressing

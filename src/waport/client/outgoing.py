@@ -266,7 +266,7 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
             raise NotAuthorized(401, "only admins write in this group")
     if fanout.is_known_to_strangers:
         rotate(store, [fanout.to], own)
-        fanout = replace(fanout, cold=fanout.devices)
+        fanout = replace(fanout, cold=fanout.devices, marked=frozenset())
     sessions = begin_sessions(work, (*fanout.cold, *fanout.own), found.bundles)
     if isinstance(sessions, NeedBundles):
         return sessions
@@ -289,7 +289,8 @@ def _group_stanza(
     # Whoever may get the key is remembered before it leaves: if they go, it has to be replaced.
     # The own devices are never marked as knowing it, so that they are told every time.
     addresses = tuple(sessions.address(device) for device in told)
-    store.sender_keys.mark_cold(to, *addresses, *(sessions.address(device) for device in own_told))
+    marked = (*addresses, *(sessions.address(device) for device in own_told))
+    store.sender_keys.mark_cold(to, *(name for name in marked if name not in fanout.marked))
     ciphertext, chain_id = encrypt_for_group(store, to, own, ready.message.SerializeToString())
     attrs: dict[str, AttrValue] = {}
     if to.is_status:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 
 from ..errors import ConnectionClosed, CryptoError, QueryTimeout, StoreError, WhatsAppError
-from ..model import Credentials, Message, MessageKind
+from ..model import Credentials, GroupMember, Message, MessageKind
 from ..stanza.content import device_sent
 from ..stanza.contents.traits import traits
 from ..stanza.message import OwnAddresses
@@ -43,6 +43,9 @@ RECREATE_INTERVAL_S = 3600
 """A session that only seems stuck is replaced at most this often for each device."""
 
 PARALLEL_RESENDS = 4
+
+CLOCKS_APART_S = 300
+"""How far the server's clock, which says when a member joined, may be ahead of ours."""
 
 _UNREADABLE = frozenset((MessageKind.REVOKED, MessageKind.CIPHERTEXT))
 
@@ -134,7 +137,7 @@ class Retries:
             rotate(store, [receipt.source], own)
             return None
         message = _sent_message(store, receipt, message_id)
-        if message is None or not _may_ask(store, own, message.key.chat, device):
+        if message is None or not _may_have(store, own, message, device):
             log.warning("a retry receipt for a message that its sender can't ask for")
             return None
         address = signal_device(store, device).signal_address
@@ -212,11 +215,23 @@ def _may_ask(store: UnitOfWork, own: OwnAddresses, chat: Jid, device: Jid) -> bo
     if own.is_own(device):
         return not own.is_this_device(device)
     if chat.is_group:
-        group = store.groups.get(chat)
-        return group is not None and any(
-            group.member(address) is not None for address in (device, canonical(store, device))
-        )
+        return _member(store, chat, device) is not None
     return chat.is_status or canonical(store, device) == chat
+
+
+def _may_have(store: UnitOfWork, own: OwnAddresses, message: Message, device: Jid) -> bool:
+    """The same for one message: not for whoever joined the group after it."""
+    if not _may_ask(store, own, message.key.chat, device):
+        return False
+    member = None if own.is_own(device) else _member(store, message.key.chat, device)
+    return member is None or member.since <= message.timestamp + CLOCKS_APART_S
+
+
+def _member(store: UnitOfWork, chat: Jid, device: Jid) -> GroupMember | None:
+    group = store.groups.get(chat) if chat.is_group else None
+    if group is None:
+        return None
+    return group.member(device) or group.member(canonical(store, device))
 
 
 def _encrypt_again(
@@ -232,7 +247,7 @@ def _encrypt_again(
     if credentials is None or message is None:
         return None
     own = own_addresses(credentials)
-    if not _may_ask(store, own, message.key.chat, device):
+    if not _may_have(store, own, message, device):
         log.warning("a device left the chat while it asked for a message")
         return None
     if answer is not None and not has_session(store, device):

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -30,11 +32,12 @@ from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
 from .compose import Composed, NoSuchMessage, Scene
 from .config import ClientConfig
-from .devices import Devices
+from .devices import Devices, UseBundles
 from .fanout import NeedDevices, NeedGroup, canonical
 from .group_encryption import ToldDevices
+from .late_sends import LateSends
 from .link import Link
-from .new_sessions import NeedBundles, begin_ahead
+from .new_sessions import BEGUN_PER_JOB, NeedBundles, begin_ahead
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, refusal
@@ -89,12 +92,13 @@ class Told:
     """
 
     def __init__(self) -> None:
-        self._by_id: dict[str, ToldDevices] = {}
+        # Added to on the event loop, taken from on the store's thread.
+        self._by_id: OrderedDict[str, ToldDevices] = OrderedDict()
 
     def add(self, message_id: str, told: ToldDevices) -> None:
         """Remember until the ack."""
         while len(self._by_id) >= MAX_TOLD:
-            del self._by_id[next(iter(self._by_id))]
+            self._by_id.popitem(last=False)
         self._by_id[message_id] = told
 
     def take(self, message_id: str) -> ToldDevices | None:
@@ -132,6 +136,7 @@ class Sender:
         self._fetch_group = fetch_group
         self._told = told
         self._lanes: WeakValueDictionary[Jid, _Lane] = WeakValueDictionary()
+        self._late = LateSends(self._send_waiting, clock)
         self._link: Link | None = None
 
     # --- the connection ----------------------------------------------------------------------
@@ -155,6 +160,7 @@ class Sender:
     def pause(self) -> None:
         """The connection is gone; what is committed from now on waits for the next."""
         self._link = None
+        self._late.clear()
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -227,7 +233,9 @@ class Sender:
 
     async def later(self, message_id: str, pause_s: float) -> None:
         """Send a stanza that still waits once more, after a pause, as it is."""
-        await self._clock.sleep(pause_s)
+        await self._late.add(message_id, pause_s)
+
+    async def _send_waiting(self, message_id: str) -> None:
         queued = await self._database.read(
             self._session_id, lambda store: store.send_queue.get(message_id)
         )
@@ -243,11 +251,9 @@ class Sender:
             async with asyncio.timeout(self._config.send_ack_timeout_s):
                 answer = await asyncio.shield(acknowledged)
         except TimeoutError:
-            key = message.key
-            await self._database.write(
-                self._session_id, lambda store: _mark_pending(store, key.chat, key.id)
+            return await self._database.write(
+                self._session_id, lambda store: _mark_pending(store, message)
             )
-            return replace(message, pending=True)
         if answer.error:
             raise refusal(answer.error, is_group=message.key.chat.is_group)
         return message.with_ack(Ack.SERVER)
@@ -306,12 +312,16 @@ class Sender:
                         raise query_error(0, "no usable device list")
                 found.absent |= lacking.account | lacking.list
             case NeedBundles(devices):
-                answers = await self._devices.bundles(devices)
+                answers = await self._devices.bundles(devices, use=self._begin_ahead(devices))
                 # A device without an answer has no bundle; it is not asked for twice.
                 nothing = BundleAnswer(None, None, 0)
-                bundles = {device: answers.get(device, nothing) for device in devices}
-                found.bundles |= bundles
-                await begin_ahead(self._database, self._session_id, bundles)
+                found.bundles |= {device: answers.get(device, nothing) for device in devices}
+
+    def _begin_ahead(self, devices: Sequence[Jid]) -> UseBundles | None:
+        """Few sessions are begun together with the message; many would hold up everybody else."""
+        if len(devices) <= BEGUN_PER_JOB:
+            return None
+        return partial(begin_ahead, self._database, self._session_id)
 
     def _attempt(
         self, draft: Draft, found: Found, lane: _Lane | None = None
@@ -365,6 +375,9 @@ def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> Non
         before.add_done_callback(lambda _: mine.set_result(None))
 
 
-def _mark_pending(store: UnitOfWork, chat: Jid, message: str) -> None:
-    if store.send_queue.get(message) is not None:
-        store.messages.set_pending(canonical(store, chat), message, True)
+def _mark_pending(store: UnitOfWork, message: Message) -> Message:
+    """A message that had no ack in time; it as it is now: one may have come all the same."""
+    chat = canonical(store, message.key.chat)
+    if store.send_queue.get(message.key.id) is not None:
+        store.messages.set_pending(chat, message.key.id, True)
+    return store.messages.get(chat, message.key.id) or replace(message, pending=True)

@@ -5,7 +5,7 @@ Source: docs/protocol/queries.md, "Groups".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..wire import Jid
@@ -39,6 +39,7 @@ class GroupMember:
         lid: the hidden id, where it is known.
         role: member, admin or superadmin.
         label: the tag that the member carries; empty for none.
+        since: when we saw them join, Unix seconds; 0 for those who were there before.
     """
 
     jid: Jid
@@ -46,6 +47,12 @@ class GroupMember:
     lid: Jid | None = None
     role: MemberRole = MemberRole.MEMBER
     label: str = ""
+    since: int = field(default=0, compare=False)
+
+    @property
+    def names(self) -> tuple[Jid, ...]:
+        """All addresses that are known, the one in the group's addressing mode first."""
+        return tuple(jid for jid in (self.jid, self.pn, self.lid) if jid is not None)
 
     @property
     def is_admin(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..errors import StanzaError
 from ..wire import Jid, Node
 from .query import Query, iq_get
 
@@ -47,10 +48,17 @@ class FetchStatusAudience(Query[StatusAudience]):
         return iq_get("status", Node("privacy"))
 
     def parse(self, reply: Node) -> StatusAudience:
+        """What is not understood is refused: no post may reach more people than were chosen."""
         lists = reply.child("privacy").children("list")
         chosen = next((one for one in lists if one.get("default") == "true"), None)
-        if chosen is None or chosen.get("type") not in {kind.value for kind in AudienceKind}:
+        if chosen is None:
             return StatusAudience()
-        named = (user.get_jid("jid") for user in chosen.children("user")[:MAX_LISTED])
-        people = frozenset(jid.bare for jid in named if jid is not None and jid.is_user)
-        return StatusAudience(AudienceKind(chosen.attr("type")), people)
+        if chosen.get("type") not in {kind.value for kind in AudienceKind}:
+            raise StanzaError("privacy", "an audience of status posts that is not known")
+        kind = AudienceKind(chosen.attr("type"))
+        users = chosen.children("user")
+        named = (user.get_jid("jid") for user in users[:MAX_LISTED])
+        people = [jid.bare for jid in named if jid is not None and jid.is_user]
+        if kind is AudienceKind.EXCEPT and len(people) < len(users):
+            raise StanzaError("privacy", "somebody who is left out can't be read")
+        return StatusAudience(kind, frozenset(people))

@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, delete, or_, select
 from ..errors import CorruptRecord, InvalidInput
 from ..model import DeviceList
 from ..wire import Jid
-from .many import chunks, is_one_of
+from .many import asked_texts, chunks, is_one_of
 from .rows import Repository, jid_column, parse_jid
 from .schema import device_lists, lid_mappings
 from .statements import Row, Statement, add_row, put_row
@@ -24,9 +24,12 @@ _LID_OF = Statement(
 _PN_OF = Statement(
     select(lid_mappings.c.pn).where(_OWN_MAPPINGS, lid_mappings.c.lid == bindparam("lid"))
 )
-_PAIR = select(lid_mappings.c.pn, lid_mappings.c.lid)
-_LIDS_OF = Statement(_PAIR.where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.pn)))
-_PNS_OF = Statement(_PAIR.where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.lid)))
+_LIDS_OF = Statement(
+    select(lid_mappings.c.pn, lid_mappings.c.lid).where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.pn))
+)
+_ASKED = asked_texts()
+_BY_LID = _ASKED.outerjoin(lid_mappings, and_(_OWN_MAPPINGS, lid_mappings.c.lid == _ASKED.c.value))
+_PNS_OF = Statement(select(_ASKED.c.value, lid_mappings.c.pn).select_from(_BY_LID))
 _FORGET_MAPPING = Statement(
     delete(lid_mappings).where(
         _OWN_MAPPINGS,
@@ -47,22 +50,23 @@ _DEVICES = Statement(
         device_lists.c.fetched_at,
     ).where(_ONE_LIST)
 )
-_LISTS = device_lists.c.devices, device_lists.c.fetched_at
 _LISTS_OF = Statement(
-    select(device_lists.c.user, *_LISTS).where(
+    select(device_lists.c.user, device_lists.c.devices, device_lists.c.fetched_at).where(
         device_lists.c.session_id == bindparam("session_id"), is_one_of(device_lists.c.user)
     )
 )
 _LISTS_BY_LID = Statement(
-    select(lid_mappings.c.lid, *_LISTS)
-    .join(
-        device_lists,
-        and_(
-            device_lists.c.session_id == lid_mappings.c.session_id,
-            device_lists.c.user == lid_mappings.c.pn,
-        ),
+    select(
+        _ASKED.c.value, lid_mappings.c.pn, device_lists.c.devices, device_lists.c.fetched_at
+    ).select_from(
+        _BY_LID.outerjoin(
+            device_lists,
+            and_(
+                device_lists.c.session_id == lid_mappings.c.session_id,
+                device_lists.c.user == lid_mappings.c.pn,
+            ),
+        )
     )
-    .where(_OWN_MAPPINGS, is_one_of(lid_mappings.c.lid))
 )
 _PUT_DEVICES = put_row(device_lists)
 _FORGET_DEVICES = Statement(delete(device_lists).where(_ONE_LIST))
@@ -108,7 +112,8 @@ class Addresses(Repository):
         return {
             parse_jid(lid): parse_jid(pn)
             for values in chunks(jid_column(lid.bare) for lid in lids)
-            for pn, lid in self._all(_PNS_OF, values)
+            for lid, pn in self._all(_PNS_OF, values)
+            if pn is not None
         }
 
     def learn(self, pn: Jid, lid: Jid) -> bool:
@@ -156,23 +161,23 @@ class Addresses(Repository):
         Raises:
             CorruptRecord: a stored list cannot be read.
         """
-        listed = list(people)
-        # Nearly everybody is found by one question.
-        found = {
-            parse_jid(lid): DeviceNumbers(_numbers(text), fetched_at)
-            for values in chunks([jid_column(person) for person in listed if person.is_lid])
-            for lid, text, fetched_at in self._all(_LISTS_BY_LID, values)
-        }
-        if len(found) < len(listed):
-            rest = [person for person in listed if person not in found]
-            pns = self.pns_of(person for person in rest if person.is_lid)
-            named = {jid_column(pns.get(person, person)): person for person in rest}
-            for values in chunks(named):
-                for user, text, fetched_at in self._all(_LISTS_OF, values):
-                    found[named[user]] = DeviceNumbers(_numbers(text), fetched_at)
+        found: dict[Jid, DeviceNumbers] = {}
+        lids: list[str] = []
+        others: list[str] = []
+        for person in people:
+            (lids if person.is_lid else others).append(jid_column(person))
+        for values in chunks(lids):
+            for lid, pn, text, fetched_at in self._all(_LISTS_BY_LID, values):
+                if text is not None:
+                    found[parse_jid(lid)] = DeviceNumbers(_numbers(text), fetched_at)
+                elif pn is None and lid is not None:
+                    others.append(lid)
+        for values in chunks(others):
+            for user, text, fetched_at in self._all(_LISTS_OF, values):
+                found[parse_jid(user)] = DeviceNumbers(_numbers(text), fetched_at)
         return found
 
-    def _all(self, statement: Statement, values: dict[str, str]) -> list[Row]:
+    def _all(self, statement: Statement, values: dict[str, str | None]) -> list[Row]:
         return self._db.all(statement, session_id=self._session_id, **values)
 
     def put_devices(self, devices: DeviceList) -> None:

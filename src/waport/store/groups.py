@@ -82,12 +82,16 @@ def _write(group: Group) -> str:
 
 
 def _write_member(member: GroupMember) -> list[str | int | None]:
-    """A member's columns in order; 1 for an address that is the first one again."""
+    """A member's columns in order; 1 for an address that is the first one again.
+
+    The last one, when they joined, is left out where it is not known.
+    """
     pn, lid = (
         None if jid is None else 1 if jid == member.jid else jid_column(jid)
         for jid in (member.pn, member.lid)
     )
-    return [jid_column(member.jid), pn, lid, member.role.value, member.label]
+    row = [jid_column(member.jid), pn, lid, member.role.value, member.label]
+    return [*row, member.since] if member.since else row
 
 
 @lru_cache(maxsize=32)
@@ -120,7 +124,7 @@ def _typed(value: Any, kind: type) -> Any:
     return value
 
 
-def _read_member(jid: Any, pn: Any, lid: Any, role: Any, label: Any) -> GroupMember:
+def _read_member(jid: Any, pn: Any, lid: Any, role: Any, label: Any, since: Any = 0) -> GroupMember:
     named = Jid.parse(jid)
     return GroupMember(
         named,
@@ -128,4 +132,5 @@ def _read_member(jid: Any, pn: Any, lid: Any, role: Any, label: Any) -> GroupMem
         None if lid is None else named if lid == 1 else Jid.parse(lid),
         _ROLES[role],
         _typed(label, str),
+        _typed(since, int),
     )

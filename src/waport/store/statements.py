@@ -17,8 +17,10 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.dml import UpdateBase
 
 from ..errors import CorruptRecord, StoreError
+from .remembered import WATCHED, Remembered
 
 Row = tuple[Any, ...]
 """The values of one row, in the order of the columns asked for."""
@@ -59,7 +61,13 @@ class Statement:
         compiled = cast(Any, core).compile(dialect=dialect)
         required = {name for name, bind in compiled.binds.items() if bind.required}
         constants = {k: v for k, v in compiled.params.items() if k not in required}
-        return Compiled(str(compiled), _arrangement(compiled.positiontup or (), constants))
+        arrange = _arrangement(compiled.positiontup or (), constants)
+        is_watched = isinstance(core, UpdateBase) and _is_watched(core)
+        return Compiled(str(compiled), arrange, is_watched)
+
+
+def _is_watched(change: UpdateBase) -> bool:
+    return cast(Any, change).table.name in WATCHED
 
 
 def add_row(table: Table) -> Statement:
@@ -91,10 +99,15 @@ def row_values(table: Table) -> dict[str, BindParameter[Any]]:
 
 
 class Compiled(NamedTuple):
-    """A statement's text, and the function that lines up its parameters."""
+    """A statement's text, and the function that lines up its parameters.
+
+    Attributes:
+        is_watched: it changes a table that results are kept from (`remembered`).
+    """
 
     sql: str
     arrange: Callable[[dict[str, Any]], Row]
+    is_watched: bool
 
 
 def _insert_factory(dialect: Dialect) -> InsertFactory:
@@ -123,9 +136,20 @@ class Connection:
     """One connection to the database, used by one thread at a time.
 
     Every failure of the driver leaves as `StoreError`.
+
+    Attributes:
+        remembered: what was worked out from its rows.
     """
 
-    __slots__ = ("_compiled", "_dialect", "_driver", "_failures", "_pooled", "_read_only")
+    __slots__ = (
+        "_compiled",
+        "_dialect",
+        "_driver",
+        "_failures",
+        "_pooled",
+        "_read_only",
+        "remembered",
+    )
 
     def __init__(self, pooled: PoolProxiedConnection, dialect: Dialect, *, read_only: bool) -> None:
         self._pooled = pooled
@@ -133,6 +157,8 @@ class Connection:
         self._dialect = dialect
         self._read_only = read_only
         self._compiled: dict[Statement, Compiled] = {}
+        # A process has a SQLite file for itself; a server's database others may write to.
+        self.remembered = Remembered(is_sole=not read_only and dialect.name == "sqlite")
         # A number beyond 64 bits and half a surrogate pair are found by the driver's conversion.
         dbapi = cast(Any, dialect).loaded_dbapi
         self._failures: tuple[type[Exception], ...] = (dbapi.Error, OverflowError, UnicodeError)
@@ -166,6 +192,8 @@ class Connection:
 
     def run(self, sql: str) -> None:
         """Run a plain command without parameters, such as SAVEPOINT."""
+        if sql.startswith("ROLLBACK"):
+            self.remembered.undone()
         try:
             self._driver.execute(sql)
         except self._failures as exc:
@@ -203,6 +231,8 @@ class Connection:
     def change(self, statement: Statement, **values: Any) -> int:
         """Run an INSERT, UPDATE or DELETE; the number of rows that it touched."""
         compiled = self._compiled.get(statement) or self._compile(statement)
+        if compiled.is_watched:
+            self.remembered.changed(values.get("session_id"))
         try:
             return self._driver.execute(compiled.sql, compiled.arrange(values)).rowcount
         except self._failures as exc:
@@ -211,9 +241,13 @@ class Connection:
     def many(self, statement: Statement, rows: Iterable[dict[str, Any]]) -> None:
         """Run an INSERT, UPDATE or DELETE once for each set of values."""
         compiled = self._compiled.get(statement) or self._compile(statement)
-        arranged = [compiled.arrange(row) for row in rows]
-        if not arranged:
+        listed = list(rows)
+        if not listed:
             return
+        arranged = [compiled.arrange(row) for row in listed]
+        if compiled.is_watched:
+            for session_id in {row.get("session_id") for row in listed}:
+                self.remembered.changed(session_id)
         try:
             self._driver.cursor().executemany(compiled.sql, arranged)
         except self._failures as exc:

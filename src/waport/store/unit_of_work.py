@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from .add_ons import AddOns
 from .addresses import Addresses
@@ -41,6 +41,7 @@ class UnitOfWork:
     """
 
     __slots__ = (
+        "_remembered",
         "add_ons",
         "addresses",
         "app_state",
@@ -59,6 +60,7 @@ class UnitOfWork:
 
     def __init__(self, db: Connection, session_id: str, now_ms: Callable[[], int]) -> None:
         self.session_id = session_id
+        self._remembered = db.remembered
         self.devices = Devices(db, session_id)
         self.signal = Signal(db, session_id, now_ms)
         self.sender_keys = SenderKeys(db, session_id, now_ms)
@@ -72,6 +74,20 @@ class UnitOfWork:
         self.tokens = Tokens(db, session_id)
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
+
+    def remembered(self, key: Hashable) -> object | None:
+        """What `remember` was given for a key; None when rows behind it may have changed since."""
+        return self._remembered.get(self.session_id, key)
+
+    def remember(self, key: Hashable, result: object) -> None:
+        """Keep what was just worked out from rows of this session, for later jobs.
+
+        Args:
+            key: what it is about.
+            result: drawn from the credentials, groups, device lists, address mappings and the
+                memory of sender keys, and from nothing else. It must not be changed afterwards.
+        """
+        self._remembered.keep(self.session_id, key, result)
 
     def fence(self) -> None:
         """Called once before each job that writes, in the job's transaction.

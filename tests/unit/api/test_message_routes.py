@@ -11,7 +11,7 @@ from waport.client.compose import NoSuchMessage
 from waport.client.message_lookup import MessageReceipts
 from waport.client.receipt_times import ReceiptTimes
 from waport.errors import InvalidInput, NotAuthorized, NotFound, QueryTimeout, query_error
-from waport.model import Ack
+from waport.model import Ack, Contact
 from waport.proto import pb
 from waport.wire import Jid
 
@@ -344,19 +344,38 @@ def mentioning(*people: str) -> pb.Message:
 
 
 async def test_mentions_are_told_by_id_and_by_data(call: Any, account: Any) -> None:
-    message = mentioning("15551110000@s.whatsapp.net", "5@lid")
-    account.stored = [stored("M1", message)]
-    expected = {"success": True, "mentions": ["15551110000@c.us", "5@lid"]}
-    assert (await call("POST", route("getMentions"), json=IDS)).json() == expected
+    person, hidden = Jid("15551110000", "s.whatsapp.net"), Jid("5", "lid")
+    account.people[person] = Contact(person, name="Bob", lid=Jid("7", "lid"))
+    account.blocked.add(Jid("7", "lid"))
+    account.stored = [stored("M1", mentioning(str(person), "5@lid", "no address"))]
+    response = await call("POST", route("getMentions"), json=IDS)
+    expected = response.json()
+    assert expected["mentions"] == ["15551110000@c.us", "5@lid", "no address"]
+    assert [
+        (contact["id"]["_serialized"], contact["name"], contact["isBlocked"])
+        for contact in expected["contacts"]
+    ] == [("15551110000@c.us", "Bob", True), (str(hidden), "5", False)]
     listed = await call("POST", "/chat/fetchMessages/on", json={"chatId": "15559990000"})
     (shape,) = listed.json()["messages"]
-    for data in (shape, shape["_data"]):
-        response = await call("POST", route("getMentions"), json={"messageData": data})
-        assert response.json() == expected
-    ids = ["15551110000@s.whatsapp.net", {"_serialized": "5@lid"}, 5, "nobody", {}]
-    response = await call(
-        "POST", route("getMentions"), json={"messageData": {"mentionedIds": ids}, **IDS}
-    )
+    response = await call("POST", route("getMentions"), json={"messageData": shape["_data"]})
     assert response.json() == expected
+    expected["mentions"].pop()
+    ids = ["15551110000@s.whatsapp.net", {"_serialized": "5@lid"}, 5, "nobody", {}]
+    for data in (shape, {"mentionedIds": ids}):
+        response = await call("POST", route("getMentions"), json={"messageData": data, **IDS})
+        assert response.json() == expected
     response = await call("POST", route("getMentions"), json={"messageData": {"a": 1}})
     assert response.json()["error"] == "Message payload is missing"
+
+
+async def test_without_mentions_nobody_is_asked_for(call: Any, account: Any) -> None:
+    account.error = QueryTimeout()
+    response = await call("POST", route("getMentions"), json=IDS)
+    assert response.json() == {"success": True, "mentions": [], "contacts": []}
+
+
+async def test_no_message_mentions_so_many(call: Any, problem: Any, account: Any) -> None:
+    data = {"mentionedIds": ["15551110000"] * 10_001}
+    response = await call("POST", route("getMentions"), json={"messageData": data})
+    text = "messageData.mentionedIds must be an array of at most 10000 items"
+    assert problem(response) == (400, text, "validation_error")

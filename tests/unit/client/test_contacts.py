@@ -227,6 +227,8 @@ async def test_what_is_stored_needs_no_question(world: World) -> None:
     assert await world.contacts.get(GROUP) == Contact(GROUP, "Friends")
     assert await world.contacts.get(CAROL) == Contact(CAROL)
     assert await world.contacts.get(CAROL_LID) == Contact(CAROL_LID, lid=CAROL_LID)
+    stranger = Jid("15550009999", "s.whatsapp.net")
+    assert await world.contacts.known([stranger, PEER_LID]) == [Contact(stranger), bob]
     assert world.server.questions == []
 
 

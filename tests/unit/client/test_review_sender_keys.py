@@ -222,3 +222,61 @@ async def test_a_stranger_who_asks_for_a_status_changes_nothing(world: GroupWorl
     await world.messages.send(STATUS, Text("again"), options)
     users = world.server.messages[-1].child("participants").children("to")
     assert {to.jid("jid") for to in users if to.find("enc") is not None} == {OWN_PHONE}
+
+
+async def test_who_joined_later_does_not_get_what_was_said_before(world: GroupWorld) -> None:
+    await carol_is_removed(world)
+    node = await world.send("before Carol came")
+    part = Node("add", {}, [Node("participant", {"jid": CAROL_LID, "phone_number": CAROL_PN})])
+    attrs: dict[str, Any] = {
+        "id": "N2",
+        "type": "w:gp2",
+        "from": GROUP,
+        "participant": PEER_LID,
+        "t": str(int(time.time()) + 3600),
+    }
+    handler = group_notification_handler(no_refetch)
+    await world.account.handle(handler, Node("notification", attrs, [part]))
+    sent = len(world.server.messages)
+    await world.receive(retry(node.attr("id"), CAROL_LID, world.carol))
+    assert len(world.server.messages) == sent
+    # A fresh description of the group does not make her an older member.
+    for mode in AddressingMode:
+        fresh = group(fetched_at=int(time.time()), mode=mode)
+        await world.account.write(lambda store, fresh=fresh: store_group(store, fresh))
+        await world.receive(retry(node.attr("id"), CAROL_LID, world.carol))
+        assert len(world.server.messages) == sent
+    # All others still get it.
+    await world.receive(retry(node.attr("id"), PEER_LID, world.bob))
+    assert world.bob.peer.decrypt(world.server.messages[-1].child("enc"))
+
+
+async def test_who_was_a_member_unbeknown_to_us_gets_it_again(world: GroupWorld) -> None:
+    known = await world.account.read(lambda s: s.groups.get(GROUP))
+    without = tuple(member for member in known.members if member.pn != CAROL_PN)
+    await world.account.write(lambda s: s.groups.put(replace(known, members=without)))
+    node = await world.send("hello")
+    fresh = group(fetched_at=int(time.time()))
+    await world.account.write(lambda store: store_group(store, fresh))
+    await world.receive(retry(node.attr("id"), CAROL_LID, world.carol))
+    content = world.carol.peer.decrypt(world.server.messages[-1].child("enc"))
+    assert content.extendedTextMessage.text == "hello"
+
+
+async def test_who_may_be_left_out_of_the_audience_sees_no_status(world: GroupWorld) -> None:
+    dora = Jid("15550004444", "s.whatsapp.net")
+    world.server.peers[(dora, 0)] = Peer(dora)
+
+    def job(store: Any) -> None:
+        store.contacts.set_name(PEER_PN, "Bob")
+        store.contacts.set_name(dora, "Dora")
+
+    await world.account.write(job)
+    stranger = Jid("100000000000009", "lid")
+    for listed, readers in (((), {PEER_LID, dora}), ((stranger,), {PEER_LID})):
+        users = [Node("user", {"jid": jid}) for jid in listed]
+        chosen = Node("list", {"type": "blacklist", "default": "true"}, users)
+        world.server.audience = [chosen]
+        await world.messages.send_text(STATUS, "look")
+        named = world.server.messages[-1].child("participants").children("to")
+        assert {to.jid("jid").bare for to in named} - {OWN_LID.bare} == readers

@@ -8,16 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from support.account import NOW, OWN_LID, OWN_PN, PEER_PN, Account, Peer
+from support.account import NOW, OWN_LID, OWN_PN, PEER_PN, SESSION, Account, Peer
+from support.clock import FakeClock
 from support.group_world import GroupWorld
 from support.groups import GROUP
+from waport.client import ClientConfig
+from waport.client.background import MAX_TASKS, Background
 from waport.client.compose import SendOptions
 from waport.client.encryption import learn_mapping
+from waport.client.sending import Sender
 from waport.errors import ConnectionClosed, InvalidInput, NotAuthorized, QueryError, QueryTimeout
 from waport.model import Ack, AckChanged, AddressingMode, Message
 from waport.model.contents import Poll, Text
 from waport.stanza.message import MessageAck
-from waport.wire import Jid, Node
+from waport.store import UnitOfWork
+from waport.wire import Jid, Node, encode_stanza
 
 ACK = Node("ack")
 ID = "3EB0AA"
@@ -107,6 +112,19 @@ async def test_a_message_that_can_not_be_made_anew_at_all_has_failed(world: Grou
         await asyncio.wait_for(task, 1)
 
 
+async def test_a_caller_who_was_not_told_of_a_refusal_learns_of_it_in_the_end(
+    account: Account,
+) -> None:
+    world = GroupWorld(account, ack_timeout_s=2)
+    await world.put_group()
+    await world.desk.sender.resume(world.server)  # type: ignore[arg-type]
+    task = await sent_unacknowledged(world)
+    # The connection ends before what follows the refusal can be done.
+    await world.desk.acknowledge(refused(479), ACK)
+    message = await task
+    assert (message.ack, message.pending) == (Ack.ERROR, False)
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 
@@ -182,6 +200,41 @@ async def test_members_react_and_vote_where_only_admins_write(world: GroupWorld)
         await world.messages.send_text(GROUP, "hello")
     with pytest.raises(NotAuthorized):
         await world.messages.edit(GROUP, text.key.id, "better")
+
+
+async def test_one_task_waits_for_all_that_the_server_had_trouble_with(
+    world: GroupWorld,
+) -> None:
+    clock = FakeClock()
+    sender = Sender(
+        world.account.database,
+        SESSION,
+        ClientConfig(),
+        world.queries,
+        world.devices,
+        world.account.sink,
+        fetch_group=world.desk.fetch_group,
+        told=world.desk.told,
+        clock=clock,
+    )
+    await sender.resume(world.server)  # type: ignore[arg-type]
+    names = [f"3EB0{n}" for n in range(MAX_TASKS + 20)]
+
+    def job(store: UnitOfWork) -> None:
+        for name in names:
+            stanza = encode_stanza(Node("message", {"id": name, "to": GROUP}))
+            store.send_queue.add(name, GROUP, stanza, 0)
+
+    await world.account.write(job)
+    background = Background()
+    for place, name in enumerate(names):
+        background.spawn(sender.later(name, 10.0 if place else 20.0), "later")
+        await asyncio.sleep(0)
+    for _ in range(2):
+        await clock.pass_by(1, 20)
+    await world.server.arrived(len(names))
+    assert {node.attr("id") for node in world.server.messages} == set(names)
+    await background.cancel()
 
 
 async def test_a_group_of_one_is_written_to(world: GroupWorld) -> None:

@@ -24,14 +24,21 @@ def test_the_list_in_use_is_the_default_one() -> None:
     assert parsed == StatusAudience(AudienceKind.ONLY, frozenset({ANN}))
 
 
-@pytest.mark.parametrize("lists", [(), (some("new kind"),), (some("whitelist", default="false"),)])
-def test_no_list_that_we_know_means_all_contacts(lists: tuple[Node, ...]) -> None:
+@pytest.mark.parametrize("lists", [(), (some("whitelist", default="false"),)])
+def test_no_list_in_use_means_all_contacts(lists: tuple[Node, ...]) -> None:
     assert FetchStatusAudience().parse(reply(*lists)) == StatusAudience()
 
 
-def test_what_is_no_person_is_passed_over() -> None:
-    users = (Node("user"), Node("user", {"jid": Jid("1", "g.us")}))
-    assert FetchStatusAudience().parse(reply(some("blacklist", *users))).people == frozenset()
+def test_a_kind_of_list_that_we_do_not_know_is_refused() -> None:
+    with pytest.raises(StanzaError):
+        FetchStatusAudience().parse(reply(some("new kind")))
+
+
+@pytest.mark.parametrize("user", [Node("user"), Node("user", {"jid": Jid("1", "g.us")})])
+def test_only_among_those_who_are_left_out_everybody_must_be_a_person(user: Node) -> None:
+    assert FetchStatusAudience().parse(reply(some("whitelist", user))).people == frozenset()
+    with pytest.raises(StanzaError):
+        FetchStatusAudience().parse(reply(some("blacklist", user)))
 
 
 def test_an_answer_without_settings_is_malformed() -> None:

@@ -170,7 +170,8 @@ async def unmute_chat(client: ConnectedClient, body: Body) -> MutedChatAnswer:
 @routes.post("/chat/clearMessages/{sessionId}", errors=_UNKNOWN)
 async def clear_messages(client: ConnectedClient, body: Body) -> ChangedChatAnswer:
     """Delete the messages of a chat, for this account."""
-    await client.settings.clear_chat(_chat(body.chat))
+    # The files stay on the phones, as with the server that this one replaces.
+    await client.settings.clear_chat(_chat(body.chat), delete_media=False)
     return _done("Chat cleared")
 
 

@@ -11,13 +11,14 @@ from starlette.responses import Response
 from ...client.compose import NoSuchMessage
 from ...client.message_lookup import MessageReceipts
 from ...errors import InvalidInput, NotFound
-from ...events import jid_text, message_json
+from ...events import contact_json, jid_text, message_json
 from ...model import Message
 from ...model.contents.limits import MAX_REACTION, MAX_TEXT
 from ...wire import Jid
 from ..addresses import is_reachable, parse_address
 from ..deps import ConnectedClient, request_body
 from ..errors import InvalidRequest
+from ..kinds import MAX_ITEMS
 from ..media_answer import FileAnswer
 from ..message_data import read_message_data
 from ..message_names import find_message
@@ -154,12 +155,16 @@ async def get_mentions(
     """List the people that a message mentions."""
     data = body.data
     if data is not None and isinstance(given := data.get("mentionedIds"), list):
-        return {"success": True, "mentions": list(_addresses(given))}
+        if len(given) > MAX_ITEMS:
+            raise InvalidRequest(
+                f"messageData.mentionedIds must be an array of at most {MAX_ITEMS} items"
+            )
+        return await _mentions(client, list(_addresses(given)))
     if data is None:
         message = await find_message(client, *body.ids)
     else:
         message = await read_message_data(data, client.own_jid)
-    return {"success": True, "mentions": message_json(message, client.own_jid)["mentionedIds"]}
+    return await _mentions(client, message_json(message, client.own_jid)["mentionedIds"])
 
 
 @routes.post("/message/edit/{sessionId}", errors=_SENDS)
@@ -260,6 +265,29 @@ def _info(receipts: MessageReceipts) -> MessageInfoJson:
 
 def _receipt(person: Jid, at: int) -> ReceiptJson:
     return {"id": jid_text(person), "timestamp": at, "t": at}
+
+
+async def _mentions(client: ClientPort, mentioned: list[str]) -> MentionsAnswer:
+    people = [jid for jid in map(parse_address, mentioned) if is_reachable(jid)]
+    contacts = await client.contacts.known(people)
+    blocked = frozenset(
+        jid
+        for user in (await client.contacts.blocked() if contacts else ())
+        for jid in (user.pn, user.lid)
+        if jid is not None
+    )
+    return {
+        "success": True,
+        "mentions": mentioned,
+        "contacts": [
+            contact_json(
+                contact,
+                client.own_jid,
+                is_blocked=not blocked.isdisjoint((contact.jid, contact.lid)),
+            )
+            for contact in contacts
+        ],
+    }
 
 
 def _addresses(given: Iterable[object]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final, NotRequired
 
 from typing_extensions import TypedDict
 
-from ...events import MessageJson
+from ...events import ContactJson, MessageJson
 from ...wire import Jid
 from ..errors import InvalidRequest
 from ..fields import Kind, body, defined, is_something, optional, required
@@ -175,6 +175,7 @@ class QuotedMessageAnswer(SuccessEnvelope, TypedDict):
 
 
 class MentionsAnswer(SuccessEnvelope):
-    """The people that a message mentions."""
+    """The people that a message mentions: their ids, and what is known of them."""
 
     mentions: list[str]
+    contacts: list[ContactJson]

@@ -147,6 +147,14 @@ class Contacts:
             lid=found.lid,
         )
 
+    async def known(self, people: Iterable[Jid]) -> list[Contact]:
+        """What is stored of people, in the order given; of strangers no more than the address."""
+
+        def job(store: UnitOfWork) -> list[Contact]:
+            return [_known(store, jid) or Contact(canonical(store, jid)) for jid in people]
+
+        return await self._read(job)
+
     async def all(self) -> list[Contact]:
         """Everybody who has a name or a private chat, channels included, by address."""
         return await self._read(lambda store: store.contacts.all())
