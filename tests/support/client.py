@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from waport.client import Client, Close
-from waport.client.runner import new_credentials
+from waport.client.credentials import new_credentials
 from waport.model import Credentials, LinkState, SessionState, StateChanged
 from waport.pairing import ClientVersion
 from waport.store import Database

@@ -40,6 +40,18 @@ MAX_TITLE = 300
 MAX_DESCRIPTION = 1000
 """Characters that are kept."""
 
+_FAILURES = (
+    WhatsAppError,
+    TimeoutError,
+    OSError,
+    # What the parsers of pages and addresses raise on odd ones.
+    AssertionError,
+    LookupError,
+    RecursionError,
+    ValueError,
+)
+"""An ornament must never keep a text from being sent."""
+
 _MAX_TAG = 4096
 """Characters of one tag that is looked at."""
 
@@ -95,11 +107,8 @@ async def preview(
     try:
         async with asyncio.timeout_at(deadline):
             page, described = await _describe(link, outbound, timeout_s)
-    except (WhatsAppError, TimeoutError, OSError) as exc:
+    except _FAILURES as exc:
         log.info("no preview of a link: %s", type(exc).__name__)
-        return None
-    except Exception:  # an ornament must never keep a text from being sent
-        log.exception("the preview of a link failed")
         return None
     if not described.title:
         return None
@@ -140,11 +149,8 @@ async def _picture(page: str, image: str, outbound: OutboundClient, deadline: fl
         async with asyncio.timeout_at(deadline):
             _, data = await outbound.fetch(urljoin(page, image), max_bytes=MAX_PICTURE)
             thumbnail = (await probe_image(data, side=THUMBNAIL_SIDE)).thumbnail or b""
-    except (WhatsAppError, TimeoutError, OSError, ValueError) as exc:
+    except _FAILURES as exc:
         log.info("no picture for the preview of a link: %s", type(exc).__name__)
-        return b""
-    except Exception:  # an ornament must never keep a text from being sent
-        log.exception("the picture for the preview of a link failed")
         return b""
     return thumbnail if len(thumbnail) <= MAX_THUMBNAIL else b""
 

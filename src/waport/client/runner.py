@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from typing import Any
 
 from ..connection import Connection, FrameDropped
-from ..crypto import KeyPair
 from ..errors import CorruptRecord, StoreError, WhatsAppError
 from ..model import (
     Authenticated,
@@ -23,13 +20,13 @@ from ..model import (
     Step,
 )
 from ..pairing import ClientVersion
-from ..signal import SignedPreKey
 from ..stanza.login import Ping, Success, parse_success
 from ..store import Database, UnitOfWork
 from ..wire import Node
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
+from .credentials import forget_routing, load_or_create
 from .dispatch import Dispatcher
 from .link import Link, OpenCarrier
 from .linking import Linking
@@ -64,18 +61,6 @@ _CAUSE_WORDS = {
     Cause.OUTDATED: "DEPRECATED_VERSION",
     Cause.BANNED: "TOS_BLOCK",
 }
-
-
-def new_credentials() -> Credentials:
-    """Fresh keys for a device that is not linked yet."""
-    identity = KeyPair.generate()
-    return Credentials(
-        noise=KeyPair.generate(),
-        identity=identity,
-        registration_id=int.from_bytes(os.urandom(2), "big") % 16383 + 1,
-        signed_pre_key=SignedPreKey.create(identity, 1),
-        adv_secret=os.urandom(32),
-    )
 
 
 class Runner:
@@ -181,7 +166,7 @@ class Runner:
             self._link.close(close)
 
     async def _connect_once(self) -> Close:
-        credentials = await self._database.write(self._session_id, _load_or_create)
+        credentials = await self._database.write(self._session_id, load_or_create)
         self._credentials = credentials
         self._logged_in = False
         self._dispatcher.linked = credentials.state is LinkState.LINKED
@@ -210,7 +195,7 @@ class Runner:
             completing.cancel()
             await asyncio.gather(completing, return_exceptions=True)
         if not link.was_open and credentials.routing_info and close.cause is not Cause.STOPPED:
-            await self._database.write(self._session_id, _forget_routing)
+            await self._database.write(self._session_id, forget_routing)
         if close.cause is Cause.LOST and self._linking.paired:
             # The server may close without its 515.
             return Close(Cause.RESTART, "paired")
@@ -381,23 +366,3 @@ class Runner:
 
         frames = await self._database.write(self._session_id, job)
         self._sink.publish(self._session_id, frames)
-
-
-def _load_or_create(store: UnitOfWork) -> Credentials:
-    """The stored credentials; fresh ones only where there never were any.
-
-    Raises:
-        CorruptRecord: there are some, but they can't be read.
-    """
-    credentials = store.devices.get()
-    if credentials is None:
-        credentials = new_credentials()
-        store.devices.create(credentials)
-        store.signal.put_signed_pre_key(credentials.signed_pre_key)
-    return credentials
-
-
-def _forget_routing(store: UnitOfWork) -> None:
-    credentials = store.devices.get()
-    if credentials is not None:
-        store.devices.save(replace(credentials, routing_info=b""))

@@ -14,6 +14,7 @@ from .adv import (
     verify_pair_success,
     without_account_key,
 )
+from .code_text import encode_code, generate_code, normalise_code, normalise_phone
 from .link_code import (
     CODE_LIFE_S,
     FINISH_TIMEOUT_S,
@@ -29,11 +30,6 @@ from .link_code import (
     companion_finish,
     companion_hello,
     create_code,
-    encode_code,
-    format_code,
-    generate_code,
-    normalise_code,
-    normalise_phone,
     parse_companion_hello_reply,
     parse_link_code_notification,
     unwrap_ephemeral,
@@ -96,7 +92,6 @@ __all__ = [
     "create_code",
     "encode_code",
     "find_client_revision",
-    "format_code",
     "generate_code",
     "login_payload",
     "normalise_code",

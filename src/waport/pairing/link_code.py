@@ -28,9 +28,9 @@ from ..crypto import (
 )
 from ..errors import CryptoError, InvalidInput, StanzaError
 from ..wire import SERVER, AttrValue, Jid, Node
+from .code_text import generate_code, normalise_code, normalise_phone
 
 # Source of the numbers and labels: docs/protocol/pairing.md, "Constants".
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"
 CODE_LIFE_S = 180
 MAX_HELLOS = 3
 FINISH_TIMEOUT_S = 30
@@ -39,62 +39,10 @@ PAIR_SUCCESS_TIMEOUT_S = 60
 _ROUNDS = 131_072
 _WRAPPED_BYTES = 80
 _MAX_REF_BYTES = 1024
-_MIN_PHONE_DIGITS = 7
-_MAX_PHONE_DIGITS = 15  # E.164
 _BUNDLE_INFO = b"link_code_pairing_key_bundle_encryption_key"
 _SECRET_INFO = b"adv_secret"
 _NONCE = b"\x00"
 _TAG = "link_code_companion_reg"
-
-
-# --- codes and numbers ---------------------------------------------------------------------------
-
-
-def encode_code(data: bytes) -> str:
-    """Five bytes as the eight characters of a code.
-
-    Raises:
-        InvalidInput: not five bytes.
-    """
-    if len(data) != 5:
-        raise InvalidInput("a code is made of five bytes")
-    number = int.from_bytes(data, "big")
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
-
-
-def generate_code(random_bytes: RandomBytes = os.urandom) -> str:
-    """A fresh code of 40 random bits, eight characters."""
-    return encode_code(random_bytes(5))
-
-
-def format_code(code: str) -> str:
-    """A code as it is shown to the user: `XXXX-XXXX`."""
-    return f"{code[:4]}-{code[4:]}"
-
-
-def normalise_code(text: str) -> str:
-    """A code that the caller chose, without dashes and in upper case.
-
-    Raises:
-        InvalidInput: not eight characters of the alphabet, which lacks 0, I, O and U.
-    """
-    code = text.strip().replace("-", "")
-    # Checked before the case is changed: outside ASCII that could turn one letter into two.
-    if len(code) != 8 or not code.isascii() or any(c not in ALPHABET for c in code.upper()):
-        raise InvalidInput(f"a pairing code has eight characters of {ALPHABET}")
-    return code.upper()
-
-
-def normalise_phone(text: str) -> str:
-    """The digits of a phone number in international form.
-
-    Raises:
-        InvalidInput: fewer than 7 or more than 15, or a leading 0.
-    """
-    digits = "".join(c for c in text if c in "0123456789")
-    if not _MIN_PHONE_DIGITS <= len(digits) <= _MAX_PHONE_DIGITS or digits[0] == "0":
-        raise InvalidInput("a phone number has its country code first and 7 to 15 digits")
-    return digits
 
 
 # --- the code that waits for the phone -----------------------------------------------------------

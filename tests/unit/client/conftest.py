@@ -19,7 +19,7 @@ from support.account import (
 )
 from support.client import ClientWorld
 from support.whatsapp import Wire
-from waport.client.runner import new_credentials
+from waport.client.credentials import new_credentials
 from waport.model import LinkState, QrReady
 from waport.signal import generate_pre_keys
 from waport.store import Database, UnitOfWork

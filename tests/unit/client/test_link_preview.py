@@ -306,11 +306,12 @@ async def test_a_picture_that_does_not_come_in_time_is_left_out(host: WebHost) -
     assert time.monotonic() - started < 3
 
 
-async def test_a_mistake_of_ours_keeps_no_text_from_being_sent(
-    host: WebHost, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [AssertionError, LookupError, RecursionError, ValueError])
+async def test_what_a_parser_raises_keeps_no_text_from_being_sent(
+    host: WebHost, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def fail(*_: object) -> object:
-        raise RuntimeError("a bug")
+    def fail(*_: object, **__: object) -> object:
+        raise error
 
     monkeypatch.setattr(link_preview, "describe", fail)
     assert await shown(host) is None

@@ -16,7 +16,6 @@ from waport.pairing import (
     companion_hello,
     create_code,
     encode_code,
-    format_code,
     generate_code,
     normalise_code,
     normalise_phone,
@@ -60,10 +59,6 @@ def test_code_is_five_bytes_most_significant_first(data: str, code: str) -> None
 def test_code_needs_exactly_five_bytes(length: int) -> None:
     with pytest.raises(InvalidInput):
         encode_code(bytes(length))
-
-
-def test_code_is_shown_in_two_groups() -> None:
-    assert format_code("ABCD1234") == "ABCD-1234"
 
 
 @pytest.mark.parametrize("text", ["ABCD1234", "abcd-1234", "-a-b-c-d-1-2-3-4-", " ABCD-1234 "])

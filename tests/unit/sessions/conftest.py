@@ -14,7 +14,7 @@ from support.client import Versions
 from support.clock import TIMEOUT_S, FakeClock
 from support.whatsapp import WhatsApp, Wire
 from waport.client import Client
-from waport.client.runner import new_credentials
+from waport.client.credentials import new_credentials
 from waport.model import LinkState, SessionState
 from waport.sessions import Session, SessionFolders, SessionManager, manager
 from waport.store import Database
