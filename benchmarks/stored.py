@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from waport.client.credentials import new_credentials
 from waport.client.encryption import decrypt_enc, encrypt_for
-from waport.client.runner import new_credentials
 from waport.model import Credentials, LinkState
 from waport.signal import Ciphertext, PreKey, PreKeyBundle, generate_pre_keys, pad
 from waport.stanza.message import Enc

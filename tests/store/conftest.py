@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from support.database import open_database
 from waport.crypto import KeyPair
 from waport.model import (
     AddOn,
@@ -68,7 +69,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def database(url: str, clock: Clock) -> AsyncIterator[Database]:
-    database = await Database.open(url, now_ms=clock)
+    database = await open_database(url, now_ms=clock)
     yield database
     await database.close()
 

@@ -14,18 +14,19 @@ from starlette.responses import Response
 
 from waport.client.addresses import AllowList
 from waport.client.config import ClientConfig, MediaConfig
+from waport.client.credentials import new_credentials
 from waport.client.features.media import Media
 from waport.client.queries import Queries
-from waport.client.runner import new_credentials
 from waport.media import MediaKind, encrypt_media, upload_token
 from waport.model import LinkState, Message, MessageKey, MessageKind
 from waport.model.contents import Content, MediaFile
 from waport.stanza.contents import encode
-from waport.store import Database, UnitOfWork
+from waport.store import UnitOfWork
 from waport.wire import Jid, Node
 
 from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account, RecordingSink
 from .clock import TIMEOUT_S, FakeClock
+from .database import open_database
 from .media_host import MediaStore
 from .web_host import WebHost
 
@@ -130,7 +131,7 @@ class MediaScene:
 async def media_scene(server: WebHost, folder: Path) -> AsyncIterator[MediaScene]:
     """A linked account; at the end no temporary file may be left."""
     server.reset()
-    database = await Database.open(f"sqlite:///{folder}/waport.db")
+    database = await open_database(folder)
     credentials = replace(
         new_credentials(), state=LinkState.LINKED, pn=OWN_PN, lid=OWN_LID, account=bytes(40)
     )

@@ -18,16 +18,17 @@ from support.account import (
     RecordingSink,
 )
 from support.client import ClientWorld
+from support.database import open_database
 from support.whatsapp import Wire
 from waport.client.credentials import new_credentials
 from waport.model import LinkState, QrReady
 from waport.signal import generate_pre_keys
-from waport.store import Database, UnitOfWork
+from waport.store import UnitOfWork
 
 
 @pytest.fixture
 async def account(tmp_path: Path) -> AsyncIterator[Account]:
-    database = await Database.open(f"sqlite:///{tmp_path}/waport.db")
+    database = await open_database(tmp_path)
     credentials = replace(
         new_credentials(),
         state=LinkState.LINKED,
@@ -61,7 +62,7 @@ def peer(account: Account) -> Peer:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[ClientWorld]:
     """A client that is not started, over an empty store."""
-    database = await Database.open(f"sqlite:///{tmp_path}/waport.db")
+    database = await open_database(tmp_path)
     world = ClientWorld(database)
     yield world
     await world.stop()

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
+from support.database import open_database
 from waport.config import Settings
 from waport.errors import InvalidInput
 from waport.events import EventBus, EventRecorder, Frame, render
@@ -125,7 +126,7 @@ def test_a_message_event_needs_the_account(make_message: Any) -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> Any:
     """A fresh database."""
-    database = await Database.open(f"sqlite:///{tmp_path / 'waport.db'}")
+    database = await open_database(tmp_path)
     yield database
     await database.close()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.database import open_database
 from waport.events import Frame, WebhookWorker, giving_up, strikes, webhooks
 from waport.events.lane_poster import HOLDING_REFUSALS
 from waport.events.webhook_sender import Outcome, Verdict, WebhookSender
@@ -82,8 +83,11 @@ class Watched:
     async def nothing_left(self) -> None:
         """Wait until every delivery is marked as done."""
         async with asyncio.timeout(20):
-            while await self._database.sessions_with_deliveries():
+            while True:
+                # Before the question: what is marked while it is answered must wake us.
                 self._news.clear()
+                if not await self._database.sessions_with_deliveries():
+                    return
                 await self._news.wait()
 
     async def left(self, session_id: str = "a") -> list[Delivery]:
@@ -128,7 +132,7 @@ def run(receiver: Any) -> Run:
 
 @contextlib.asynccontextmanager
 async def opened(url: str, **options: Any) -> AsyncIterator[Any]:
-    database = await Database.open(url, **options)
+    database = await open_database(url, **options)
     try:
         yield Watched(database)
     finally:

@@ -12,6 +12,7 @@ import pytest
 from support.account import OWN_PN, RecordingSink
 from support.client import Versions
 from support.clock import TIMEOUT_S, FakeClock
+from support.database import open_database
 from support.whatsapp import WhatsApp, Wire
 from waport.client import Client
 from waport.client.credentials import new_credentials
@@ -87,7 +88,7 @@ class Sessions:
 
 @pytest.fixture
 async def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sessions]:
-    database = await Database.open(f"sqlite:///{tmp_path}/waport.db")
+    database = await open_database(tmp_path)
     sessions = Sessions(database, tmp_path / "sessions")
     made = partial(Client, clock=sessions.clock, open_carrier=sessions.whatsapp.open)
     monkeypatch.setattr(manager, "Client", made)
