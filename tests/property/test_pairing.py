@@ -30,7 +30,7 @@ from waport.pairing import (
     verify_key_index_list,
     verify_pair_success,
 )
-from waport.pairing.link_code import ALPHABET
+from waport.pairing.code_text import ALPHABET
 from waport.proto import pb
 from waport.wire import Jid, Node
 

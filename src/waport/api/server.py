@@ -67,6 +67,8 @@ def configure_logging(level: str) -> None:
     # Their chatter at INFO would show URLs with keys, or say nothing of use.
     for name in ("httpx", "httpcore", "websockets", "alembic", "uvicorn.error"):
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
+    # A form that is none is its sender's mistake, and the answer says so.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 async def serve(settings: Settings, *, on_listening: Callable[[str], None] | None = None) -> int:

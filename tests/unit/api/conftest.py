@@ -123,7 +123,8 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
     (tmp_path / "empty.env").touch()
 
     def make(**environ: str) -> Settings:
-        return Settings.load(tmp_path / "empty.env", {"API_KEY": KEY, **environ})
+        own = {"API_KEY": KEY, "SESSIONS_PATH": str(tmp_path / "sessions")}
+        return Settings.load(tmp_path / "empty.env", {**own, **environ})
 
     return make
 
