@@ -70,10 +70,10 @@ async def test_a_dirty_app_state_is_fetched_whole_and_then_clean(world: ClientWo
     wire = await syncing(world)
     dirty = Node("dirty", {"type": "syncd_app_state", "timestamp": "7"})
     wire.say(Node("ib", {"from": SERVER}, [dirty]))
-    question = await wire.hear("iq")
+    question = await wire.hear("iq", xmlns="w:sync:app:state")
     assert asked(question) == NAMES
     empty(wire, question)
-    clean = await wire.hear("iq")
+    clean = await wire.hear("iq", xmlns="urn:xmpp:whatsapp:dirty")
     assert clean.child("clean").attrs == {"type": "syncd_app_state", "timestamp": "7"}
 
 
