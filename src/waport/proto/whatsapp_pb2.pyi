@@ -7503,6 +7503,28 @@ class SyncdSnapshot(_message.Message):
     keyId: KeyId
     def __init__(self, version: _Optional[_Union[SyncdVersion, _Mapping]] = ..., records: _Optional[_Iterable[_Union[SyncdRecord, _Mapping]]] = ..., mac: _Optional[bytes] = ..., keyId: _Optional[_Union[KeyId, _Mapping]] = ...) -> None: ...
 
+class SyncdSnapshotRecovery(_message.Message):
+    __slots__ = ("version", "collectionName", "mutationRecords", "collectionLthash")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    COLLECTIONNAME_FIELD_NUMBER: _ClassVar[int]
+    MUTATIONRECORDS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTIONLTHASH_FIELD_NUMBER: _ClassVar[int]
+    version: SyncdVersion
+    collectionName: str
+    mutationRecords: _containers.RepeatedCompositeFieldContainer[SyncdPlainTextRecord]
+    collectionLthash: bytes
+    def __init__(self, version: _Optional[_Union[SyncdVersion, _Mapping]] = ..., collectionName: _Optional[str] = ..., mutationRecords: _Optional[_Iterable[_Union[SyncdPlainTextRecord, _Mapping]]] = ..., collectionLthash: _Optional[bytes] = ...) -> None: ...
+
+class SyncdPlainTextRecord(_message.Message):
+    __slots__ = ("value", "keyId", "mac")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    KEYID_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    value: SyncActionData
+    keyId: bytes
+    mac: bytes
+    def __init__(self, value: _Optional[_Union[SyncActionData, _Mapping]] = ..., keyId: _Optional[bytes] = ..., mac: _Optional[bytes] = ...) -> None: ...
+
 class CoexStateSync(_message.Message):
     __slots__ = ("collectionMutations",)
     class CollectionMutations(_message.Message):
