@@ -15,8 +15,8 @@ from waport.client.media_contents import MadeMedia, MediaContent, MediaOptions
 from waport.client.media_files import Source
 from waport.client.media_references import file_name_of, media_of
 from waport.client.message_lookup import MessageReceipts
-from waport.errors import NotFound, WhatsAppError
-from waport.model import Ack, BlockedUser, Contact, Group, Message, MessageKey, MessageKind
+from waport.errors import WhatsAppError
+from waport.model import About, Ack, Contact, Message, MessageKey, MessageKind, OwnAccount
 from waport.model.contents import (
     Audio,
     Content,
@@ -33,9 +33,11 @@ from waport.stanza.contents import encode
 from waport.wire import Jid
 
 from .fake_groups import FakeChats, FakeChatSettings, FakeGroups, FakePresence
+from .fake_people import FakeContacts, FakeProfile
 
 OWN = Jid("15550001111", "s.whatsapp.net")
 PEER = Jid("15559990000", "s.whatsapp.net")
+OWN_ACCOUNT = OwnAccount(OWN, push_name="Bot", platform="android")
 SENT_ID = "3EB0AAAAAAAAAAAAAAAAAA"
 NOW = 1_700_000_000
 
@@ -227,39 +229,12 @@ def _fields(file: MediaFile) -> dict[str, object]:
 
 
 @dataclass
-class FakeContacts:
-    """People who are known by name."""
-
-    account: FakeClient
-
-    async def get(self, jid: Jid) -> Contact:
-        contact = self.account.people.get(jid)
-        if contact is None:
-            raise NotFound(404, "item-not-found")
-        return contact
-
-    async def known(self, people: Iterable[Jid]) -> Sequence[Contact]:
-        return [self.account.people.get(jid, Contact(jid)) for jid in people]
-
-    async def blocked(self) -> Sequence[BlockedUser]:
-        self.account.fail()
-        return [
-            BlockedUser(None, jid) if jid.is_lid else BlockedUser(jid, None)
-            for jid in self.account.blocked
-        ]
-
-    async def is_blocked(self, jid: Jid) -> bool:
-        return jid in self.account.blocked
-
-    async def common_groups(self, jid: Jid) -> Sequence[Group]:
-        self.account.fail()
-        known = self.account.groups.known.values()
-        return [group for group in known if group.member(jid) is not None]
-
-
-@dataclass
 class FakeSettings(FakeChatSettings):
     """What the devices share."""
+
+    async def set_push_name(self, name: str) -> None:
+        self.account.fail()
+        self.account.calls.append(("name", name))
 
     async def star(self, chat: Jid, message_id: str, starred: bool = True) -> None:
         self.account.fail()
@@ -302,6 +277,9 @@ class FakeClient:
     error: WhatsAppError | type[NoSuchMessage] | None = None
     seen_error: WhatsAppError | None = None
     blocked: set[Jid] = field(default_factory=set)
+    abouts: dict[Jid, About] = field(default_factory=dict)
+    pictures: dict[Jid, str] = field(default_factory=dict)
+    own: OwnAccount | None = OWN_ACCOUNT
 
     def __post_init__(self) -> None:
         self.groups = FakeGroups(self)
@@ -325,3 +303,7 @@ class FakeClient:
     @property
     def contacts(self) -> FakeContacts:
         return FakeContacts(self)
+
+    @property
+    def profile(self) -> FakeProfile:
+        return FakeProfile(self)

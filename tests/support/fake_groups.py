@@ -128,7 +128,7 @@ class FakeGroups:
         self._call("locked", group, only_admins)
 
     async def set_picture(self, group: Jid, source: Path | bytes) -> None:
-        self._call("picture", group, _bytes(source))
+        self._call("picture", group, bytes_of(source))
 
     async def remove_picture(self, group: Jid) -> None:
         self._call("no picture", group)
@@ -162,7 +162,8 @@ class FakeGroups:
         return self._change("approve" if approve else "reject", group, people)
 
 
-def _bytes(source: Path | bytes) -> bytes:
+def bytes_of(source: Path | bytes) -> bytes:
+    """A picture as it came."""
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
@@ -197,9 +198,17 @@ class FakeChats:
 
 @dataclass
 class FakePresence:
-    """What others see."""
+    """What others see the account do."""
 
     account: Account
+
+    async def available(self) -> None:
+        self.account.fail()
+        self.account.calls.append(("available",))
+
+    async def unavailable(self) -> None:
+        self.account.fail()
+        self.account.calls.append(("unavailable",))
 
     async def composing(self, chat: Jid) -> None:
         self.account.fail()

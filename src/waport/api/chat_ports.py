@@ -27,7 +27,11 @@ class ChatsPort(Protocol):
 
 
 class PresencePort(Protocol):
-    """What others see us do in a chat; see `client.features.presence`."""
+    """What others see us do; see `client.features.presence`."""
+
+    async def available(self) -> None: ...
+
+    async def unavailable(self) -> None: ...
 
     async def composing(self, chat: Jid) -> None: ...
 

@@ -11,11 +11,12 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import BlockedUser, Contact, Group, Message, MessageKey, SessionState
+from ..model import Message, MessageKey, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
 from .group_ports import GroupsPort
+from .people_ports import ContactsPort, ProfilePort
 
 
 class MessagesPort(Protocol):
@@ -76,28 +77,12 @@ class MediaPort(Protocol):
         ...
 
 
-class ContactsPort(Protocol):
-    """People; see `client.features.contacts`."""
-
-    async def get(self, jid: Jid) -> Contact:
-        """What is known of a person; NotFound when the number has no account."""
-        ...
-
-    async def known(self, people: Iterable[Jid]) -> Sequence[Contact]:
-        """What is stored of people; of strangers the address alone."""
-        ...
-
-    async def blocked(self) -> Sequence[BlockedUser]: ...
-
-    async def is_blocked(self, jid: Jid) -> bool: ...
-
-    async def common_groups(self, jid: Jid) -> Sequence[Group]:
-        """The groups in which both we and somebody else are."""
-        ...
-
-
 class SettingsPort(ChatSettingsPort, Protocol):
     """What the devices of the account share; see `client.features.settings`."""
+
+    async def set_push_name(self, name: str) -> None:
+        """Set the name that others see."""
+        ...
 
     async def star(self, chat: Jid, message_id: str, starred: bool = True) -> None: ...
 
@@ -128,6 +113,9 @@ class ClientPort(Protocol):
 
     @property
     def contacts(self) -> ContactsPort: ...
+
+    @property
+    def profile(self) -> ProfilePort: ...
 
     @property
     def presence(self) -> PresencePort: ...

@@ -37,6 +37,17 @@ def check_recipient(chat: Jid, name: str) -> None:
         raise InvalidRequest(f"{name} must be a person, a group, a channel or status@broadcast")
 
 
+def check_heard(chat: Jid, name: str) -> None:
+    """Refuse to show something to a chat whose people never see what the account does.
+
+    Raises:
+        HttpError, InvalidRequest: as `check_recipient`, and for channels and status posts.
+    """
+    check_recipient(chat, name)
+    if not (chat.is_user or chat.is_group):
+        raise InvalidRequest(f"{name} must be a person or a group")
+
+
 def nobody_there(chat: Jid) -> HttpError:
     """The answer when there is no such recipient."""
     if chat.is_group:

@@ -15,7 +15,8 @@ class ContactJson(TypedDict):
     """A person, or a group or channel in the same form.
 
     `name` is never empty: it falls back to what the person calls themselves, then to the number.
-    `lid` is the hidden id, where the id is a phone number.
+    `pn` is a person's address by phone number, where that is known; `lid` is the hidden id, where
+    the id is a phone number. `sectionHeader` stands for people in the address book only.
     """
 
     id: IdJson
@@ -33,6 +34,9 @@ class ContactJson(TypedDict):
     isWAContact: bool
     isMyContact: bool
     isBlocked: bool
+    type: str
+    sectionHeader: NotRequired[str]
+    pn: NotRequired[str]
     lid: NotRequired[str]
 
 
@@ -60,7 +64,12 @@ def contact_json(contact: Contact, own: Jid, *, is_blocked: bool = False) -> Con
         "isWAContact": jid.is_user,
         "isMyContact": jid.is_user and bool(contact.name),
         "isBlocked": is_blocked,
+        "type": "in",
     }
+    if shape["isMyContact"]:
+        shape["sectionHeader"] = name[0].upper()
+    if jid.is_pn:
+        shape["pn"] = jid_text(jid)
     if contact.verified_name:
         shape["verifiedName"] = contact.verified_name
     if contact.verified_level:

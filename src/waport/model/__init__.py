@@ -2,7 +2,15 @@
 
 from .add_on import AddOn, AddOnKind, PrivacyToken, TimerSetting
 from .chat import Chat, ChatSummary
-from .contact import About, BlockedUser, Contact, NumberState, Picture, Registration
+from .contact import (
+    About,
+    BlockedUser,
+    Contact,
+    NumberState,
+    OwnAccount,
+    Picture,
+    Registration,
+)
 from .device import Credentials, DeviceList, LinkState
 from .events import (
     AckChanged,
@@ -83,6 +91,7 @@ __all__ = [
     "MessageUndecryptable",
     "NumberChanged",
     "NumberState",
+    "OwnAccount",
     "PairingCodeReady",
     "Picture",
     "Presence",

@@ -38,6 +38,23 @@ class Contact:
         return self.name or self.push_name or self.verified_name or self.jid.user
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAccount:
+    """The account that this device is linked to.
+
+    Attributes:
+        jid: bare, by phone number.
+        lid: the hidden id, bare; None until known.
+        push_name: what the account calls itself; empty until known.
+        platform: of the phone, as it told when it was linked, such as `android`; may be empty.
+    """
+
+    jid: Jid
+    lid: Jid | None = None
+    push_name: str = ""
+    platform: str = ""
+
+
 class NumberState(StrEnum):
     """Whether a number has an account."""
 

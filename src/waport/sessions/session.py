@@ -13,6 +13,7 @@ from ..client.features.groups import Groups
 from ..client.features.media import Media
 from ..client.features.messages import Messages
 from ..client.features.presence import Presence
+from ..client.features.profile import Profile
 from ..client.features.settings import Settings
 from ..errors import QrNotAvailable, SessionNotConnected, StoreError
 from ..model import SessionState
@@ -133,6 +134,11 @@ class Session:
     def contacts(self) -> Contacts:
         """People."""
         return self.client.contacts
+
+    @property
+    def profile(self) -> Profile:
+        """What the account shows of itself."""
+        return self.client.profile
 
     @property
     def presence(self) -> Presence:

@@ -63,10 +63,20 @@ GROUP_ACTIONS = (
     *("getGroupMembershipRequests", "approveGroupMembershipRequests"),
     "rejectGroupMembershipRequests",
 )
-CHATS_OF_CLIENT = ("getChats", "getChatById", "createGroup", "getCommonGroups")
+CONTACT_ACTIONS = (
+    *("getAbout", "getProfilePicUrl", "block", "unblock", "isBlocked", "getCommonGroups"),
+    *("getFormattedNumber", "getCountryCode"),
+)
+CLIENT_ACTIONS = (
+    *("getChats", "getChatById", "createGroup", "getCommonGroups", "getContacts"),
+    *("getContactById", "isRegisteredUser", "getInfo", "getLabels", "getProfilePicUrl"),
+    *("getBlockedContacts", "blockContact", "unblockContact", "setStatus", "setDisplayName"),
+    *("getNumberId", "sendPresenceUpdate"),
+)
 ROUTES |= {f"/chat/{name}/{{sessionId}}": {"post"} for name in CHAT_ACTIONS}
 ROUTES |= {f"/groupChat/{name}/{{sessionId}}": {"post"} for name in GROUP_ACTIONS}
-ROUTES |= {f"/client/{name}/{{sessionId}}": {"post"} for name in CHATS_OF_CLIENT}
+ROUTES |= {f"/client/{name}/{{sessionId}}": {"post"} for name in CLIENT_ACTIONS}
+ROUTES |= {f"/contact/{name}/{{sessionId}}": {"post"} for name in CONTACT_ACTIONS}
 
 IDS = {"chatId": "15559990000", "messageId": "B"}
 IN_GROUP = {

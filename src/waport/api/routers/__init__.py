@@ -1,13 +1,27 @@
 """The routes, one file per subject: schema in, one call, schema out."""
 
-from . import chat, client, client_chats, group_chat, message, session, system
+from . import (
+    chat,
+    client,
+    client_account,
+    client_chats,
+    client_people,
+    contact,
+    group_chat,
+    message,
+    session,
+    system,
+)
 
 ALL = (
     system.routes,
     session.routes,
     client.routes,
     client_chats.routes,
+    client_people.routes,
+    client_account.routes,
     chat.routes,
+    contact.routes,
     group_chat.routes,
     message.routes,
 )

@@ -8,15 +8,16 @@ from typing import Annotated, Final
 from starlette.responses import Response
 
 from ...errors import NotFound
-from ...events import contact_json, label_json, stanza_id
+from ...events import label_json, stanza_id
 from ...model import Message
 from ...wire import Jid
 from ..addresses import is_reachable
+from ..contact_list import one_contact
 from ..deps import ConnectedClient, request_body
-from ..errors import InvalidRequest, chat_not_found, contact_not_found
+from ..errors import chat_not_found
 from ..message_list import messages_answer
 from ..ports import ClientPort
-from ..recipients import check_recipient
+from ..recipients import check_heard
 from ..routes import Routes
 from ..schemas.chat import (
     FOREVER_S,
@@ -199,15 +200,7 @@ async def get_chat_labels(client: ConnectedClient, body: Body) -> LabelsAnswer:
 @routes.post("/chat/getContact/{sessionId}", errors=((404, "contact_not_found"),))
 async def get_chat_contact(client: ConnectedClient, body: Body) -> ContactAnswer:
     """Get the person, group or channel that a chat is with."""
-    if not is_reachable(body.chat):
-        raise contact_not_found()
-    try:
-        contact = await client.contacts.get(body.chat)
-    except NotFound as exc:
-        raise contact_not_found() from exc
-    is_blocked = contact.jid.is_user and await client.contacts.is_blocked(contact.jid)
-    shape = contact_json(contact, client.own_jid, is_blocked=is_blocked)
-    return {"success": True, "contact": shape}
+    return {"success": True, "contact": await one_contact(client, body.chat)}
 
 
 # --- what they share -----------------------------------------------------------------------------
@@ -222,9 +215,7 @@ def _chat(jid: Jid) -> Jid:
 
 def _heard(jid: Jid) -> Jid:
     """A chat whose people see what the account does there."""
-    check_recipient(jid, "chatId")
-    if not (jid.is_user or jid.is_group):
-        raise InvalidRequest("chatId must be a person or a group")
+    check_heard(jid, "chatId")
     return jid
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from starlette.responses import Response
 
 from ...events import id_json, participants_json
+from ...wire import Jid
 from ..chat_list import all_chats, one_chat
 from ..deps import ConnectedClient, request_body
 from ..group_people import (
@@ -17,9 +18,11 @@ from ..group_people import (
 )
 from ..group_texts import check_subject
 from ..list_answer import list_answer
+from ..ports import ClientPort
 from ..routes import Routes
 from ..schemas.chat import ChatAnswer, ChatIdRequest, ChatsAnswer, GetChatsRequest
 from ..schemas.group import (
+    CommonGroupJson,
     CommonGroupsAnswer,
     CommonGroupsRequest,
     CreateGroupAnswer,
@@ -83,11 +86,11 @@ async def get_common_groups(
     body: Annotated[CommonGroupsRequest, request_body(CommonGroupsRequest)],
 ) -> CommonGroupsAnswer:
     """List the groups in which both the account and a contact are."""
-    people, _ = named_people([body.contact])
+    return {"success": True, "groups": await common_groups(client, body.contact)}
+
+
+async def common_groups(client: ClientPort, contact: Jid) -> list[CommonGroupJson]:
+    """The groups in which both the account and somebody else are."""
+    people, _ = named_people([contact])
     groups = await client.contacts.common_groups(people[0]) if people else ()
-    return {
-        "success": True,
-        "groups": [
-            {"id": id_json(group.jid), "name": group.subject or str(group.jid)} for group in groups
-        ],
-    }
+    return [{"id": id_json(group.jid), "name": group.subject or str(group.jid)} for group in groups]

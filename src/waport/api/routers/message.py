@@ -11,11 +11,12 @@ from starlette.responses import Response
 from ...client.compose import NoSuchMessage
 from ...client.message_lookup import MessageReceipts
 from ...errors import InvalidInput, NotFound
-from ...events import contact_json, jid_text, message_json
+from ...events import jid_text, message_json
 from ...model import Message
 from ...model.contents.limits import MAX_REACTION, MAX_TEXT
 from ...wire import Jid
 from ..addresses import is_reachable, parse_address
+from ..contact_list import known_contacts
 from ..deps import ConnectedClient, request_body
 from ..errors import InvalidRequest
 from ..kinds import MAX_ITEMS
@@ -269,25 +270,8 @@ def _receipt(person: Jid, at: int) -> ReceiptJson:
 
 async def _mentions(client: ClientPort, mentioned: list[str]) -> MentionsAnswer:
     people = [jid for jid in map(parse_address, mentioned) if is_reachable(jid)]
-    contacts = await client.contacts.known(people)
-    blocked = frozenset(
-        jid
-        for user in (await client.contacts.blocked() if contacts else ())
-        for jid in (user.pn, user.lid)
-        if jid is not None
-    )
-    return {
-        "success": True,
-        "mentions": mentioned,
-        "contacts": [
-            contact_json(
-                contact,
-                client.own_jid,
-                is_blocked=not blocked.isdisjoint((contact.jid, contact.lid)),
-            )
-            for contact in contacts
-        ],
-    }
+    contacts = await known_contacts(client, people)
+    return {"success": True, "mentions": mentioned, "contacts": contacts}
 
 
 def _addresses(given: Iterable[object]) -> Iterator[str]:

@@ -79,8 +79,14 @@ class Contacts:
         """The account of a number, bare, by number; None when it has none.
 
         Its digits may be others than those given, as in countries that have lengthened their
-        numbers.
+        numbers. A hidden id stands for its number, where that is known.
         """
+        if isinstance(number, Jid) and number.is_lid:
+            hidden_id = number
+            known = await self._read(lambda store: number_of(store, hidden_id))
+            if known is None:
+                return None
+            number = known
         return (await self._look_up(number)).jid
 
     async def is_registered(self, number: str | Jid) -> bool:

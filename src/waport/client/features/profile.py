@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...model import TimerSetting
+from ...model import OwnAccount, TimerSetting
 from ...stanza.contacts import FetchDefaultTimer
 from ...stanza.profile import SetAbout, SetDefaultTimer, SetPicture
-from ...store import Database
+from ...store import Database, UnitOfWork
 from ..people import linked_own
 from ..pictures import profile_picture
 from ..probe_files import Source
@@ -23,6 +23,14 @@ class Profile:
         self._database = database
         self._session_id = session_id
         self._queries = queries
+
+    async def own(self) -> OwnAccount:
+        """The account, as far as this device knows it; nobody is asked.
+
+        Raises:
+            ConnectionClosed: this device is not linked.
+        """
+        return await self._database.read(self._session_id, _own)
 
     async def set_about(self, text: str) -> None:
         """Set the about text: at most 139 characters; an empty text takes it away."""
@@ -49,3 +57,15 @@ class Profile:
     async def set_default_timer(self, seconds: int) -> None:
         """Set the timer that new chats get; 0: their messages stay."""
         await self._queries.run(SetDefaultTimer(seconds), again=True)
+
+
+def _own(store: UnitOfWork) -> OwnAccount:
+    own = linked_own(store)
+    credentials = store.devices.get()
+    assert credentials is not None
+    return OwnAccount(
+        own.pn.bare,
+        None if own.lid is None else own.lid.bare,
+        credentials.push_name,
+        credentials.platform,
+    )
