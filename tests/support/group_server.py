@@ -15,8 +15,12 @@ from waport.wire import Jid, Node, decode_stanza, encode_stanza
 
 from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
 from .clock import TIMEOUT_S, FakeClock
-from .groups import GROUP, LIDS, group
+from .groups import CAROL_LID, CAROL_PN, GROUP, LIDS, group
 
+EMPTY = Node("iq")
+"""The answer that says nothing but that it is done."""
+CODE = "AbCdEfGhIjKlMnOpQrStUv"
+"""An invite code."""
 OWN_KEYS = (OWN_PN.signal_address, OWN_LID.signal_address)
 
 
@@ -57,6 +61,37 @@ def answer(jid: Jid = GROUP, **attrs: Any) -> Node:
     return Node("group", {**known, **attrs}, people)
 
 
+def made(*people: Node, **attrs: Any) -> Node:
+    """`<group>` as it answers the one who made it."""
+    known = {
+        "id": GROUP.user,
+        "subject": "Friends",
+        "creator": OWN_LID.bare,
+        "creator_pn": OWN_PN.bare,
+        "creation": str(NOW),
+        "addressing_mode": "lid",
+        "p_v_id": "1",
+        "a_v_id": "1",
+        "size": "2",
+    }
+    me = person(OWN_LID.bare, phone_number=OWN_PN.bare, type="superadmin")
+    return Node("group", {**known, **attrs}, [me, *people])
+
+
+def described(*people: Node, **attrs: Any) -> Node:
+    """`<group>` as a `<create>` brings it."""
+    known = {
+        "id": GROUP.user,
+        "subject": "Friends",
+        "creation": str(NOW - 100),
+        "addressing_mode": "lid",
+        "p_v_id": "10",
+        "a_v_id": "3",
+    }
+    members = people or (person(PEER_LID, phone_number=PEER_PN), person(OWN_LID.bare))
+    return Node("group", {**known, **attrs}, list(members))
+
+
 Answer = Node | int | None
 """What is inside the result; the code of a refusal; or no answer."""
 
@@ -66,7 +101,7 @@ class GroupServer:
 
     Attributes:
         asked: the IQs that came, as they arrive.
-        answers: what the next ones are answered, in order; a bare `Node("iq")` is an empty result.
+        answers: what the next ones are answered, in order; `EMPTY` is an empty result.
     """
 
     def __init__(self, queries: Queries) -> None:
@@ -103,14 +138,14 @@ class GroupServer:
     def reply(self, question: Node, answer: Node | int) -> None:
         """Answer a question."""
         attrs = {"id": question.attr("id"), "from": question.attrs["to"], "type": "result"}
-        reply = Node("iq", attrs, [] if answer == Node("iq") else None)
+        reply = Node("iq", attrs, [] if answer == EMPTY else None)
         if isinstance(answer, int):
             reply = Node(
                 "iq",
                 {**attrs, "type": "error"},
                 [Node("error", {"code": str(answer), "text": "refused"})],
             )
-        elif answer != Node("iq"):
+        elif answer != EMPTY:
             reply.content = [answer]
         arrived = decode_stanza(encode_stanza(reply))
         asyncio.get_running_loop().call_soon(self.queries.resolve, arrived)
@@ -153,6 +188,10 @@ class StoredGroups:
                 store.addresses.learn(pn, lid)
 
         await self.account.write(job)
+
+    async def learn_all(self) -> None:
+        """The numbers of all but Dave."""
+        await self.learn((OWN_PN.bare, OWN_LID.bare), (CAROL_PN, CAROL_LID))
 
     async def lid_of(self, pn: Jid) -> Jid | None:
         """The LID of a number."""

@@ -24,6 +24,9 @@ from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, Peer
 GROUP = Jid("120363000000000001", "g.us")
 CAROL_PN = Jid("15550003333", "s.whatsapp.net")
 CAROL_LID = Jid("100000000000003", "lid")
+DAVE_PN = Jid("15550004444", "s.whatsapp.net")
+"""Somebody who is no member."""
+DAVE_LID = Jid("100000000000004", "lid")
 LIDS = {PEER_PN: PEER_LID, CAROL_PN: CAROL_LID, OWN_PN.bare: OWN_LID.bare}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, Account
-from support.group_server import OWN_KEYS, Hearing, person
-from support.groups import CAROL_LID, CAROL_PN, GROUP, group
+from support.group_server import OWN_KEYS, Hearing, described, person
+from support.groups import CAROL_LID, CAROL_PN, DAVE_LID, DAVE_PN, GROUP, group
 from waport.client.group_encryption import own_key_address
 from waport.client.groups import MAX_NOTICES
 from waport.client.work import own_addresses
@@ -19,33 +19,13 @@ from waport.model.group import GroupChange, GroupChangeKind
 from waport.wire import GROUP_SERVER, Jid, Node
 
 Kind = GroupChangeKind
-DAVE_PN, DAVE_LID = Jid("15550004444", "s.whatsapp.net"), Jid("100000000000004", "lid")
-
-
-def described(*people: Node, **attrs: Any) -> Node:
-    """`<group>` as a `<create>` brings it."""
-    known = {
-        "id": GROUP.user,
-        "subject": "Friends",
-        "creation": str(NOW - 100),
-        "addressing_mode": "lid",
-        "p_v_id": "10",
-        "a_v_id": "3",
-    }
-    members = people or (person(PEER_LID, phone_number=PEER_PN), person(OWN_LID.bare))
-    return Node("group", {**known, **attrs}, list(members))
 
 
 @pytest.fixture
 async def room(account: Account) -> Hearing:
     """A room whose group is known; everybody's numbers are, too."""
     room = Hearing(account)
-
-    def job(store: Any) -> None:
-        store.addresses.learn(OWN_PN.bare, OWN_LID.bare)
-        store.addresses.learn(CAROL_PN, CAROL_LID)
-
-    await account.write(job)
+    await room.learn_all()
     await room.put()
     return room
 

@@ -7,41 +7,21 @@ from typing import Any
 
 import pytest
 
-from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, Account
+from support.account import NOW, OWN_LID, PEER_LID, PEER_PN, Account
 from support.group_server import Hearing, person
-from support.groups import CAROL_LID, CAROL_PN, GROUP
+from support.groups import CAROL_LID, CAROL_PN, DAVE_LID, DAVE_PN, GROUP
 from waport.model import GroupMember, MemberRole
 from waport.model.group import GroupChange, GroupChangeKind
 from waport.wire import Jid, Node
 
 Kind = GroupChangeKind
-DAVE_PN, DAVE_LID = Jid("15550004444", "s.whatsapp.net"), Jid("100000000000004", "lid")
-
-
-def described(*people: Node, **attrs: Any) -> Node:
-    """`<group>` as a `<create>` brings it."""
-    known = {
-        "id": GROUP.user,
-        "subject": "Friends",
-        "creation": str(NOW - 100),
-        "addressing_mode": "lid",
-        "p_v_id": "10",
-        "a_v_id": "3",
-    }
-    members = people or (person(PEER_LID, phone_number=PEER_PN), person(OWN_LID.bare))
-    return Node("group", {**known, **attrs}, list(members))
 
 
 @pytest.fixture
 async def room(account: Account) -> Hearing:
     """A room whose group is known; everybody's numbers are, too."""
     room = Hearing(account)
-
-    def job(store: Any) -> None:
-        store.addresses.learn(OWN_PN.bare, OWN_LID.bare)
-        store.addresses.learn(CAROL_PN, CAROL_LID)
-
-    await account.write(job)
+    await room.learn_all()
     await room.put()
     return room
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, Account
-from support.group_server import Asking, person
-from support.groups import CAROL_LID, CAROL_PN, GROUP
+from support.group_server import CODE, EMPTY, Asking, made, person
+from support.groups import CAROL_LID, CAROL_PN, DAVE_LID, DAVE_PN, GROUP
 from waport.client.features.groups import Groups
 from waport.errors import (
     ConnectionClosed,
@@ -30,9 +30,6 @@ from waport.model.group import (
 )
 from waport.wire import GROUP_SERVER, Jid, Node
 
-DAVE_PN, DAVE_LID = Jid("15550004444", "s.whatsapp.net"), Jid("100000000000004", "lid")
-EMPTY = Node("iq")
-CODE = "AbCdEfGhIjKlMnOpQrStUv"
 Call = Callable[[Groups], Awaitable[Any]]
 
 
@@ -40,27 +37,11 @@ Call = Callable[[Groups], Awaitable[Any]]
 async def room(account: Account) -> Asking:
     """A room in which the numbers of all but Dave are known."""
     room = Asking(account)
-    await room.learn((OWN_PN.bare, OWN_LID.bare), (CAROL_PN, CAROL_LID))
+    await room.learn_all()
     return room
 
 
 # --- making one -----------------------------------------------------------------------------------
-
-
-def made(*people: Node, **attrs: Any) -> Node:
-    known = {
-        "id": GROUP.user,
-        "subject": "Friends",
-        "creator": OWN_LID.bare,
-        "creator_pn": OWN_PN.bare,
-        "creation": str(NOW),
-        "addressing_mode": "lid",
-        "p_v_id": "1",
-        "a_v_id": "1",
-        "size": "2",
-    }
-    me = person(OWN_LID.bare, phone_number=OWN_PN.bare, type="superadmin")
-    return Node("group", {**known, **attrs}, [me, *people])
 
 
 async def test_a_new_group_is_stored_told_and_has_a_result_for_everybody(room: Asking) -> None:
