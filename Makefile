@@ -8,7 +8,7 @@ NODE_STAMP := $(DRIVER)/node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Many tests wait for others' processes more than they work.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2 or 2)')
-FAST := tests/unit tests/vectors tests/property tests/store
+FAST := tests/unit tests/contract tests/vectors tests/property tests/store
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \
