@@ -11,13 +11,13 @@ from sqlalchemy import column, func, select
 from waport.appstate import Collection, Mutation, Operation
 from waport.crypto import KeyPair
 from waport.errors import CorruptRecord, StoreError
-from waport.model import Credentials, DeviceList, Group, LinkState
+from waport.model import Call, CallStatus, Credentials, DeviceList, Group, LinkState
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.app_state import KeptRecord
 from waport.store.schema import metadata
 from waport.store.statements import Statement
-from waport.wire import Jid
+from waport.wire import Jid, Node
 
 from .conftest import MakeMessage, add_on
 
@@ -158,6 +158,8 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         mutation = Mutation(Operation.SET, b'["label_edit","1"]', b"", 3, 1)
         work.app_state.add_pending(Collection.REGULAR, mutation)
         work.app_state.keep(KeptRecord("label_edit", mutation))
+        work.calls.put(Call("C", ANN, ANN, CallStatus.OFFER, 1))
+        work.raw_stanzas.add("new", Node("notification", {"id": "N"}), 1)
         work.event_log.append("message", "lane", "{}", deliver=True)
         work.send_queue.add("id", ANN, b"stanza", 1)
 

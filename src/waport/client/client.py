@@ -20,6 +20,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
 from .dispatch import Dispatcher
+from .features.calls import Calls
 from .features.chats import Chats
 from .features.contacts import Contacts
 from .features.groups import Groups
@@ -30,6 +31,7 @@ from .features.privacy import Privacy
 from .features.profile import Profile
 from .features.settings import Settings
 from .handlers.app_state import key_share_handler, server_sync_handler
+from .handlers.calls import handle_call
 from .handlers.contacts import (
     account_sync_handler,
     handle_about,
@@ -123,6 +125,7 @@ class Client:
         self.messages = Messages(database, session_id, sender, audience)
         self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
+        self.calls = Calls(database, session_id, self._queries)
         self.profile = Profile(database, session_id, self._queries)
         self.privacy = Privacy(database, session_id, self._queries)
         presences = Presences(clock)
@@ -196,6 +199,7 @@ class Client:
                         "server_sync": server_sync_handler(app_state.refresh),
                     },
                 ),
+                "call": handle_call,
                 "presence": presence_handler(presences),
                 "chatstate": presence_handler(presences),
             },

@@ -109,8 +109,8 @@ class Queries:
             if not await self._clock.wait(self._logged_in, RELOGIN_TIMEOUT_S):
                 raise
             reply = await self._ask(node, timeout_s or self._timeout_s)
-        if reply.tag != "iq":
-            raise StanzaError(reply.tag, "answers an iq")
+        if reply.tag != ("iq" if node.tag == "iq" else "ack"):
+            raise StanzaError(reply.tag, f"answers an {node.tag}")
         check_reply(reply)
         return query.parse(reply)
 

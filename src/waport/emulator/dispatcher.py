@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 
 from ..errors import InvalidInput, StanzaError
-from ..wire import SERVER, AttrValue, Node
+from ..wire import Node
 from .accounts import Account, Device
+from .calls import CallRouter
 from .delivery import Deliveries, DeviceSession
 from .media_retry import MediaRetries
 from .messages import MessageRouter
@@ -36,6 +37,7 @@ class Dispatcher:
         receipts: ReceiptRouter,
         presences: Presences,
         media_retries: MediaRetries,
+        calls: CallRouter,
         troubles: Troubles,
         on_active: OnActive,
     ) -> None:
@@ -46,6 +48,7 @@ class Dispatcher:
         self._receipts = receipts
         self._presences = presences
         self._media_retries = media_retries
+        self._calls = calls
         self._on_active = on_active
 
     async def answer(self, account: Account, device: Device, iq: Node) -> Node:
@@ -133,7 +136,7 @@ class Dispatcher:
         elif node.tag == "notification":
             self._media_retries.handle(account, device, node)
         elif node.tag == "call":
-            self._ack_call(device, node)
+            self._calls.handle(account, device, node)
         else:
             _log.info("dropped a stanza of unknown kind: <%s>", node.tag)
 
@@ -143,16 +146,3 @@ class Dispatcher:
             self._on_active(account, device)
         elif iq.find("passive") is not None:
             session.hold()
-
-    def _ack_call(self, device: Device, node: Node) -> None:
-        """Calls are not carried; the caller hears that the server has taken the stanza."""
-        attrs: dict[str, AttrValue] = {
-            "class": "call",
-            "id": node.get("id", ""),
-            "from": node.attrs.get("to", SERVER),
-        }
-        children = node.children()
-        if children:
-            attrs["type"] = children[0].tag
-        if device.session is not None:
-            device.session.send(Node("ack", attrs))

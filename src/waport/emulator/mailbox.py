@@ -13,6 +13,9 @@ from ..wire import Jid, Node
 MAX_LETTERS = 50_000
 """Stanzas that wait for one device; a device that never comes back must not fill the memory."""
 
+_CALL_ANSWERS = ("offer", "accept", "reject", "enc_rekey")
+"""What a receipt has inside that answers a `<call>`."""
+
 _REFUSALS = frozenset({"retry", "enc_rekey_retry", "server-error"})
 """Receipts that ask for something and do not say that the message has arrived."""
 
@@ -92,16 +95,17 @@ class Mailbox:
         return True
 
     def settle_by_receipt(self, receipt: Node, same_user: SameUser) -> int:
-        """Take out the messages that a `<receipt>` of the device says have arrived.
+        """Take out the messages and calls that a `<receipt>` of the device says have arrived.
 
         Returns:
             how many there were.
         """
         if receipt.get("type") in _REFUSALS:
             return 0
+        kind = "call" if answers_call(receipt) else "message"
         settled = 0
         for wanted in {item.get("id", "") for item in [receipt, *_listed(receipt)]}:
-            found = list(self._by_id.get(("message", wanted), ()))
+            found = list(self._by_id.get((kind, wanted), ()))
             nearest = _nearest(found, receipt, same_user)
             if nearest is None:
                 continue
@@ -118,6 +122,11 @@ class Mailbox:
         self._by_id[name].remove(letter)
         if not self._by_id[name]:
             del self._by_id[name]
+
+
+def answers_call(receipt: Node) -> bool:
+    """Whether a receipt says that a device has heard of a call."""
+    return any(child.tag in _CALL_ANSWERS for child in receipt.children())
 
 
 def _name(node: Node) -> tuple[str, str]:

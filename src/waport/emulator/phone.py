@@ -23,6 +23,7 @@ from .appstate_store import AppState
 from .history import initial_bootstrap, key_share
 from .link import DeviceLink, MediaLink
 from .phone_adv import AdvAccount
+from .phone_calls import PhoneCalls
 from .phone_chats import PhoneChats
 from .phone_content import traits
 from .phone_data import data_response
@@ -74,6 +75,7 @@ class Phone:
         tokens: what it knows of strangers.
         newsletters: what it does about channels.
         habits: how it treats requests.
+        calls: whom it calls, and who calls it.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Phone:
         self.tokens = PhoneTokens(link, clock, random_bytes)
         self.newsletters = PhoneNewsletters(link)
         self.habits = Habits()
+        self.calls = PhoneCalls(link, own, self._in_background, random_bytes)
         self.linker = Linker(
             link, signal.local.identity, own, account, clock=clock, random_bytes=random_bytes
         )
@@ -221,6 +224,7 @@ class Phone:
             await self._notified(node)
         elif node.tag == "call":
             await self._acknowledge(node)
+            await self.calls.receive(node)
         elif node.tag == "ack" and node.get("class") == "message":
             self.outbox.on_ack(node)
 
@@ -338,6 +342,7 @@ class Phone:
     def close(self) -> None:
         """Switch the phone off: whoever waits for an ack is told."""
         self.outbox.close()
+        self.calls.close()
         for task in self._tasks:
             task.cancel()
 

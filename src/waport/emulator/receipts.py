@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ..wire import SERVER, AttrValue, Jid, Node
 from .accounts import Account, Device, Directory
 from .delivery import Deliveries
+from .mailbox import answers_call
 
 _TO_AUTHOR = frozenset({None, "inactive", "read", "played"})
 _ALSO_TO_OWN = frozenset({"read", "played"})
@@ -45,7 +46,9 @@ class ReceiptRouter:
             self._deliveries.changed()
         self._ack(device, node)
         kind = node.get("type")
-        if kind in _TO_AUTHOR:
+        if answers_call(node):
+            self._to_device(account, device, node)
+        elif kind in _TO_AUTHOR:
             self._to_author(account, device, node)
             if kind in _ALSO_TO_OWN:
                 self._to_own(account, device, node)

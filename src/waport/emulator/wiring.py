@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..crypto import RandomBytes
 from .accounts import Directory
+from .calls import CallRouter
 from .delivery import Clock, Deliveries
 from .dispatcher import Dispatcher
 from .faults import Faults
@@ -142,6 +143,7 @@ def wire(
         receipts=ReceiptRouter(directory, deliveries, newsletters.messages.viewed),
         presences=presences,
         media_retries=MediaRetries(deliveries),
+        calls=CallRouter(directory, deliveries, notifier, random_bytes),
         troubles=troubles,
         on_active=phones.greet,
     )

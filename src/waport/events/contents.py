@@ -129,6 +129,7 @@ _KINDS: Final = {
     "requestPaymentMessage": ContentKind("payment", "noteMessage.extendedTextMessage.text"),
     "albumMessage": ContentKind("album"),
     "reactionMessage": ContentKind("reaction", "text"),
+    "callLogMesssage": ContentKind("call_log"),
 }
 
 

@@ -10,6 +10,7 @@ from ..model import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    CallChanged,
     ChatArchived,
     ChatRemoved,
     ChatTimerChanged,
@@ -38,6 +39,7 @@ from ..model import (
     VoteChanged,
 )
 from ..wire import Jid
+from .call_frames import call_frame
 from .chat_frames import chat_frame
 from .frames import SESSION_LANE, Frame
 from .group_frames import group_frames
@@ -80,6 +82,7 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     ChatArchived: ("chat_archived",),
     ChatRemoved: ("chat_removed",),
     UnreadChanged: ("unread_count",),
+    CallChanged: ("call",),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
@@ -137,6 +140,8 @@ def render(
             return [Frame.of("contact_changed", data, lane=str(new))]
         case ChatArchived() | ChatRemoved() | UnreadChanged():
             return [chat_frame(event)]
+        case CallChanged():
+            return [call_frame(event)]
         case GroupChanged():
             return group_frames(event, _needed(own))
         case (

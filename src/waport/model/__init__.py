@@ -1,6 +1,7 @@
 """Frozen values that every upper room speaks."""
 
 from .add_on import AddOn, AddOnKind, PrivacyToken, TimerSetting
+from .call import Call, CallLink, CallStatus
 from .chat import Chat, ChatSummary
 from .contact import (
     About,
@@ -16,6 +17,7 @@ from .events import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    CallChanged,
     ChatArchived,
     ChatRemoved,
     ChatTimerChanged,
@@ -59,6 +61,10 @@ __all__ = [
     "AuthFailure",
     "Authenticated",
     "BlockedUser",
+    "Call",
+    "CallChanged",
+    "CallLink",
+    "CallStatus",
     "Chat",
     "ChatArchived",
     "ChatRemoved",

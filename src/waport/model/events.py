@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..wire import Jid
+from .call import Call
 from .chat import Chat
 from .contents import EventAnswer
 from .group import GroupChange
@@ -303,6 +304,13 @@ class UnreadChanged:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """Somebody calls, or a call went on or ended."""
+
+    call: Call
+
+
 DomainEvent = (
     QrReady
     | PairingCodeReady
@@ -331,5 +339,6 @@ DomainEvent = (
     | ChatArchived
     | ChatRemoved
     | UnreadChanged
+    | CallChanged
 )
 """Every event that a client reports."""

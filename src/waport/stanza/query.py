@@ -11,7 +11,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Query(Protocol[T_co]):
-    """An IQ: `request` builds it without an id, `parse` reads the server's result."""
+    """An IQ, or another stanza that the server answers by an ack that says more than that.
+
+    `request` builds it without an id, `parse` reads the server's result.
+    """
 
     def request(self) -> Node:
         """The `<iq>` to send; the shell adds the id."""
@@ -60,7 +63,7 @@ def iq_error(request: Node, code: int, text: str) -> Node:
 
 
 def check_reply(reply: Node) -> None:
-    """Raise what an answer of type `error` says.
+    """Raise what an answer of type `error` says, or the ack that refuses a stanza.
 
     Raises:
         QueryError: the server refused; code 0 when it gave none.
@@ -68,6 +71,11 @@ def check_reply(reply: Node) -> None:
 
     Source: docs/protocol/transport.md, "IQ".
     """
+    if reply.tag == "ack":
+        code = reply.get_int("error", None)
+        if code is not None or "error" in reply.attrs:
+            raise query_error(code or 0, reply.get("text") or "")
+        return
     kind = reply.get("type")
     if kind == "result":
         return

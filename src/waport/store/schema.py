@@ -32,6 +32,7 @@ from .schema_app_state import (
     app_state_records,
 )
 from .schema_base import RowId, is_lid, lid_index, metadata, row_id
+from .schema_calls import calls, raw_stanzas
 
 __all__ = [
     "REVISION",
@@ -42,6 +43,7 @@ __all__ = [
     "app_state_keys",
     "app_state_pending",
     "app_state_records",
+    "calls",
     "chats",
     "contacts",
     "credentials",
@@ -56,6 +58,7 @@ __all__ = [
     "metadata",
     "pre_keys",
     "privacy_tokens",
+    "raw_stanzas",
     "retries",
     "send_queue",
     "sender_key_memory",
@@ -67,7 +70,7 @@ __all__ = [
     "waiting_add_ons",
 ]
 
-REVISION = "0006"
+REVISION = "0011"
 """The migration that brings a database to what stands here."""
 
 credentials = Table(

@@ -7,12 +7,14 @@ from collections.abc import Callable, Hashable
 from .add_ons import AddOns
 from .addresses import Addresses
 from .app_state import AppState
+from .calls import Calls
 from .chats import Chats
 from .contacts import Contacts
 from .devices import Devices
 from .event_log import EventLog
 from .groups import Groups
 from .messages import Messages
+from .raw_stanzas import RawStanzas
 from .send_queue import SendQueue
 from .sender_keys import SenderKeys
 from .signal import Signal
@@ -35,7 +37,9 @@ class UnitOfWork:
         chats: the list of chats, and the timers of their messages.
         groups: what is known of each group.
         contacts: people's names.
+        calls: the latest calls.
         tokens: the privacy tokens of people.
+        raw_stanzas: the latest stanzas that mean nothing to this program.
         event_log: what the outside is told.
         send_queue: stanzas that the server does not have yet.
     """
@@ -45,12 +49,14 @@ class UnitOfWork:
         "add_ons",
         "addresses",
         "app_state",
+        "calls",
         "chats",
         "contacts",
         "devices",
         "event_log",
         "groups",
         "messages",
+        "raw_stanzas",
         "send_queue",
         "sender_keys",
         "session_id",
@@ -72,6 +78,8 @@ class UnitOfWork:
         self.groups = Groups(db, session_id)
         self.contacts = Contacts(db, session_id)
         self.tokens = Tokens(db, session_id)
+        self.calls = Calls(db, session_id)
+        self.raw_stanzas = RawStanzas(db, session_id)
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
 
