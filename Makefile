@@ -12,7 +12,7 @@ FAST := tests/unit tests/contract tests/vectors tests/property tests/store
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \
-        interop e2e fuzz bench proto lock clean
+        interop e2e crash fuzz bench proto lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -70,6 +70,9 @@ interop: $(STAMP) $(NODE_STAMP)
 
 e2e: $(STAMP)
 	$(BIN)/pytest -q tests/e2e
+
+crash: $(STAMP)  ## kill the server KILLS (240) times under load, and count what was lost or doubled
+	PYTHONPATH=tests $(BIN)/python -m crash --kills $(or $(KILLS),240) $(ARGS)
 
 fuzz: $(STAMP)  ## coverage-blind fuzzing of every decoder, for SECONDS (60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)

@@ -158,14 +158,40 @@ class WaportServer:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
-        """Start and wait until it listens."""
+    @property
+    def listens_at(self) -> str:
+        """Its URL; "" while it is down."""
+        return self.url if self._api is not None else ""
+
+    @property
+    def died_by(self) -> int | None:
+        """The signal that ended the process; None if none did."""
+        code = None if self._process is None else self._process.returncode
+        return -code if code is not None and code < 0 else None
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-3000:]
+
+    async def wait(self) -> None:
+        """Wait until the process has ended, and take leave of it."""
+        assert self._process is not None
+        await self._process.wait()
+        await self._ended()
+
+    async def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start and wait until it listens.
+
+        Args:
+            environment: settings for this life alone.
+        """
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "waport",
             "serve",
-            env=self._environment,
+            env={**self._environment, **(environment or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             limit=2**20,
@@ -188,7 +214,7 @@ class WaportServer:
                 if b"listening on " in line and not listening.done():
                     listening.set_result(line.decode().rsplit("listening on ", 1)[1].strip())
         if not listening.done():
-            listening.set_exception(AssertionError(f"no start:\n{self.log.read_text()[-3000:]}"))
+            listening.set_exception(AssertionError(f"no start:\n{self.last_words}"))
 
     async def stop(self) -> int:
         """SIGTERM; returns the exit code."""

@@ -22,6 +22,7 @@ from ..appstate import (
     parse_patch,
 )
 from ..appstate.actions import PendingMutation
+from ..crashpoints import crash_point
 from ..errors import (
     AppStateError,
     ConnectionClosed,
@@ -186,6 +187,7 @@ class AppStateSync:
         outcome = await self._write(
             lambda store: jobs.write_changes(store, self._sink, make(store, at_ms))
         )
+        crash_point("app_state.kept")
         await self._follow_up(outcome)
         self._news.set()
         if self._is_open:
@@ -247,6 +249,7 @@ class AppStateSync:
             for plan in plans:
                 self._troubles.note(plan.collection)
             return
+        crash_point("app_state.answered")
         for plan, answer in zip(plans, answers, strict=True):
             try:
                 await self._take(plan, answer)
@@ -327,6 +330,7 @@ class AppStateSync:
             await self._write(lambda store: store.app_state.note_news(plan.collection))
             return
         await self._write(lambda store: jobs.keep_upload(store, plan, upload))
+        crash_point("app_state.uploaded")
         self._troubles.end(plan.collection)
 
     async def _take_patch(
@@ -341,6 +345,7 @@ class AppStateSync:
                 store, self._sink, collection, applied, is_silent=not stored.is_synced
             )
         )
+        crash_point("app_state.patched")
         await self._follow_up(outcome)
         return outcome.stored
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from ..crashpoints import crash_point
 from ..errors import ConnectionClosed, InvalidInput, StanzaError, StoreError, WhatsAppError
 from ..stanza.message import MessageAck, parse_message_ack
 from ..stanza.receipt import ack
@@ -144,6 +145,7 @@ class Dispatcher:
         if node.get("class") != "message" or "id" not in node.attrs:
             return
         answer = parse_message_ack(node)
+        crash_point("send.acked")
         if not answer.error:
             self._queries.resolve_ack(answer)
         if self.linked:
@@ -179,6 +181,7 @@ class Dispatcher:
             announce=self.announce,
         )
         handler(work, node)
+        crash_point("receive.handled")
         return work
 
     async def complete(self) -> None:
@@ -218,9 +221,11 @@ class Dispatcher:
             log.exception("could not handle a <%s>", node.tag)
             _answer(entry.link, node, NACK_UNHANDLED)
         else:
+            crash_point("receive.committed")
             for reply in work.replies:
                 if not self._hold(reply):
                     _send(entry.link, reply)
+            crash_point("receive.answered")
             for follow_up in work.follow_ups:
                 self._background.spawn(follow_up(), f"follow-up of <{node.tag}>")
             if work.frames:

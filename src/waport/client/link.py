@@ -18,6 +18,7 @@ from ..connection import (
     NodeReceived,
     StreamEnded,
 )
+from ..crashpoints import crash_point
 from ..errors import CertificateError, ConnectionClosed, WhatsAppError
 from ..wire import Node
 from .clock import SYSTEM_CLOCK, Clock
@@ -177,6 +178,7 @@ class Link:
         self._unsent.extend(self._connection.data_to_send())
         while self._unsent:
             await carrier.send(self._unsent.popleft())
+            crash_point("link.sent")
 
     def _now(self) -> float:
         return self._clock.monotonic()

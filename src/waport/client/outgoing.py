@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..crashpoints import crash_point
 from ..errors import InvalidInput, NotAuthorized, SessionError
 from ..model import Ack, MediaUploaded, Message, MessageAdded, MessageKey, MessageKind
 from ..model.contents import (
@@ -389,4 +390,5 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
         work.emit(MessageAdded(message))
         if isinstance(ready.content, Image | Video | Audio | Document | Sticker):
             work.emit(MediaUploaded(message))
+    crash_point("send.prepared")
     return Prepared(message, stanza, work.frames)

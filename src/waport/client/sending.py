@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ..crashpoints import crash_point
 from ..errors import (
     ConnectionClosed,
     CryptoError,
@@ -150,10 +151,12 @@ class Sender:
         rows = await self._database.write(
             self._session_id, lambda store: store.send_queue.pending()
         )
+        crash_point("send.resuming")
         # No await between here and the gate: what is committed later is sent later.
         for row in rows:
             link.send_stanza(row.stanza)
         self._link = link
+        crash_point("send.resumed")
         if rows:
             log.info("sent %d unacknowledged messages again", len(rows))
 
@@ -352,7 +355,9 @@ class Sender:
         if isinstance(outcome, Prepared):
             if outcome.told is not None:
                 self._told.add(outcome.message.key.id, outcome.told)
+            crash_point("send.committed")
             self._transmit(outcome.stanza)
+            crash_point("send.transmitted")
             if outcome.frames:
                 self._sink.publish(self._session_id, outcome.frames)
 

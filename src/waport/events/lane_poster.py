@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from ..crashpoints import crash_point
 from ..store import Delivery
 from .breaker import Attempt, Breaker, backoff_s
 from .delivery_store import DeliveryStore
@@ -85,7 +86,9 @@ class LanePoster:
             try:
                 if self.is_stopping or await self._must_wait(session, delivery):
                     return False
+                crash_point("webhook.posting")
                 outcome = await self._send(url, delivery)
+                crash_point("webhook.answered")
                 is_through = await self._judge(delivery, outcome, breaker, attempt)
             finally:
                 breaker.abandon(attempt)  # unless it was told how it went
@@ -134,6 +137,7 @@ class LanePoster:
                 self._give_up(delivery, outcome, breaker)
             else:
                 await self._store.count_failed_try(event_id, outcome.status)
+                crash_point("webhook.put_off")
             return False
         if outcome.status is not None and outcome.verdict is not Verdict.UNREACHABLE:
             breaker.answered(attempt, event_id)
@@ -160,6 +164,7 @@ class LanePoster:
         now_ms = self._now_ms()
         due_ms = now_ms + int(delay_s * 1000)
         await self._store.postpone_delivery(delivery.event_id, due_ms, now_ms, outcome.status)
+        crash_point("webhook.put_off")
         return False
 
     def _is_hopeless(self, delivery: Delivery, outcome: Outcome, breaker: Breaker) -> bool:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from ..crashpoints import crash_point
 from ..errors import StoreError
 
 MOST: Final = 16
@@ -70,6 +71,7 @@ class Strikes:
                 except StoreError:
                     log.exception("webhooks: the database refused to strike out events")
                     return False
+                crash_point("webhook.struck")
                 # Not before: whoever is cancelled above leaves them for the next one.
                 del self._ids[: len(ids)]
         return True

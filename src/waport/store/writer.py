@@ -9,6 +9,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
+from ..crashpoints import crash_point
 from ..errors import StoreError
 from .backend import Backend
 from .statements import Connection
@@ -119,12 +120,12 @@ class Writer:
                 # Alone, a job needs no savepoint: undoing it is undoing everything.
                 outcomes = [_attempt(db, batch[0])]
                 if outcomes[0].error is None:
-                    db.commit()
+                    _commit(db)
                 else:
                     self._roll_back(db)
             else:
                 outcomes = [_attempt_in_savepoint(db, entry) for entry in batch]
-                db.commit()
+                _commit(db)
         except Exception as exc:  # noqa: BLE001 - the thread serves every session: it must go on
             # The transaction is lost as a whole, and the connection may be too.
             self._disconnect()
@@ -145,6 +146,12 @@ class Writer:
     def _tell(self, callback: Callable[..., object], *values: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(callback, *values)
+
+
+def _commit(db: Connection) -> None:
+    crash_point("store.committing")
+    db.commit()
+    crash_point("store.committed")
 
 
 def _attempt(db: Connection, entry: _Entry) -> _Outcome:
