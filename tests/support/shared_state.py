@@ -17,13 +17,13 @@ class SharedState:
     def __init__(self, phone: Phone) -> None:
         self._state = phone.app_state
         self._news = asyncio.Event()
-        announce = self._state._announce
+        announce = self._state.server.announce
 
         async def tell(collection: str, version: int, device: int) -> None:
             await announce(collection, version, device)
             self._news.set()
 
-        self._state._announce = tell
+        self._state.server.announce = tell
 
     async def until(
         self,

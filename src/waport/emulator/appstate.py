@@ -194,6 +194,22 @@ def decrypt_mutation(mutation: pb.SyncdMutation, keys: Mapping[bytes, SyncKey]) 
         CryptoError: one of its MACs is wrong.
         DecodeError: what is inside is no sync action.
     """
+    data = decrypt_data(mutation, keys)
+    try:
+        index = json.loads(data.index)
+    except (ValueError, RecursionError) as exc:
+        raise DecodeError("no sync action") from exc
+    if not isinstance(index, list) or not index or not all(isinstance(x, str) for x in index):
+        raise DecodeError("the index of a mutation is no list of texts")
+    return Mutation(_operation(mutation), tuple(index), data.value, data.version)
+
+
+def decrypt_data(mutation: pb.SyncdMutation, keys: Mapping[bytes, SyncKey]) -> pb.SyncActionData:
+    """Open one mutation, whatever its index may be.
+
+    Raises:
+        DecryptError, CryptoError, DecodeError: as `decrypt_mutation`.
+    """
     operation = _operation(mutation)
     key_id = mutation.record.keyId.id
     work = expand_key(_key(keys, key_id).data)
@@ -204,17 +220,13 @@ def decrypt_mutation(mutation: pb.SyncdMutation, keys: Mapping[bytes, SyncKey]) 
     if not equal(mac, value_mac(work, key_id, operation, body)):
         raise CryptoError("the value MAC of a mutation is wrong")
     plain = aes_cbc_decrypt(work.value_encryption, body[:_IV_LENGTH], body[_IV_LENGTH:])
-    data = pb.SyncActionData()
     try:
-        data.ParseFromString(plain)
-        index = json.loads(data.index)
-    except (ProtobufDecodeError, ValueError, RecursionError) as exc:
+        data = pb.SyncActionData.FromString(plain)
+    except ProtobufDecodeError as exc:
         raise DecodeError("no sync action") from exc
     if not equal(mutation.record.index.blob, index_mac(work, data.index)):
         raise CryptoError("the index MAC of a mutation is wrong")
-    if not isinstance(index, list) or not index or not all(isinstance(x, str) for x in index):
-        raise DecodeError("the index of a mutation is no list of texts")
-    return Mutation(operation, tuple(index), data.value, data.version)
+    return data
 
 
 def build_patch(
@@ -223,8 +235,13 @@ def build_patch(
     mutations: Sequence[Mutation],
     key: SyncKey,
     random_bytes: RandomBytes = os.urandom,
+    *,
+    diverged: bool = False,
 ) -> tuple[pb.SyncdPatch, Replica]:
     """Seal mutations into the patch that follows `replica`.
+
+    Args:
+        diverged: say that all records have another hash than they do.
 
     Returns:
         the patch as it is uploaded (without a version), and the collection after it.
@@ -232,7 +249,8 @@ def build_patch(
     sealed = [encrypt_mutation(mutation, key, random_bytes) for mutation in mutations]
     after = _advance(replica, sealed)
     keys = expand_key(key.data)
-    snapshot = snapshot_mac(keys, after.lthash, after.version, collection)
+    said = bytes(_LTHASH_LENGTH) if diverged else after.lthash
+    snapshot = snapshot_mac(keys, said, after.version, collection)
     macs = [_value_mac_of(mutation) for mutation in sealed]
     patch = pb.SyncdPatch(
         mutations=sealed,
@@ -244,9 +262,17 @@ def build_patch(
 
 
 def apply_patch(
-    collection: str, replica: Replica, patch: pb.SyncdPatch, keys: Mapping[bytes, SyncKey]
+    collection: str,
+    replica: Replica,
+    patch: pb.SyncdPatch,
+    keys: Mapping[bytes, SyncKey],
+    *,
+    diverged: bool = False,
 ) -> tuple[Replica, list[Mutation]]:
     """Verify the patch that follows `replica` and open it.
+
+    Args:
+        diverged: its author is known to have had another idea of all records.
 
     Raises:
         ProtocolError: it does not follow, or its mutations are elsewhere.
@@ -265,7 +291,8 @@ def apply_patch(
         raise CryptoError(f"{collection}: the patch MAC is wrong")
     mutations = [decrypt_mutation(mutation, keys) for mutation in patch.mutations]
     after = _advance(replica, patch.mutations)
-    if not equal(patch.snapshotMac, snapshot_mac(work, after.lthash, version, collection)):
+    expected = snapshot_mac(work, after.lthash, version, collection)
+    if not diverged and not equal(patch.snapshotMac, expected):
         raise CryptoError(f"{collection}: the snapshot MAC is wrong")
     return after, mutations
 

@@ -1,143 +1,118 @@
-"""The collections of one account: what the server keeps of them, and what the phone writes.
+"""The collections of one account: what the phone knows of them, and what it writes.
 
-Patches go out inline, also to a client that starts from nothing and asks for a snapshot: snapshots
-are files on the media host, and real clients take patches from version 0 just as well.
+What the server keeps is in `appstate_server`, as if it were elsewhere: the phone verifies every
+patch that a companion uploaded.
 
-Source: docs/protocol/app-state.md, "The sync IQ" and "Server side".
+Source: docs/protocol/app-state.md, "The sync IQ", "Server side" and "Recovery".
 """
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-from google.protobuf.message import DecodeError as ProtobufDecodeError
+from collections.abc import Callable, Mapping, Sequence
 
 from ..crypto import RandomBytes
-from ..errors import CorruptRecord, StanzaError
+from ..errors import InvalidInput
 from ..proto import pb
-from ..wire import SERVER, AttrValue, Node
-from .appstate import COLLECTIONS, Mutation, Replica, SyncKey, apply_patch, build_patch
+from ..wire import Node
+from .appstate import (
+    COLLECTIONS,
+    Mutation,
+    Replica,
+    SyncKey,
+    apply_patch,
+    build_patch,
+    decrypt_data,
+)
+from .appstate_server import PAGE, Announce, StateServer, never
+from .link import MediaLink
 from .saved import Saved
 
-Announce = Callable[[str, int, int], Awaitable[None]]
-"""Tell the account's other devices: collection, its new version, the device that wrote it."""
-
-_PAGE = 20
-_MAX_COLLECTIONS_PER_IQ = 20
+_MAX_INLINE = 100  # mutations; more of them go into a file
 
 
 class AppState:
     """All collections of one account.
 
-    The server's part (`answer`) holds no keys and checks no MAC, as the real one cannot; the
-    phone's part (`write`, `read`) verifies every patch that a companion uploaded.
+    Attributes:
+        keys: the account's sync keys; the last one encrypts.
+        server: what the server keeps, and how it answers.
     """
 
     def __init__(
         self,
         announce: Announce,
         keys: Sequence[SyncKey],
+        media: MediaLink,
         *,
         random_bytes: RandomBytes = os.urandom,
-        page: int = _PAGE,
+        page: int = PAGE,
+        snapshot_after: Callable[[], int] = never,
     ) -> None:
         """Empty collections.
 
         Args:
             announce: called after each accepted patch.
-            keys: the account's sync keys; the last one encrypts.
-            random_bytes: for the IVs of the phone's own mutations.
+            keys: see the attribute.
+            media: the way to the media host.
+            random_bytes: for keys and the IVs of the phone's own mutations.
             page: patches per answer and collection; the rest is announced as more.
+            snapshot_after: patches that are given to who wants all, instead of a snapshot.
         """
         self.keys = list(keys)
-        self._announce = announce
+        self.server = StateServer(
+            announce, media, random_bytes=random_bytes, page=page, snapshot_after=snapshot_after
+        )
         self._random_bytes = random_bytes
-        self._page = page
-        self._logs: dict[str, list[bytes]] = {name: [] for name in COLLECTIONS}
-        self._replicas: dict[str, Replica] = {name: Replica() for name in COLLECTIONS}
-        self._values: dict[str, dict[tuple[str, ...], pb.SyncActionValue]] = {
+        self._replicas = {name: Replica() for name in COLLECTIONS}
+        self._records: dict[str, dict[tuple[str, ...], Mutation]] = {
             name: {} for name in COLLECTIONS
         }
+        self._diverged: set[tuple[str, int]] = set()
 
     def version(self, collection: str) -> int:
         """The latest version of a collection; 0 when it was never written."""
-        return len(self._logs[collection])
-
-    # --- the server's part -----------------------------------------------------------------------
+        return self.server.log(collection).version
 
     async def answer(self, device: int, iq: Node) -> Node:
-        """Answer one IQ of `w:sync:app:state`: uploads first, then what the asker misses.
-
-        Args:
-            device: the device of this account that asks.
-            iq: the whole stanza.
-
-        Returns:
-            the answering `<iq>`: a result with one `<collection>` for each that was named.
-        """
-        sync = iq.find("sync")
-        if sync is None or len(sync.children("collection")) > _MAX_COLLECTIONS_PER_IQ:
-            return _reply(iq, "error", _error(400, "bad-request"))
-        answers = [
-            await self._answer_collection(device, asked) for asked in sync.children("collection")
-        ]
-        return _reply(iq, "result", Node("sync", {}, answers))
-
-    async def _answer_collection(self, device: int, asked: Node) -> Node:
-        name = asked.get("name", "")
-        base = asked.get_int("version", 0)
-        log = self._logs.get(name)
-        if log is None:
-            return _refusal(name, 404, "item-not-found")
-        if not 0 <= base <= len(log):
-            return _refusal(name, 400, "bad-request")
-        upload = asked.find("patch")
-        if upload is None:
-            attrs, children = self._patches_after(name, base)
-            return Node("collection", {"name": name, **attrs, "type": "result"}, children or None)
-        if base != len(log):
-            attrs, children = self._patches_after(name, base)
-            error = _error(409, "conflict")
-            return Node("collection", {"name": name, **attrs, "type": "error"}, [error, *children])
-        try:
-            patch = pb.SyncdPatch.FromString(upload.data)
-        except (ProtobufDecodeError, StanzaError):
-            return _refusal(name, 400, "bad-request")
-        await self._append(name, patch, device)
-        return Node("collection", {"name": name, "version": str(len(log)), "type": "result"})
-
-    def _patches_after(self, name: str, base: int) -> tuple[dict[str, AttrValue], list[Node]]:
-        log = self._logs[name]
-        end = min(base + self._page, len(log))
-        attrs: dict[str, AttrValue] = {"version": str(end)}
-        if end < len(log):
-            attrs["has_more_patches"] = "true"
-        if end == base:
-            return attrs, []
-        return attrs, [Node("patches", {}, [Node("patch", {}, data) for data in log[base:end]])]
-
-    async def _append(self, name: str, patch: pb.SyncdPatch, device: int) -> None:
-        log = self._logs[name]
-        patch.version.version = len(log) + 1
-        log.append(patch.SerializeToString())
-        await self._announce(name, len(log), device)
+        """Answer an IQ as the server; see `StateServer.answer`."""
+        return await self.server.answer(device, iq)
 
     # --- the phone's part ------------------------------------------------------------------------
 
-    async def write(self, collection: str, mutations: Sequence[Mutation]) -> None:
+    async def write(
+        self, collection: str, mutations: Sequence[Mutation], *, diverged: bool = False
+    ) -> None:
         """Write mutations as the phone, in one patch on top of what is there.
+
+        Args:
+            diverged: the phone has another idea of all records than everybody else: the snapshot
+                MAC of the patch is wrong, and right again in the next one.
 
         Raises:
             CryptoError: a companion has uploaded a patch that does not verify.
             ProtocolError: likewise, one that does not follow or is no sync action.
+            MediaError: there are many mutations, and no room for their file.
         """
         self._catch_up(collection)
         before = self._replicas[collection]
-        patch, _ = build_patch(
-            collection, before, mutations, self.keys[-1], random_bytes=self._random_bytes
+        patch, after = build_patch(
+            collection,
+            before,
+            mutations,
+            self.keys[-1],
+            random_bytes=self._random_bytes,
+            diverged=diverged,
         )
-        await self._append(collection, patch, device=0)
+        if diverged:
+            self._diverged.add((collection, after.version))
+        sealed = list(patch.mutations)
+        if len(sealed) > _MAX_INLINE:
+            file = pb.SyncdMutations(mutations=sealed).SerializeToString()
+            patch.externalMutations.CopyFrom(await self.server.files.put(file))
+            del patch.mutations[:]
+        await self.server.append(collection, patch, sealed, device=0)
 
     def read(self, collection: str) -> Mapping[tuple[str, ...], pb.SyncActionValue]:
         """What the phone reads in a collection now: index to value.
@@ -145,23 +120,60 @@ class AppState:
         Raises:
             CryptoError, ProtocolError: as `write`.
         """
+        return {index: record.value for index, record in self.records(collection).items()}
+
+    def records(self, collection: str) -> Mapping[tuple[str, ...], Mutation]:
+        """The same with the versions of the actions."""
         self._catch_up(collection)
-        return dict(self._values[collection])
+        return dict(self._records[collection])
 
     def _catch_up(self, collection: str) -> None:
         keys = {key.id: key for key in self.keys}
-        log = self._logs[collection]
-        values = self._values[collection]
-        while self._replicas[collection].version < len(log):
+        log = self.server.log(collection)
+        records = self._records[collection]
+        while self._replicas[collection].version < log.version:
             before = self._replicas[collection]
-            patch = pb.SyncdPatch.FromString(log[before.version])
-            after, mutations = apply_patch(collection, before, patch, keys)
+            patch, sealed = log.patch(before.version + 1)
+            patch.ClearField("externalMutations")
+            del patch.mutations[:]
+            patch.mutations.extend(sealed)
+            is_diverged = (collection, before.version + 1) in self._diverged
+            after, mutations = apply_patch(collection, before, patch, keys, diverged=is_diverged)
             for mutation in mutations:
                 if mutation.operation == "SET":
-                    values[mutation.index] = mutation.value
+                    records[mutation.index] = mutation
                 else:
-                    values.pop(mutation.index, None)
+                    records.pop(mutation.index, None)
             self._replicas[collection] = after
+
+    def new_key(self, timestamp_ms: int) -> SyncKey:
+        """Make the next key, which encrypts from now on."""
+        epoch = int.from_bytes(self.keys[-1].id[2:], "big") + 1
+        self.keys.append(SyncKey.create(epoch, timestamp_ms, self._random_bytes))
+        return self.keys[-1]
+
+    def copy(self, collection: str) -> bytes:
+        """All that the phone knows of a collection, for a companion that cannot go on by itself.
+
+        Returns:
+            a `SyncdSnapshotRecovery`, compressed with gzip.
+        Raises:
+            InvalidInput: there is no such collection.
+            CryptoError, ProtocolError: as `write`.
+        """
+        if collection not in COLLECTIONS:
+            raise InvalidInput(f"there is no collection {collection}")
+        self._catch_up(collection)
+        keys = {key.id: key for key in self.keys}
+        copy = pb.SyncdSnapshotRecovery(collectionName=collection)
+        copy.version.version = self.version(collection)
+        copy.collectionLthash = self._replicas[collection].lthash
+        for sealed in self.server.log(collection).records.values():
+            record = pb.SyncdRecord.FromString(sealed)
+            data = decrypt_data(pb.SyncdMutation(record=record), keys)
+            mac = record.value.blob[-32:]
+            copy.mutationRecords.add(value=data, keyId=record.keyId.id, mac=mac)
+        return gzip.compress(copy.SerializeToString())
 
     # --- the state folder ------------------------------------------------------------------------
 
@@ -172,12 +184,19 @@ class AppState:
                 {"id": key.id.hex(), "data": key.data.hex(), "timestamp_ms": key.timestamp_ms}
                 for key in self.keys
             ],
-            "patches": {name: [data.hex() for data in log] for name, log in self._logs.items()},
+            "diverged": [{"name": name, "version": at} for name, at in sorted(self._diverged)],
+            **self.server.dump(),
         }
 
     @classmethod
     def load(
-        cls, saved: Saved, announce: Announce, random_bytes: RandomBytes = os.urandom
+        cls,
+        saved: Saved,
+        announce: Announce,
+        media: MediaLink,
+        random_bytes: RandomBytes = os.urandom,
+        *,
+        snapshot_after: Callable[[], int] = never,
     ) -> AppState:
         """The inverse of `dump`.
 
@@ -188,26 +207,12 @@ class AppState:
             SyncKey(key.data("id"), key.data("data"), key.number("timestamp_ms"))
             for key in saved.parts("keys")
         ]
-        loaded = cls(announce, keys, random_bytes=random_bytes)
-        patches = saved.part("patches")
-        for name in COLLECTIONS:
-            try:
-                loaded._logs[name] = [bytes.fromhex(data) for data in patches.texts(name)]
-            except ValueError as exc:
-                raise CorruptRecord(f"app state, {name}: a patch is no hex") from exc
+        loaded = cls(
+            announce, keys, media, random_bytes=random_bytes, snapshot_after=snapshot_after
+        )
+        loaded.server.restore(saved)
+        if "diverged" in saved.names():
+            loaded._diverged = {
+                (each.text("name"), each.number("version")) for each in saved.parts("diverged")
+            }
         return loaded
-
-
-def _reply(iq: Node, kind: str, child: Node) -> Node:
-    attrs: dict[str, AttrValue] = {"from": SERVER, "type": kind}
-    if (iq_id := iq.get("id")) is not None:
-        attrs["id"] = iq_id
-    return Node("iq", attrs, [child])
-
-
-def _refusal(name: str, code: int, text: str) -> Node:
-    return Node("collection", {"name": name, "type": "error"}, [_error(code, text)])
-
-
-def _error(code: int, text: str) -> Node:
-    return Node("error", {"code": str(code), "text": text})

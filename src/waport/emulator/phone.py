@@ -38,6 +38,7 @@ from .phone_pairing import Linker
 from .phone_received import ReceivedMessage
 from .phone_settings import first_settings, push_name
 from .phone_signal import PhoneSignal
+from .phone_state import PhoneState
 from .phone_strangers import PhoneTokens
 from .phone_trouble import NO_TROUBLE, Trouble
 
@@ -76,6 +77,7 @@ class Phone:
         newsletters: what it does about channels.
         habits: how it treats requests.
         calls: whom it calls, and who calls it.
+        state: what it does for companions about app state.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Phone:
         self.linker = Linker(
             link, signal.local.identity, own, account, clock=clock, random_bytes=random_bytes
         )
+        self.state = PhoneState(app_state, self.outbox, self.linker, own, self.habits, self._now_ms)
 
     # --- what the person does --------------------------------------------------------------------
 
@@ -284,19 +287,19 @@ class Phone:
 
     async def _on_peer(self, companion: Jid, name: str, request: pb.ProtocolMessage) -> None:
         if request.type == pb.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST:
-            if self.habits.keys == "ignore":
-                return
-            wanted = [key.keyId for key in request.appStateSyncKeyRequest.keyIds]
-            known = [key for key in self.app_state.keys if key.id in wanted]
-            missing = [key_id for key_id in wanted if key_id not in {key.id for key in known}]
-            await self.outbox.send_peer(companion, key_share(known, self.linker.account, missing))
+            await self.state.answer_keys(companion, request.appStateSyncKeyRequest)
         elif request.type == pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_MESSAGE:
-            if self.habits.placeholders == "ignore":
-                return
+            await self._on_data_request(companion, name, request.peerDataOperationRequestMessage)
+
+    async def _on_data_request(
+        self, companion: Jid, name: str, request: pb.PeerDataOperationRequestMessage
+    ) -> None:
+        if request.peerDataOperationRequestType == pb.COMPANION_SYNCD_SNAPSHOT_FATAL_RECOVERY:
+            await self.state.answer_copy(companion, name, request)
+        elif self.habits.placeholders != "ignore":
             is_willing = self.habits.placeholders == "answer"
             find = self.chats.web_message if is_willing else _nothing
-            answer = data_response(name, request.peerDataOperationRequestMessage, find)
-            await self.outbox.send_peer(companion, answer)
+            await self.outbox.send_peer(companion, data_response(name, request, find))
 
     # --- keys and settings -----------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from ..crypto import RandomBytes
 from ..errors import CorruptRecord, CryptoError
 from ..wire import Jid
 from .appstate import SyncKey
-from .appstate_store import Announce, AppState
+from .appstate_server import Announce, never
+from .appstate_store import AppState
 from .link import DeviceLink, MediaLink
 from .phone import Owner, Phone
 from .phone_adv import AdvAccount
@@ -50,6 +51,7 @@ async def create_phone(
     announce: Announce,
     clock: Callable[[], float] = time.time,
     random_bytes: RandomBytes = os.urandom,
+    snapshot_after: Callable[[], int] = never,
 ) -> Phone:
     """Switch a phone on: a new one, which gives the server its keys, or the one that was saved.
 
@@ -61,6 +63,7 @@ async def create_phone(
         announce: called after each new version of an app-state collection.
         clock: unix seconds.
         random_bytes: for all keys.
+        snapshot_after: see `StateServer`.
 
     Raises:
         CorruptRecord: the state can not be read.
@@ -70,7 +73,10 @@ async def create_phone(
     users = frozenset((own.pn, own.lid))
     if state is not None:
         saved = Saved(state, "phone")
-        return _restore(own, users, link, media, saved, announce, clock, random_bytes)
+        app_state = AppState.load(
+            saved.part("app_state"), announce, media, random_bytes, snapshot_after=snapshot_after
+        )
+        return _restore(own, users, link, media, saved, app_state, clock, random_bytes)
     key = SyncKey.create(1, int(clock() * 1000), random_bytes)
     phone = Phone(
         Owner(own, account.name),
@@ -78,7 +84,7 @@ async def create_phone(
         media,
         PhoneSignal.create(users, random_bytes),
         AdvAccount.create(random_bytes),
-        AppState(announce, [key], random_bytes=random_bytes),
+        AppState(announce, [key], media, random_bytes=random_bytes, snapshot_after=snapshot_after),
         clock=clock,
         random_bytes=random_bytes,
     )
@@ -93,7 +99,7 @@ def _restore(
     link: DeviceLink,
     media: MediaLink,
     saved: Saved,
-    announce: Announce,
+    app_state: AppState,
     clock: Callable[[], float],
     random_bytes: RandomBytes,
 ) -> Phone:
@@ -107,7 +113,7 @@ def _restore(
         media,
         signal,
         AdvAccount.load(saved.part("account")),
-        AppState.load(saved.part("app_state"), announce, random_bytes),
+        app_state,
         clock=clock,
         random_bytes=random_bytes,
     )

@@ -1,6 +1,6 @@
-"""What the phone answers when a companion asks for messages that it could not read.
+"""What the phone answers when a companion asks for something that it has lost or could not read.
 
-Source: docs/protocol/messages.md, "Retries".
+Source: docs/protocol/messages.md, "Retries"; docs/protocol/app-state.md, "Recovery".
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ _NOT_FOUND = pb.MediaRetryNotification.NOT_FOUND
 
 Find = Callable[[pb.MessageKey], pb.WebMessageInfo | None]
 """A message by its key; None when there is none such."""
+
+CopyState = Callable[[str], bytes]
+"""A whole collection of app state, compressed."""
 
 
 def data_response(
@@ -43,5 +46,33 @@ def data_response(
             peerDataOperationRequestType=request.peerDataOperationRequestType,
             stanzaId=name,
             peerDataOperationResult=results or [result_type(mediaUploadResult=_NOT_FOUND)],
+        ),
+    )
+
+
+def state_response(
+    name: str, request: pb.PeerDataOperationRequestMessage, copy: CopyState
+) -> pb.ProtocolMessage:
+    """Answer a companion that cannot go on with a collection by itself.
+
+    Args:
+        name: id of the message that asked.
+        request: what it asked for.
+        copy: makes the copy.
+
+    Raises:
+        InvalidInput, CryptoError, ProtocolError: there is none.
+    """
+    result_type = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
+    wanted = request.syncdCollectionFatalRecoveryRequest.collectionName
+    response = result_type.SyncDSnapshotFatalRecoveryResponse(
+        collectionSnapshot=copy(wanted), isCompressed=True
+    )
+    return pb.ProtocolMessage(
+        type=pb.ProtocolMessage.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE,
+        peerDataOperationRequestResponseMessage=pb.PeerDataOperationRequestResponseMessage(
+            peerDataOperationRequestType=request.peerDataOperationRequestType,
+            stanzaId=name,
+            peerDataOperationResult=[result_type(syncdSnapshotFatalRecoveryResponse=response)],
         ),
     )

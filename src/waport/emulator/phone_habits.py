@@ -14,7 +14,7 @@ from ..errors import InvalidInput
 Habit = Literal["answer", "ignore", "refuse"]
 
 HABITS: frozenset[Habit] = frozenset({"answer", "ignore", "refuse"})
-_NEVER_REFUSED = frozenset({"keys", "retries"})
+_NEVER_REFUSED = frozenset({"state", "retries"})
 
 
 @dataclass(slots=True)
@@ -24,13 +24,15 @@ class Habits:
     Attributes:
         placeholders: for messages that a companion could not read; refused as not found.
         media: for files that cannot be downloaded any more; refused as gone.
-        keys: for app-state keys; never refused.
+        keys: for app-state keys; refused as not known.
+        state: for copies of app-state collections; never refused.
         retries: for a message that another device could not read; never refused.
     """
 
     placeholders: Habit = "answer"
     media: Habit = "answer"
     keys: Habit = "answer"
+    state: Habit = "answer"
     retries: Habit = "answer"
 
     def change(self, wanted: Mapping[str, object]) -> None:

@@ -267,7 +267,7 @@ def _describe(
 
 def seal_file(data: bytes, key: bytes, kind: FileKind) -> bytes:
     """A file as it is uploaded: ciphertext, and ten bytes of MAC."""
-    iv, cipher_key, mac_key = _expand(key, kind)
+    iv, cipher_key, mac_key = file_keys(key, kind)
     body = aes_cbc_encrypt(cipher_key, iv, data)
     return body + hmac_sha256(mac_key, iv + body)[:_MAC]
 
@@ -280,7 +280,7 @@ def open_file(sealed: bytes, part: FilePart, kind: FileKind) -> bytes:
     """
     if not equal(sha256(sealed), part.fileEncSha256):
         raise MediaError("the encrypted file has another hash than the message says")
-    iv, cipher_key, mac_key = _expand(part.mediaKey, kind)
+    iv, cipher_key, mac_key = file_keys(part.mediaKey, kind)
     body, mac = sealed[:-_MAC], sealed[-_MAC:]
     if not equal(hmac_sha256(mac_key, iv + body)[:_MAC], mac):
         raise MediaError("the MAC of the file is wrong")
@@ -311,7 +311,8 @@ def retry_key(media_key: bytes) -> bytes:
     return hkdf(media_key, b"", b"WhatsApp Media Retry Notification", 32)
 
 
-def _expand(key: bytes, kind: FileKind) -> tuple[bytes, bytes, bytes]:
+def file_keys(key: bytes, kind: FileKind) -> tuple[bytes, bytes, bytes]:
+    """The IV (16 bytes), cipher key and MAC key (32 each) of a file."""
     block = hkdf(key, b"", kind.info.encode(), 112)
     return block[:16], block[16:48], block[48:80]
 

@@ -20,6 +20,13 @@ def push_name(name: str, timestamp_ms: int) -> Mutation:
     return Mutation("SET", ("setting_pushName",), value, 1)
 
 
+def key_expiration(epoch: int, timestamp_ms: int) -> Mutation:
+    """Keys up to an epoch encrypt nothing any more."""
+    value = pb.SyncActionValue(timestamp=timestamp_ms)
+    value.keyExpiration.expiredKeyEpoch = epoch
+    return Mutation("SET", ("sentinel",), value, 3)
+
+
 def first_settings(name: str, timestamp_ms: int) -> Mapping[str, Sequence[Mutation]]:
     """The first patch of each collection that a phone with an empty address book writes to.
 

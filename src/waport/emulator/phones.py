@@ -18,6 +18,7 @@ from .local import LocalLink, PhoneLine
 from .notifications import Notifier
 from .phone import Phone
 from .phone_creation import create_phone
+from .policy import Policy
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +37,10 @@ class Phones:
         deliveries: Deliveries,
         notifier: Notifier,
         media: MediaLink,
+        policy: Policy,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
+        self._policy = policy
         self._deliveries = deliveries
         self._notifier = notifier
         self._media = media
@@ -63,6 +66,7 @@ class Phones:
             announce=announce,
             clock=self._deliveries.now,
             random_bytes=self._random_bytes,
+            snapshot_after=lambda: self._policy.snapshot_after,
         )
         account.phone = phone
         line = PhoneLine(phone)

@@ -42,6 +42,9 @@ class Policy:
         usync_errors: with which code a whole protocol of usync fails, by its name.
         usync_user_errors: with which code a protocol fails for one account: by number, then name.
         usync_missing: numbers of accounts that the answers of usync leave out.
+        snapshot_after: who asks for all of an app-state collection gets its patches if there are no
+            more than these, and else a snapshot. 0: always a snapshot, as from WhatsApp; but
+            Baileys looks for its file on WhatsApp's own media host.
         live_updates_s: how long a device is told of the counters of a channel.
         flat_live_updates: counters of channels come in the form that Baileys looks for.
         legacy_mex: news of channels come in the form that clients got them in once.
@@ -75,6 +78,7 @@ class Policy:
     usync_errors: dict[str, int] = field(default_factory=dict)
     usync_user_errors: dict[str, dict[str, int]] = field(default_factory=dict)
     usync_missing: set[str] = field(default_factory=set)
+    snapshot_after: int = 500
     live_updates_s: int = 300
     flat_live_updates: bool = False
     legacy_mex: bool = False

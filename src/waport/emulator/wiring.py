@@ -109,7 +109,7 @@ def wire(
     messages = MessageRouter(directory, deliveries, troubles, restrictions, newsletters.messages)
     conn = MediaConn(policy, authority, now, random_bytes)
     media = MediaHost(store, conn, policy, pending, authority, cut_off)
-    phones = Phones(deliveries, notifier, LocalMedia(store, authority), random_bytes)
+    phones = Phones(deliveries, notifier, LocalMedia(store, authority), policy, random_bytes)
     waiting = WaitingRoom(policy, now, random_bytes)
     pairing = Pairing(directory, deliveries, notifier, waiting, policy, notifier.new_id)
     nodes = GroupNodes(directory, deliveries)

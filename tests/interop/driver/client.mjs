@@ -7,6 +7,7 @@ import { peerIdentityFault, useRootKey } from './signatures.mjs'
 import { Book, revived, writeUnknownFields } from './messages.mjs'
 import { fault, messageOf, plain } from './plain.mjs'
 import { Sending } from './sending.mjs'
+import { AppState, useMediaHost } from './state.mjs'
 import { Store } from './store.mjs'
 
 const baileys = await import('baileys')
@@ -52,6 +53,7 @@ export class Client {
   constructor(emit) {
     this.#emit = emit
     this.sending = new Sending(baileys, this, this.#book)
+    this.appState = new AppState(baileys, this)
   }
 
   /**
@@ -66,6 +68,7 @@ export class Client {
     if (this.#socket) throw new Error('already started')
     this.#options = options
     useRootKey(baileys, options.root_key)
+    useMediaHost(options.url)
     const level = options.log_level ?? process.env.DRIVER_LOG ?? 'info'
     this.#logger = pino({ level }, pino.destination({ dest: 2, sync: true }))
     await mkdir(join(options.auth_dir, 'sent'), { recursive: true })

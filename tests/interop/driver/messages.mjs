@@ -51,25 +51,30 @@ export function revived(value, book) {
 }
 
 /** Have Baileys write the unknown fields of a message behind those that its schema has. */
-export function writeUnknownFields(baileys) {
-  const { Message } = baileys.proto
-  const encode = Message.encode
-  Message.encode = (message, writer) => {
-    const written = encode(message, writer)
-    for (const { field, bytes } of message[UNKNOWN] ?? []) {
-      written.uint32((field << 3) | LENGTH_DELIMITED).bytes(Buffer.from(bytes, 'base64'))
+export function writeUnknownFields({ proto }) {
+  for (const type of [proto.Message, proto.SyncActionValue]) {
+    const encode = type.encode
+    type.encode = (message, writer) => {
+      const written = encode(message, writer)
+      for (const { field, bytes } of message[UNKNOWN] ?? []) {
+        written.uint32((field << 3) | LENGTH_DELIMITED).bytes(Buffer.from(bytes, 'base64'))
+      }
+      return written
     }
-    return written
   }
 }
 
 /**
- * A message from protobuf JSON.
+ * A message with fields beyond the schema.
  *
- * @param unknown fields beyond the schema: `[{field: number, bytes: base64}]`
+ * @param unknown `[{field: number, bytes: base64}]`
  */
-export function messageFrom(baileys, json, unknown = []) {
-  const message = baileys.proto.Message.fromObject(json)
+export function withUnknownFields(message, unknown = []) {
   message[UNKNOWN] = unknown
   return message
+}
+
+/** A message from protobuf JSON, likewise. */
+export function messageFrom(baileys, json, unknown) {
+  return withUnknownFields(baileys.proto.Message.fromObject(json), unknown)
 }

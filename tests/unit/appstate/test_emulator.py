@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from support.appstate import CHAT, KEY_ID, KEYS, NOW_MS, Replica, chat, pin, removal
+from support.mini_media import MiniMedia
 from waport.appstate import Collection, Mutation, Operation, following, parse_patch, rebase
 from waport.appstate.actions import (
     Action,
@@ -34,7 +35,8 @@ class Phone:
 
     def __init__(self, page: int = 20) -> None:
         self.announced: list[tuple[str, int, int]] = []
-        self.state = AppState(self._announce, [SyncKey(KEY_ID, KEYS[KEY_ID], 0)], page=page)
+        keys = [SyncKey(KEY_ID, KEYS[KEY_ID], 0)]
+        self.state = AppState(self._announce, keys, MiniMedia(), page=page)
 
     async def _announce(self, collection: str, version: int, device: int) -> None:
         self.announced.append((collection, version, device))

@@ -14,10 +14,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from support.mini_media import MiniMedia
 from waport.crypto import sign
 from waport.emulator.accounts import Account, Directory
 from waport.emulator.admin import admin_routes
-from waport.emulator.link import MediaPlace
 from waport.emulator.phone import Phone
 from waport.emulator.phone_creation import create_phone
 from waport.emulator.phone_keys import retry_keys
@@ -58,28 +58,6 @@ class Keys:
 
 
 Deliver = Callable[[Node], Awaitable[None]]
-
-
-class MiniMedia:
-    """A media host that keeps everything in memory."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.again = True
-
-    async def upload(self, kind: str, body: bytes) -> MediaPlace:
-        path = f"/v/{kind}/{len(self.files)}?ccb=1"
-        self.files[path] = body
-        return MediaPlace(f"https://media{path}", path)
-
-    def upload_again(self, kind: str, sha256: bytes) -> MediaPlace | None:
-        path = f"/v/{kind}/again?ccb=1"
-        return MediaPlace(f"https://media{path}", path) if self.again else None
-
-    async def download(self, direct_path: str) -> bytes:
-        if direct_path not in self.files:
-            raise NotFound(404, "gone")
-        return self.files[direct_path]
 
 
 class MiniServer:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from support.mini_media import MiniMedia
 from waport.emulator.appstate import Mutation, Replica, SyncKey, apply_patch, build_patch
 from waport.emulator.appstate_store import AppState
 from waport.emulator.saved import Saved
@@ -53,8 +54,13 @@ def announced() -> Announced:
 
 
 @pytest.fixture
-def state(announced: Announced) -> AppState:
-    return AppState(announced, [KEY], page=2)
+def media() -> MiniMedia:
+    return MiniMedia()
+
+
+@pytest.fixture
+def state(announced: Announced, media: MiniMedia) -> AppState:
+    return AppState(announced, [KEY], media, page=2)
 
 
 async def upload(state: AppState, name: str, replica: Replica, *mutations: Mutation) -> Replica:
@@ -175,10 +181,12 @@ async def test_the_phone_does_not_build_on_a_forged_patch(state: AppState) -> No
     assert state.version("regular_low") == 1
 
 
-async def test_collections_survive_a_restart(state: AppState, announced: Announced) -> None:
+async def test_collections_survive_a_restart(
+    state: AppState, announced: Announced, media: MiniMedia
+) -> None:
     await upload(state, "regular_low", Replica(), pin("1@s.whatsapp.net"))
     saved = json.loads(json.dumps(state.dump()))
-    again = AppState.load(Saved(saved, "app state"), announced)
+    again = AppState.load(Saved(saved, "app state"), announced, media)
     await again.write("regular_low", [pin("2@s.whatsapp.net")])
     assert again.version("regular_low") == 2
     assert len(again.read("regular_low")) == 2
@@ -190,4 +198,4 @@ async def test_collections_survive_a_restart(state: AppState, announced: Announc
 )
 def test_a_damaged_state_is_an_error(saved: dict[str, Any], announced: Announced) -> None:
     with pytest.raises(CorruptRecord):
-        AppState.load(Saved(saved, "app state"), announced)
+        AppState.load(Saved(saved, "app state"), announced, MiniMedia())

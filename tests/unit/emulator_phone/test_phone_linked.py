@@ -70,7 +70,7 @@ async def test_the_shared_key_opens_the_own_name(server: Any, alice: Any, compan
                 [
                     Node(
                         "collection",
-                        {"name": "critical_block", "version": "0", "return_snapshot": "true"},
+                        {"name": "critical_block", "version": "0", "return_snapshot": "false"},
                     )
                 ],
             )

@@ -222,10 +222,10 @@ async def test_habits_are_changed_by_the_admin_api(
     http: httpx.AsyncClient, people: list[dict[str, str]]
 ) -> None:
     path = f"/accounts/{people[0]['phone']}/habits"
-    usual = dict.fromkeys(("placeholders", "media", "keys", "retries"), "answer")
+    usual = dict.fromkeys(("placeholders", "media", "keys", "state", "retries"), "answer")
     assert (await http.get(path)).json() == usual
     changed = await http.post(path, json={"media": "refuse", "keys": "ignore"})
     assert changed.json() == {**usual, "media": "refuse", "keys": "ignore"}
-    for body in ({"media": "no"}, {"sleep": "ignore"}, {"keys": "refuse"}):
+    for body in ({"media": "no"}, {"sleep": "ignore"}, {"retries": "refuse"}):
         assert (await http.post(path, json=body)).status_code == 400
     assert (await http.get(path)).json() == changed.json()
