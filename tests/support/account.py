@@ -149,7 +149,7 @@ class Account:
                 now=NOW,
                 sink=self.sink,
                 available=True,
-                mark_seen=False,
+                seen_receipt="",
                 announce=announce,
             )
             handler(work, node)

@@ -25,6 +25,7 @@ class FakeServer:
         sent: the stanzas that came, decoded, IQs left out.
         asked: xmlns of the IQs that came.
         audience: the lists of who sees status posts.
+        unlisted: numbers whose device list the server can't tell.
         acks: whether messages are acknowledged, and with which error.
     """
 
@@ -40,6 +41,7 @@ class FakeServer:
         self.is_open = True
         self.audience: list[Node] = []
         self.without_bundle: set[tuple[Jid, int]] = set()
+        self.unlisted: set[Jid] = set()
         self._news = asyncio.Event()
         queries.attach(self)  # type: ignore[arg-type]
 
@@ -93,6 +95,9 @@ class FakeServer:
     def _user(self, user: Node) -> Node:
         jid = user.jid("jid")
         pn = self._number(jid)
+        if pn in self.unlisted:
+            error = Node("error", {"code": "500"})
+            return Node("user", {"jid": jid}, [Node("devices", {}, [error])])
         numbers = sorted(number for owner, number in self.peers if owner == pn)
         if not numbers:
             return Node("user", {"jid": jid}, [Node("devices")])

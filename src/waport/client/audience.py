@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from typing import Final
 
 from ..errors import QueryError, StanzaError
 from ..stanza.status import AudienceKind, FetchStatusAudience, StatusAudience
@@ -14,6 +16,30 @@ from .queries import Queries
 log = logging.getLogger(__name__)
 
 
+_SETTINGS = {
+    AudienceKind.CONTACTS: "contacts",
+    AudienceKind.ONLY: "allowlist",
+    AudienceKind.EXCEPT: "denylist",
+}
+"""What a post says of how its readers were chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who sees a status post.
+
+    Attributes:
+        people: they, bare.
+        setting: how they were chosen: `contacts`, `allowlist` or `denylist`.
+    """
+
+    people: tuple[Jid, ...] = ()
+    setting: str = _SETTINGS[AudienceKind.CONTACTS]
+
+
+NOBODY: Final = Readers()
+
+
 class Audience:
     """The account's own choice, applied to the address book."""
 
@@ -22,7 +48,7 @@ class Audience:
         self._session_id = session_id
         self._queries = queries
 
-    async def people(self) -> tuple[Jid, ...]:
+    async def readers(self) -> Readers:
         """Who sees a post now.
 
         Raises:
@@ -34,7 +60,8 @@ class Audience:
             # A post for too few can be made again; one for too many can't be taken back.
             log.warning("who sees status posts is not known: %s", exc)
             raise
-        return await self._database.read(self._session_id, lambda store: _chosen(store, audience))
+        people = await self._database.read(self._session_id, lambda store: _chosen(store, audience))
+        return Readers(people, _SETTINGS[audience.kind])
 
 
 def _chosen(store: UnitOfWork, audience: StatusAudience) -> tuple[Jid, ...]:

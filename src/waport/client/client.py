@@ -215,7 +215,7 @@ class Client:
             },
             hold=offline.hold,
             on_message_ack=ack_handler(sender, told, tokens),
-            mark_seen=config.mark_seen,
+            seen_receipt=lambda: self.privacy.read_receipt if config.mark_seen else "",
         )
         login = Login(database, session_id, self._queries, self.presence, pre_keys, sender, clock)
         self._dispatcher.announce = self.presence.announce
@@ -234,7 +234,12 @@ class Client:
             reporter=self._reporter,
             states=self._states,
             on_link_down=partial(_pause, sender, app_state),
-            after_login=lambda: (pre_keys.watch(), placeholders.resume(), app_state.resume()),
+            after_login=lambda: (
+                pre_keys.watch(),
+                placeholders.resume(),
+                app_state.resume(),
+                *([self.privacy.watch()] if config.mark_seen else []),
+            ),
             clock=clock,
             open_carrier=open_carrier,
         )

@@ -65,7 +65,7 @@ class Dispatcher:
         hold: takes a reply that may wait, and says whether it did.
         on_message_ack: takes the server's answer to a message of ours; what follows a refusal,
             it decides.
-        mark_seen: incoming messages are answered by a read receipt.
+        seen_receipt: the kind of receipt for incoming messages that count as read at once.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Dispatcher:
         loop_handlers: Mapping[str, LoopHandler],
         hold: Callable[[Node], bool] = lambda _: False,
         on_message_ack: Callable[[Work, MessageAck], None] = lambda *_: None,
-        mark_seen: bool = False,
+        seen_receipt: Callable[[], str] = lambda: "",
     ) -> None:
         self._on_message_ack = on_message_ack
         self._database = database
@@ -91,7 +91,7 @@ class Dispatcher:
         self._work_handlers = work_handlers
         self._loop_handlers = loop_handlers
         self._hold = hold
-        self._mark_seen = mark_seen
+        self._seen_receipt = seen_receipt
         self._room = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._in_flight: asyncio.Queue[_InFlight | Action] = asyncio.Queue()
         self.linked = False
@@ -177,7 +177,7 @@ class Dispatcher:
             now=int(time.time()),
             sink=self._sink,
             available=self.available,
-            mark_seen=self._mark_seen,
+            seen_receipt=self._seen_receipt(),
             announce=self.announce,
         )
         handler(work, node)

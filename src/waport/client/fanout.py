@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import DeviceList
 from ..stanza.ids import participant_hash
 from ..stanza.message import OwnAddresses
 from ..store import UnitOfWork
@@ -58,29 +58,42 @@ def canonical(store: UnitOfWork, jid: Jid) -> Jid:
     return bare
 
 
-def plan(store: UnitOfWork, own: OwnAddresses, chat: Jid, now: int) -> Fanout | NeedDevices:
-    """The fan-out to a person from what is stored, or what must be asked for."""
+def plan(
+    store: UnitOfWork,
+    own: OwnAddresses,
+    chat: Jid,
+    now: int,
+    absent: frozenset[Jid] = frozenset(),
+) -> Fanout | NeedDevices:
+    """The fan-out to a person from what is stored, or what must be asked for.
+
+    Args:
+        absent: people whose devices were asked for, and remain unknown. They have none: where they
+            are our own, those have to ask for the message.
+    """
     chat = canonical(store, chat)
     me = own.pn.bare
-    known: dict[Jid, DeviceList] = {}
+    known: dict[Jid, Sequence[int]] = {}
     missing = []
     for user in {chat: None, me: None}:
         devices = store.addresses.devices(user)
-        if devices is None or now - devices.fetched_at > DEVICE_LIST_AGE_S:
-            missing.append(user)
+        if devices is not None and now - devices.fetched_at <= DEVICE_LIST_AGE_S:
+            known[user] = tuple(devices.devices)
+        elif user in absent:
+            known[user] = ()
         else:
-            known[user] = devices
+            missing.append(user)
     if missing:
         return NeedDevices(tuple(missing))
     lid = chat if chat.is_lid else store.addresses.lid_of(chat)
     to = lid or chat
     self_address = own.lid.bare if lid is not None and own.lid is not None else me
     own_devices = tuple(
-        self_address.with_device(number) for number in known[me].devices if number != own.pn.device
+        self_address.with_device(number) for number in known[me] if number != own.pn.device
     )
     if chat == me:
         return Fanout(to, chat, (), own_devices)
-    peers = tuple(to.with_device(number) for number in known[chat].devices)
+    peers = tuple(to.with_device(number) for number in known[chat])
     return Fanout(to, chat, peers, own_devices)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..crashpoints import crash_point
-from ..errors import InvalidInput, NotAuthorized, SessionError
+from ..errors import InvalidInput, NotAuthorized, NotFound, SessionError, query_error
 from ..model import Ack, MediaUploaded, Message, MessageAdded, MessageKey, MessageKind
 from ..model.contents import (
     LIMITS,
@@ -43,6 +43,7 @@ from ..stanza.reporting import REPORTING_VERSION, reporting_node, wants_token
 from ..store import UnitOfWork
 from ..wire import AttrValue, Jid, Node, encode_stanza
 from . import addons
+from .audience import NOBODY, Readers
 from .compose import Compose, Composed, Scene
 from .fanout import Fanout, NeedDevices, NeedGroup, plan
 from .group_encryption import (
@@ -86,7 +87,7 @@ class Draft:
     id: str
     compose: Compose
     now: int
-    audience: tuple[Jid, ...] = ()
+    audience: Readers = NOBODY
     direct_to: Jid | None = None
     media_id: str = ""
     limits: Limits = LIMITS
@@ -99,11 +100,13 @@ class Found:
 
     Attributes:
         bundles: empty entries for devices that have none.
-        absent: people who have no account.
+        absent: people whose devices remain unknown.
+        strangers: those of them who have no account.
     """
 
     bundles: dict[Jid, BundleAnswer] = field(default_factory=dict)
     absent: frozenset[Jid] = frozenset()
+    strangers: frozenset[Jid] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> O
         now=draft.now,
         sink=sink,
         available=False,
-        mark_seen=False,
+        seen_receipt="",
         announce=_nothing,
     )
     if draft.chat.is_newsletter:
@@ -199,9 +202,13 @@ def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> O
 
 def _prepare_private(work: Work, draft: Draft, found: Found) -> Outcome:
     store, own = work.store, work.own
-    fanout = plan(store, own, draft.direct_to or draft.chat, draft.now)
+    fanout = plan(store, own, draft.direct_to or draft.chat, draft.now, found.absent)
     if isinstance(fanout, NeedDevices):
         return fanout
+    if fanout.chat in found.strangers:
+        raise NotFound(404, "no such account")
+    if fanout.chat in found.absent:
+        raise query_error(0, "no usable device list")
     sessions = begin_sessions(work, fanout.devices, found.bundles)
     if isinstance(sessions, NeedBundles):
         return sessions
@@ -252,7 +259,7 @@ def _prepare_group(work: Work, draft: Draft, found: Found) -> Outcome:
     store, own, chat = work.store, work.own, draft.chat
     fanout: GroupFanout | NeedDevices | NeedGroup
     if chat.is_status:
-        fanout = plan_status(store, own, draft.audience, draft.now, found.absent)
+        fanout = plan_status(store, own, draft.audience.people, draft.now, found.absent)
     else:
         fanout = plan_group(store, own, chat, draft.now, found.absent)
     if not isinstance(fanout, GroupFanout):
@@ -331,7 +338,8 @@ def _compose(work: Work, draft: Draft, scene: Scene) -> _Ready:
     message = encode(composed.content, _info(composed, scene), limits=draft.limits)
     if composed.info.secret and wants_token(message, scene.to):
         message.messageContextInfo.reportingTokenVersion = REPORTING_VERSION
-    status = "contacts" if scene.to.is_status and not _is_change(composed.content) else None
+    is_post = scene.to.is_status and not _is_change(composed.content)
+    status = draft.audience.setting if is_post else None
     about = traits(message, status_setting=status)
     return _Ready(work, draft, scene, composed.content, message, about)
 

@@ -17,11 +17,9 @@ from ..errors import (
     ConnectionClosed,
     CryptoError,
     InvalidInput,
-    NotFound,
     QueryTimeout,
     StoreError,
     WhatsAppError,
-    query_error,
 )
 from ..model import Ack, AckChanged, Message
 from ..stanza.contents import read_message
@@ -299,21 +297,17 @@ class Sender:
                 case Unreachable():
                     raise CryptoError("no device of the recipient can be encrypted for")
                 case NeedDevices() | NeedBundles() | NeedGroup() as need:
-                    await self._ask(need, draft, found)
+                    await self._ask(need, found)
         raise CryptoError("the recipient's devices keep changing")
 
-    async def _ask(self, need: Need, draft: Draft, found: Found) -> None:
+    async def _ask(self, need: Need, found: Found) -> None:
         match need:
             case NeedGroup(group):
                 await self._fetch_group(group)
             case NeedDevices(users):
                 lacking = await self._devices.fetch(users)
-                if not (draft.chat.is_group or draft.chat.is_status):
-                    if lacking.account:
-                        raise NotFound(404, "no such account")
-                    if lacking.list:
-                        raise query_error(0, "no usable device list")
                 found.absent |= lacking.account | lacking.list
+                found.strangers |= lacking.account
             case NeedBundles(devices):
                 answers = await self._devices.bundles(devices, use=self._begin_ahead(devices))
                 # A device without an answer has no bundle; it is not asked for twice.

@@ -45,7 +45,8 @@ class Work:
         follow_ups: network work to begin after the commit.
         frames: what the event sink returned.
         available: this device has announced itself as online.
-        mark_seen: incoming messages are answered by a read receipt.
+        seen_receipt: the kind of receipt that tells that an incoming message was read at once;
+            empty where that is not wanted.
         announce: announces it, once its push name is known.
     """
 
@@ -55,7 +56,7 @@ class Work:
     now: int
     sink: EventSink
     available: bool
-    mark_seen: bool
+    seen_receipt: str
     announce: FollowUp
     replies: list[Node] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)

@@ -149,7 +149,7 @@ async def test_a_forged_companion_is_refused_with_its_reason_and_leaves_no_sessi
 
 async def test_messages_are_marked_read_where_that_is_wanted(account: Account, peer: Peer) -> None:
     def handler(work: Any, node: Node) -> None:
-        work.mark_seen = True
+        work.seen_receipt = "read"
         handle_message(work, node)
 
     source = PEER_LID.with_device(0)
@@ -161,7 +161,7 @@ async def test_messages_are_marked_read_where_that_is_wanted(account: Account, p
 
 async def test_our_own_messages_are_not_marked_read(account: Account) -> None:
     def handler(work: Any, node: Node) -> None:
-        work.mark_seen = True
+        work.seen_receipt = "read"
         handle_message(work, node)
 
     phone = Peer(OWN_PN.with_device(0))

@@ -228,7 +228,7 @@ async def test_a_status_names_its_audience_and_no_hash(world: World) -> None:
     assert set(world.told(node)) == {PEER_LID, PEER_LID.with_device(3), OWN_PHONE}
     assert node.get("phash") is None
     assert node.get("addressing_mode") is None
-    assert node.child("meta").attr("status_setting") == "contacts"
+    assert node.child("meta").attr("status_setting") == "allowlist"
 
 
 async def test_a_status_goes_to_the_chosen_part_of_the_address_book(world: World) -> None:
@@ -239,20 +239,22 @@ async def test_a_status_goes_to_the_chosen_part_of_the_address_book(world: World
     await world.account.write(job)
     names = {PEER_LID: "bob", CAROL_LID: "carol"}
 
-    async def readers(*lists: Node) -> set[str]:
+    async def readers(*lists: Node) -> tuple[str, set[str]]:
         world.server.audience = list(lists)
         await world.messages.send_text(STATUS, "look")
-        users = world.server.messages[-1].child("participants").children("to")
-        return {names[to.jid("jid").bare] for to in users if to.jid("jid").bare in names}
+        post = world.server.messages[-1]
+        users = post.child("participants").children("to")
+        seen = {names[to.jid("jid").bare] for to in users if to.jid("jid").bare in names}
+        return post.child("meta").attr("status_setting"), seen
 
     def audience(kind: str, *users: Jid) -> Node:
         listed = [Node("user", {"jid": user}) for user in users]
         return Node("list", {"type": kind, "default": "true"}, listed)
 
-    assert await readers() == {"bob", "carol"}
-    assert await readers(audience("contacts")) == {"bob", "carol"}
-    assert await readers(audience("whitelist", CAROL_LID)) == {"carol"}
-    assert await readers(audience("blacklist", CAROL_PN)) == {"bob"}
+    assert await readers() == ("contacts", {"bob", "carol"})
+    assert await readers(audience("contacts")) == ("contacts", {"bob", "carol"})
+    assert await readers(audience("whitelist", CAROL_LID)) == ("allowlist", {"carol"})
+    assert await readers(audience("blacklist", CAROL_PN)) == ("denylist", {"bob"})
 
 
 async def test_only_its_author_learns_of_a_reaction_to_a_status(world: World) -> None:

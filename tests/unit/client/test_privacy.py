@@ -73,6 +73,19 @@ async def test_settings_are_asked_for_once_until_something_changes(settings: Set
     assert (await settings.privacy.settings(fresh=True)).sends_read_receipts
 
 
+async def test_the_kind_of_read_receipts_follows_the_settings_once_they_are_watched(
+    settings: Settings,
+) -> None:
+    assert settings.privacy.read_receipt == "read"
+    await settings.privacy.on_changed()
+    assert settings.fetches == 0
+    await settings.privacy.watch()
+    assert settings.privacy.read_receipt == "read-self"
+    settings.values["readreceipts"] = "all"
+    await settings.privacy.on_changed()
+    assert settings.privacy.read_receipt == "read"
+
+
 async def test_a_change_during_the_question_is_not_overlooked(settings: Settings) -> None:
     asked = settings.answer
 

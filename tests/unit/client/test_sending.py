@@ -155,6 +155,21 @@ async def test_a_number_without_an_account_is_not_found(sender: Sender) -> None:
     assert await sender.account.read(lambda store: store.send_queue.pending()) == []
 
 
+async def test_our_own_devices_ask_for_the_message_where_their_list_is_unusable(
+    sender: Sender,
+) -> None:
+    sender.server.unlisted.add(OWN_PN.bare)
+    await sender.messages.send_text(PEER_PN, "hello")
+    assert set(sender.copies(sender.server.sent[0])) == {PEER_LID, PEER_LID.with_device(3)}
+
+
+async def test_an_unusable_list_of_the_recipients_devices_is_an_error(sender: Sender) -> None:
+    sender.server.unlisted.add(PEER_PN)
+    with pytest.raises(QueryError, match="no usable device list"):
+        await sender.messages.send_text(PEER_PN, "hello")
+    assert sender.server.sent == []
+
+
 async def test_a_device_without_a_bundle_is_left_out_and_its_list_forgotten(
     sender: Sender,
 ) -> None:

@@ -26,7 +26,7 @@ from ...stanza.tally import OptionTally
 from ...store import Database, UnitOfWork
 from ...wire import Jid
 from .. import addons, message_lookup
-from ..audience import Audience
+from ..audience import Audience, Readers
 from ..compose import (
     NO_OPTIONS,
     Compose,
@@ -252,16 +252,16 @@ class Messages:
     ) -> Message:
         if not (chat.is_user or chat.is_group or chat.is_status or chat.is_newsletter):
             raise InvalidInput("messages go to people, groups, channels and the status feed")
-        audience = options.audience
-        if chat.is_status and not audience and direct_to is None:
-            audience = await self._audience.people()
+        readers = Readers(options.audience, "allowlist" if options.audience else "contacts")
+        if chat.is_status and not options.audience and direct_to is None:
+            readers = await self._audience.readers()
         now = int(time.time())
         draft = Draft(
             chat=chat.bare,
             id=options.message_id or fresh_id(chat.user, now),
             compose=compose,
             now=now,
-            audience=audience,
+            audience=readers,
             direct_to=direct_to,
             media_id=options.media_id,
             limits=self._limits,

@@ -34,6 +34,8 @@ class Privacy:
         self._session_id = session_id
         self._queries = queries
         self._known: PrivacySettings | None = None
+        self._sends_read_receipts = True
+        self._is_watched = False
         self._epoch = 0
         self._lock = asyncio.Lock()
 
@@ -48,6 +50,7 @@ class Privacy:
                 return self._known
             epoch = self._epoch
             settings = await self._queries.run(FetchPrivacy(), again=True)
+            self._sends_read_receipts = settings.sends_read_receipts
             # What changed while we asked may be missing in the answer.
             self._known = settings if epoch == self._epoch else None
             return settings
@@ -62,6 +65,14 @@ class Privacy:
     async def sends_read_receipts(self) -> bool:
         """Whether others are told when their messages were read."""
         return (await self.settings()).sends_read_receipts
+
+    @property
+    def read_receipt(self) -> str:
+        """The kind of receipt for a message that was read, by the settings last heard of.
+
+        Without read receipts the own devices alone are told.
+        """
+        return "read" if self._sends_read_receipts else "read-self"
 
     async def exclusions(self, name: str) -> Exclusions:
         """The contacts to whom a setting does not apply, if its value is `contact_blacklist`."""
@@ -104,9 +115,16 @@ class Privacy:
 
         return await self._database.read(self._session_id, job)
 
+    async def watch(self) -> None:
+        """From now on `read_receipt` is kept true: ask now, and after every change elsewhere."""
+        self._is_watched = True
+        await self.settings()
+
     async def on_changed(self) -> None:
         """The server says that another device has changed a setting."""
         self._forget()
+        if self._is_watched:
+            await self.settings()
 
     def _forget(self) -> None:
         self._known = None

@@ -83,13 +83,21 @@ class Arrival:
         self.work.reply(ack(incoming.node, own=self.work.own.pn, error=error))
 
     def mark_seen(self) -> None:
-        """Tell the author that the message was read."""
+        """Tell that the message was read."""
         node = self.incoming.node
         chat = node.jid("from")
         participant = node.get_jid("participant")
         to = chat.with_device(0) if participant is None else chat
         ids = [self.incoming.id]
-        self.work.reply(receipt(to, ids, "read", participant=participant, timestamp=self.work.now))
+        self.work.reply(
+            receipt(
+                to,
+                ids,
+                self.work.seen_receipt,
+                participant=participant,
+                timestamp=self.work.now,
+            )
+        )
 
     def keep_place(self, content: bytes = b"") -> bool:
         """Keep a message's place until it can be read; whether there is a place for it.

@@ -232,7 +232,7 @@ class MessageHandler:
             arrival.dismiss()
             return
         arrival.confirm()
-        if kept.is_shown and work.mark_seen and not incoming.from_me:
+        if kept.is_shown and work.seen_receipt and not incoming.from_me:
             arrival.mark_seen()
 
     def _take_post(self, arrival: Arrival, body: bytes) -> None:
