@@ -66,6 +66,18 @@ class StanzaError(ProtocolError):
         self.tag = tag
 
 
+class MexError(ProtocolError):
+    """An answer or a notification in JSON (GraphQL) cannot be read.
+
+    Attributes:
+        raw: its text, cut to what a person can read; for whoever looks into it, not for logs.
+    """
+
+    def __init__(self, message: str, raw: str = "") -> None:
+        super().__init__(f"unusable JSON: {message}")
+        self.raw = raw
+
+
 class PairingError(ProtocolError):
     """Linking failed; nothing was stored.
 

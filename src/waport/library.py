@@ -24,6 +24,7 @@ from .client.features.contacts import Contacts
 from .client.features.groups import Groups
 from .client.features.media import Media
 from .client.features.messages import Messages
+from .client.features.newsletters import Newsletters
 from .client.features.presence import Presence
 from .client.features.privacy import Privacy
 from .client.features.profile import Profile
@@ -225,6 +226,11 @@ class Client:
     def groups(self) -> Groups:
         """Groups: their members and settings."""
         return self._linked.groups
+
+    @property
+    def newsletters(self) -> Newsletters:
+        """Channels: following and running them, and what is posted in them."""
+        return self._linked.newsletters
 
     @property
     def contacts(self) -> Contacts:

@@ -26,6 +26,9 @@ from .features.contacts import Contacts
 from .features.groups import Groups
 from .features.media import Media
 from .features.messages import Messages
+from .features.newsletter_admins import NewsletterAdmins
+from .features.newsletter_posts import NewsletterPosts
+from .features.newsletters import Newsletters
 from .features.presence import Presence
 from .features.privacy import Privacy
 from .features.profile import Profile
@@ -40,6 +43,7 @@ from .handlers.contacts import (
 )
 from .handlers.media_retry import handle_media_retry
 from .handlers.message import MessageHandler, take_phone_answer
+from .handlers.newsletters import handle_post_notification, mex_handler
 from .handlers.notification import notification_handler
 from .handlers.presence import presence_handler
 from .handlers.protocol import ProtocolMessages, take_mappings
@@ -50,10 +54,12 @@ from .identities import Identities
 from .link import Link, OpenCarrier
 from .linking import Linking
 from .login import Login
+from .mex import Mex
 from .offline import OfflineQueue
 from .peer import Peer
 from .placeholders import Placeholders
 from .policy import Cause, Close
+from .post_watch import PostWatch
 from .prekeys import PreKeys
 from .presences import Presences
 from .queries import Queries
@@ -123,6 +129,18 @@ class Client:
         )
         audience = Audience(database, session_id, self._queries)
         self.messages = Messages(database, session_id, sender, audience)
+        self.mex = Mex(self._queries, config.mex_ids)
+        watch = PostWatch(self._queries, background, clock)
+        self.newsletters = Newsletters(
+            database,
+            session_id,
+            self._queries,
+            self.mex,
+            sink,
+            NewsletterAdmins(database, session_id, self.mex, self.messages, sink, clock),
+            NewsletterPosts(database, session_id, self._queries, sink, watch, clock),
+            clock,
+        )
         self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
         self.calls = Calls(database, session_id, self._queries)
@@ -197,6 +215,8 @@ class Client:
                         "privacy_token": handle_privacy_token,
                         "mediaretry": self._media_retry,
                         "server_sync": server_sync_handler(app_state.refresh),
+                        "newsletter": handle_post_notification,
+                        "mex": mex_handler(self.newsletters.refetch),
                     },
                 ),
                 "call": handle_call,
@@ -239,6 +259,7 @@ class Client:
                 placeholders.resume(),
                 app_state.resume(),
                 *([self.privacy.watch()] if config.mark_seen else []),
+                watch.resume(),
             ),
             clock=clock,
             open_carrier=open_carrier,

@@ -80,7 +80,7 @@ def revoke_of(message_id: str) -> Compose:
         message = scene.store.messages.get(scene.chat, message_id)
         if message is None:
             raise NoSuchMessage
-        if not message.key.from_me and not _is_admin(scene):
+        if not message.key.from_me and not _is_admin(scene) and not _runs_channel(scene):
             raise NotAuthorized(401, "only its author or an admin can take a message back")
         return Composed(Revoke(scene.target(message)))
 
@@ -161,6 +161,14 @@ def _is_admin(scene: Scene) -> bool:
         if member is not None:
             return member.is_admin
     return False
+
+
+def _runs_channel(scene: Scene) -> bool:
+    """Whether the account is an admin of the channel, as far as that is known."""
+    if not scene.chat.is_newsletter:
+        return False
+    known = scene.store.newsletters.get(scene.chat)
+    return known is not None and known.is_run
 
 
 def _edited(before: Content, content: Content | str) -> Content:

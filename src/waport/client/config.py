@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +66,8 @@ class ClientConfig:
         mark_seen: answer every incoming message with a read receipt.
         ban_wait_cap_s: a temporary ban is waited out at most this long at a time.
         media: about files.
+        mex_ids: ids of GraphQL queries that are to be used instead of those of the table
+            (`stanza/mex_table.py`), by the queries' names.
     """
 
     websocket_url: str = WHATSAPP_URL
@@ -83,3 +86,4 @@ class ClientConfig:
     mark_seen: bool = False
     ban_wait_cap_s: float = 86_400.0
     media: MediaConfig = field(default_factory=MediaConfig)
+    mex_ids: Mapping[str, str] = field(default_factory=dict)

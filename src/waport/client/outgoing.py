@@ -37,7 +37,7 @@ from ..proto import pb
 from ..stanza.content import device_sent
 from ..stanza.contents import encode
 from ..stanza.contents.traits import Traits, business_nodes, traits
-from ..stanza.outgoing import Copy, build_message, build_post
+from ..stanza.outgoing import Copy, build_message
 from ..stanza.prekeys import BundleAnswer
 from ..stanza.reporting import REPORTING_VERSION, reporting_node, wants_token
 from ..store import UnitOfWork
@@ -55,6 +55,7 @@ from .group_encryption import (
 )
 from .group_fanout import GroupFanout, plan_group, plan_status
 from .new_sessions import DeviceSessions, NeedBundles, begin_sessions
+from .outgoing_posts import changed_post, post_node
 from .tokens import message_nodes
 from .work import EventSink, Work, own_addresses
 
@@ -323,11 +324,20 @@ def _group_stanza(
 
 
 def _prepare_post(work: Work, draft: Draft) -> Outcome:
-    chat = draft.chat
-    ready = _compose(work, draft, Scene(work.store, work.own, chat, chat, draft.now, None))
-    body = ready.message.SerializeToString()
-    node = build_post(draft.id, chat, body, ready.traits, media_id=draft.media_id)
-    return _finish(ready, chat, node)
+    chat, store = draft.chat, work.store
+    ready = _compose(work, draft, Scene(store, work.own, chat, chat, draft.now, None))
+    node = post_node(store, draft.id, chat, ready.content, ready.message, draft.media_id)
+    changed = changed_post(ready.content)
+    if changed is None:
+        return _finish(ready, chat, node)
+    stored = store.messages.get(chat, changed.id)
+    if stored is None or changed.id != draft.id:
+        raise InvalidInput("a post is changed under its own id")
+    if store.send_queue.get(changed.id) is not None:
+        raise InvalidInput("the post is still on its way")
+    stanza = _encoded(node)
+    store.send_queue.add(changed.id, chat, stanza, draft.now * 1000)
+    return Prepared(stored, stanza, work.frames)
 
 
 # --- every kind ----------------------------------------------------------------------------------
@@ -352,12 +362,17 @@ def _is_change(content: Content) -> bool:
     return addons.is_add_on(content)
 
 
-def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
-    """Store, queue and announce."""
-    work, draft, store = ready.work, ready.draft, ready.store
+def _encoded(node: Node) -> bytes:
     stanza = encode_stanza(node)
     if len(stanza) > MAX_STANZA:
         raise InvalidInput("the message is too long for so many devices")
+    return stanza
+
+
+def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
+    """Store, queue and announce."""
+    work, draft, store = ready.work, ready.draft, ready.store
+    stanza = _encoded(node)
     if draft.again:
         stored = store.messages.get(chat, draft.id)
         if stored is None or store.send_queue.get(draft.id) is None:
@@ -381,7 +396,9 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
     if message is None or store.send_queue.get(draft.id) is not None:
         raise InvalidInput("a message of this id exists already")
     store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
-    if is_change:
+    if is_change and chat.is_newsletter:
+        pass  # it takes effect with the ack
+    elif is_change:
         addons.apply(
             work,
             addons.Arrival(

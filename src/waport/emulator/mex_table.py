@@ -97,7 +97,7 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "FetchNewsletterPendingInvites",
-        "xwa2_newsletter_pending_invites",
+        "xwa2_newsletter_admin",
         ("9783111038412085",),
     ),
     (
@@ -117,7 +117,7 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "FetchNewsletterMessageReactionSenderList",
-        "xwa2_newsletter_message_reaction_sender_list",
+        "xwa2_newsletters_reaction_sender_list",
         ("29575462448733991",),
     ),
     (
@@ -133,7 +133,7 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "FetchNewsletterDirectorySearchResults",
         "xwa2_newsletters_directory_search",
-        ("26301059626252132",),
+        ("26301059626252132", "6802402206520139"),
     ),
     (
         "FetchReachoutTimelock",

@@ -126,7 +126,7 @@ class NewsletterNews:
         self._tell(
             self._directory.select({*newsletter.admins(), account.number}),
             f"NotificationNewsletter{kind}",
-            {f"xwa2_notify_newsletter_on_{_SNAKE[kind]}": change},
+            {f"xwa2_notify_newsletter_{_SNAKE[kind]}": change},
             [{"jid": str(newsletter.jid), "user": str(account.lid)}],
             skip=by,
         )
@@ -155,8 +155,8 @@ class NewsletterNews:
 _SNAKE = {
     "AdminPromote": "admin_promote",
     "AdminDemote": "admin_demote",
-    "OwnerUpdate": "owner_update",
-    "AdminInviteRevoke": "admin_invite_revoke",
+    "OwnerUpdate": "on_owner_update",
+    "AdminInviteRevoke": "on_admin_invite_revoke",
 }
 
 

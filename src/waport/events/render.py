@@ -11,6 +11,7 @@ from ..model import (
     Authenticated,
     AuthFailure,
     CallChanged,
+    ChannelChanged,
     ChatArchived,
     ChatRemoved,
     ChatTimerChanged,
@@ -28,8 +29,10 @@ from ..model import (
     MessagePinned,
     MessageRevoked,
     MessageUndecryptable,
+    MexNoticed,
     NumberChanged,
     PairingCodeReady,
+    PostCounted,
     PresenceChanged,
     QrReady,
     ReactionChanged,
@@ -77,6 +80,9 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     MessagePinned: (),
     ChatTimerChanged: (),
     IdentityChanged: (),
+    ChannelChanged: (),
+    PostCounted: (),
+    MexNoticed: (),
     NumberChanged: ("contact_changed",),
     PresenceChanged: (),
     ChatArchived: ("chat_archived",),
@@ -126,6 +132,9 @@ def render(
             | ChatTimerChanged()
             | IdentityChanged()
             | PresenceChanged()
+            | ChannelChanged()
+            | PostCounted()
+            | MexNoticed()
         ):
             # The contract has no word for these.
             return []

@@ -10,6 +10,7 @@ from .chat import Chat
 from .contents import EventAnswer
 from .group import GroupChange
 from .message import Ack, Message, MessageKey
+from .newsletter import ChannelChangeKind, KnownPost, Newsletter
 from .presence import Presence
 
 
@@ -234,6 +235,41 @@ class GroupChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    """Something happened to a channel, or to a person in it.
+
+    Attributes:
+        channel: as it is known now.
+        kind: what.
+        person: whom a change of roles concerns, bare, by phone number where that is known.
+    """
+
+    channel: Newsletter
+    kind: ChannelChangeKind
+    person: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostCounted:
+    """The reactions, views or other counters of a channel's post have changed."""
+
+    post: KnownPost
+
+
+@dataclass(frozen=True, slots=True)
+class MexNoticed:
+    """The server told something by GraphQL that has no event of its own.
+
+    Attributes:
+        operation: its name in the web client.
+        text: the JSON as it came, at most 2048 characters.
+    """
+
+    operation: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaUploaded:
     """The file of an own message is on the media hosts, and the message is on its way."""
 
@@ -332,6 +368,9 @@ DomainEvent = (
     | MessagePinned
     | ChatTimerChanged
     | GroupChanged
+    | ChannelChanged
+    | PostCounted
+    | MexNoticed
     | MediaUploaded
     | IdentityChanged
     | NumberChanged

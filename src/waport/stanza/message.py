@@ -165,12 +165,14 @@ class MessageAck:
         timestamp: the server's time, Unix seconds; 0 when absent.
         error: why it was refused, 0 when it was accepted.
         phash: the server's hash of the devices, when it differs from ours.
+        server_id: the number that a post has got in its channel; 0 when absent.
     """
 
     id: str
     timestamp: int
     error: int
     phash: str | None
+    server_id: int = 0
 
 
 def parse_message_ack(node: Node) -> MessageAck:
@@ -184,4 +186,5 @@ def parse_message_ack(node: Node) -> MessageAck:
         max(node.get_int("t", 0) or 0, 0),
         node.get_int("error", 0) or 0,
         node.get("phash"),
+        max(node.get_int("server_id", 0), 0),
     )

@@ -33,6 +33,7 @@ from .schema_app_state import (
 )
 from .schema_base import RowId, is_lid, lid_index, metadata, row_id
 from .schema_calls import calls, raw_stanzas
+from .schema_newsletters import newsletter_posts, newsletters
 
 __all__ = [
     "REVISION",
@@ -56,6 +57,8 @@ __all__ = [
     "lid_mappings",
     "messages",
     "metadata",
+    "newsletter_posts",
+    "newsletters",
     "pre_keys",
     "privacy_tokens",
     "raw_stanzas",

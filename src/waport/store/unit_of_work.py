@@ -14,6 +14,7 @@ from .devices import Devices
 from .event_log import EventLog
 from .groups import Groups
 from .messages import Messages
+from .newsletters import Newsletters
 from .raw_stanzas import RawStanzas
 from .send_queue import SendQueue
 from .sender_keys import SenderKeys
@@ -36,6 +37,7 @@ class UnitOfWork:
         add_ons: reactions, votes, answers, pins; and what waits for its message.
         chats: the list of chats, and the timers of their messages.
         groups: what is known of each group.
+        newsletters: what is known of each channel and its posts.
         contacts: people's names.
         calls: the latest calls.
         tokens: the privacy tokens of people.
@@ -56,6 +58,7 @@ class UnitOfWork:
         "event_log",
         "groups",
         "messages",
+        "newsletters",
         "raw_stanzas",
         "send_queue",
         "sender_keys",
@@ -76,6 +79,7 @@ class UnitOfWork:
         self.add_ons = AddOns(db, session_id, now_ms)
         self.chats = Chats(db, session_id)
         self.groups = Groups(db, session_id)
+        self.newsletters = Newsletters(db, session_id)
         self.contacts = Contacts(db, session_id)
         self.tokens = Tokens(db, session_id)
         self.calls = Calls(db, session_id)

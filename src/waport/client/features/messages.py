@@ -133,11 +133,14 @@ class Messages:
 
     async def edit(self, chat: Jid, message_id: str, content: Content | str) -> Message:
         """Give an own message another content; a text stands for the text or the caption."""
-        return await self._send(chat, edit_of(message_id, content))
+        return await self._change(chat, message_id, edit_of(message_id, content))
 
     async def revoke(self, chat: Jid, message_id: str) -> Message:
-        """Take a message back for everybody: an own one, or as an admin anybody's in a group."""
-        return await self._send(chat, revoke_of(message_id))
+        """Take a message back for everybody.
+
+        An own one; as an admin of a group or channel anybody's there.
+        """
+        return await self._change(chat, message_id, revoke_of(message_id))
 
     async def pin(self, chat: Jid, message_id: str, duration_s: int = 604_800) -> Message:
         """Pin a message for everybody in the chat: for a day, a week or 30 days."""
@@ -242,6 +245,17 @@ class Messages:
 
     async def _read(self, job: Callable[[UnitOfWork], T]) -> T:
         return await self._database.read(self._session_id, job)
+
+    async def _change(self, chat: Jid, message_id: str, compose: Compose) -> Message:
+        """Edit or take back. In a channel that has no message of its own: it is the post's."""
+        if not chat.is_newsletter:
+            return await self._send(chat, compose)
+        message = await self._send(chat, compose, SendOptions(message_id=message_id))
+        # Behind the transaction in which the ack takes effect.
+        now = await self._database.write(
+            self._session_id, lambda store: store.messages.get(chat, message_id)
+        )
+        return now or message
 
     async def _send(
         self,

@@ -16,6 +16,7 @@ from ...stanza.content import open_device_sent, parse_content
 from ...stanza.contents import read_message
 from ...stanza.contents.traits import EditMark
 from ...stanza.message import Enc, IncomingMessage, parse_message
+from ...stanza.newsletter_posts import server_id_of
 from ...stanza.receipt import MAX_RETRIES, RetryKeys, retry_receipt
 from ...wire import Node
 from .. import addons
@@ -112,6 +113,8 @@ class MessageHandler:
         arrival = Arrival.of(work, incoming)
         plaintext = node.find("plaintext")
         edit = node.get("edit")
+        if incoming.chat.is_newsletter:
+            _number_post(arrival)
         if incoming.chat.is_newsletter and edit in (EditMark.CHANNEL_EDIT, EditMark.ADMIN_REVOKE):
             _change_post(arrival, plaintext, EditMark(edit))
         elif arrival.is_known:
@@ -305,6 +308,13 @@ def _decrypted(arrival: Arrival, enc: Enc) -> bytes:
         device_identity=incoming.device_identity,
         from_own=incoming.from_me,
     )
+
+
+def _number_post(arrival: Arrival) -> None:
+    """Remember the number that a post has in its channel: reactions and views name it so."""
+    number = server_id_of(arrival.incoming.node)
+    if number is not None:
+        arrival.work.store.newsletters.name_post(arrival.key.chat, number, arrival.key.id)
 
 
 def _change_post(arrival: Arrival, plaintext: Node | None, edit: EditMark) -> None:

@@ -12,6 +12,7 @@ from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
 from ...store import QueuedSend
 from ...wire import Jid, Node, decode_stanza
+from .. import outgoing_posts as posts
 from ..fanout import canonical, device_hashes
 from ..group_encryption import mark_told
 from ..receipt_times import raised
@@ -180,6 +181,9 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         if answer.error and _goes_out_again(work, answer, chat, queued, sender):
             return
         work.store.send_queue.done(answer.id)
+        is_post = chat.is_newsletter
+        if is_post and not answer.error:
+            posts.take_effect(work, queued, answer)
         level = Ack.SERVER
         if answer.error:
             level = Ack.ERROR
@@ -193,6 +197,8 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
             if to_be_given(work.store, work.own, chat, work.now):
                 work.later(partial(tokens.give, chat))
         work.store.messages.set_pending(chat, answer.id, False)
+        if is_post and posts.is_change(queued):
+            return  # what is refused is the change, not the post
         changed = work.store.messages.set_ack(chat, answer.id, level)
         if changed is not None:
             work.emit(AckChanged(changed, level))
