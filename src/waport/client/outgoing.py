@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..crashpoints import crash_point
-from ..errors import InvalidInput, NotAuthorized, NotFound, SessionError, query_error
+from ..errors import InvalidInput, NotAuthorized, NotFound, query_error
 from ..model import Ack, MediaUploaded, Message, MessageAdded, MessageKey, MessageKind
 from ..model.contents import (
     LIMITS,
@@ -57,7 +57,8 @@ from .group_fanout import GroupFanout, plan_group, plan_status
 from .new_sessions import DeviceSessions, NeedBundles, begin_sessions
 from .outgoing_posts import changed_post, post_node
 from .tokens import message_nodes
-from .work import EventSink, Work, own_addresses
+from .work import EventSink, Work
+from .work_job import own_work
 
 log = logging.getLogger(__name__)
 
@@ -163,10 +164,6 @@ class _Ready:
         return nodes if token is None else [token, *nodes]
 
 
-async def _nothing() -> None:
-    """A draft announces nobody."""
-
-
 def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> Outcome:
     """Encrypt a draft for every device, store it, queue it and announce it.
 
@@ -178,19 +175,7 @@ def prepare(store: UnitOfWork, draft: Draft, found: Found, sink: EventSink) -> O
             too long for one stanza.
         NotAuthorized: we may not write there.
     """
-    credentials = store.devices.get()
-    if credentials is None:
-        raise SessionError(store.session_id, "not linked")
-    work = Work(
-        store=store,
-        credentials=credentials,
-        own=own_addresses(credentials),
-        now=draft.now,
-        sink=sink,
-        available=False,
-        seen_receipt="",
-        announce=_nothing,
-    )
+    work = own_work(store, sink, draft.now)
     if draft.chat.is_newsletter:
         return _prepare_post(work, draft)
     if draft.direct_to is None and (draft.chat.is_group or draft.chat.is_status):

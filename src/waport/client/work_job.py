@@ -16,6 +16,27 @@ async def _nothing() -> None:
     """Nobody is announced by such a job."""
 
 
+def own_work(store: UnitOfWork, sink: EventSink, now: int) -> Work:
+    """The work of a job that answers no stanza.
+
+    Raises:
+        SessionError: the account is not linked.
+    """
+    credentials = store.devices.get()
+    if credentials is None or credentials.pn is None:
+        raise SessionError(store.session_id, "not linked")
+    return Work(
+        store=store,
+        credentials=credentials,
+        own=own_addresses(credentials),
+        now=now,
+        sink=sink,
+        available=False,
+        seen_receipt="",
+        announce=_nothing,
+    )
+
+
 async def in_work(
     database: Database, session_id: str, sink: EventSink, now: int, job: Callable[[Work], T]
 ) -> T:
@@ -31,19 +52,7 @@ async def in_work(
     """
 
     def run(store: UnitOfWork) -> tuple[T, Work]:
-        credentials = store.devices.get()
-        if credentials is None or credentials.pn is None:
-            raise SessionError(session_id, "not linked")
-        work = Work(
-            store=store,
-            credentials=credentials,
-            own=own_addresses(credentials),
-            now=now,
-            sink=sink,
-            available=False,
-            mark_seen=False,
-            announce=_nothing,
-        )
+        work = own_work(store, sink, now)
         return job(work), work
 
     result, work = await database.write(session_id, run)
