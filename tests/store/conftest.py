@@ -1,21 +1,17 @@
-"""Every test of the contract runs on SQLite, and on PostgreSQL too if a URL of one is given."""
+"""Every test of the contract runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
 from support.database import open_database
+from support.postgres import PostgresServer, postgres_server
 from waport.crypto import KeyPair
 from waport.model import (
     AddOn,
@@ -28,28 +24,44 @@ from waport.model import (
 )
 from waport.signal import SignedPreKey
 from waport.store import Database, UnitOfWork
+from waport.store.backend import Backend
 from waport.wire import Jid
 
-POSTGRESQL = os.environ.get("WAPORT_TEST_POSTGRES_URL")
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of our own, started once by whichever test is the first to need it."""
+    with postgres_server() as server:
+        yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: a new file, or a new schema of the PostgreSQL database."""
+    """An empty database: a new file, or a database of the PostgreSQL server.
+
+    Whoever wants a `Database` gets the one that has all tables already; it is emptied each time.
+    """
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/data/waport.db"
         return
-    assert POSTGRESQL is not None
-    server = make_url(POSTGRESQL).set(drivername="postgresql+psycopg")
-    engine = create_engine(server, poolclass=NullPool)
-    schema = f"test_{uuid4().hex}"
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    own = server.update_query_dict({"options": f"-csearch_path={schema}"})
-    yield own.render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+    server: PostgresServer = request.getfixturevalue("postgres")
+    if "database" in request.fixturenames:
+        filled: str = request.getfixturevalue("postgres_filled")
+        server.empty(filled)
+        yield filled
+        return
+    with server.database() as empty:
+        yield empty
+
+
+@pytest.fixture(scope="session")
+def postgres_filled(postgres: PostgresServer) -> Iterator[str]:
+    """A PostgreSQL database with all tables: making them takes longer than emptying them."""
+    with postgres.database() as made:
+        backend = Backend(made)
+        backend.prepare()
+        backend.release()
+        yield made
 
 
 class Clock:
