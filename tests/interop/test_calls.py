@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import uuid
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from interop.baileys import Baileys
-from interop.conftest import QUIET, Admin, Launch
+from interop.conftest import QUIET, Admin, Emulator, launching, linking, open_admin
 from support.linked import Linked
 from waport.errors import NotFound
 from waport.model import Call, CallChanged, CallStatus, MessageAdded
 from waport.proto import pb
 from waport.wire import Jid
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 
 END_S = 20
 
@@ -69,11 +72,19 @@ class Callees:
                     return str(call["state"])
 
 
-@pytest.fixture
-async def callees(ours: Linked, admin: Admin, baileys: Launch, unique_name: str) -> Callees:
-    second = await baileys(f"{unique_name} two", account=str(ours.jid), **QUIET)
-    friend = await admin.create_account(f"{unique_name} friend")
-    return Callees(ours, second, admin, friend)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def callees(
+    node: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Callees]:
+    folder, name = tmp_path_factory.mktemp("callees"), f"Test {uuid.uuid4().hex[:8]}"
+    async with (
+        open_admin(emulator) as admin,
+        linking(emulator, admin, folder, f"{name} us") as ours,
+        launching(node, emulator, admin, folder) as launch,
+    ):
+        second = await launch(f"{name} two", account=str(ours.jid), **QUIET)
+        friend = await admin.create_account(f"{name} friend")
+        yield Callees(ours, second, admin, friend)
 
 
 @pytest.mark.parametrize("by", ["jid", "lid"])
@@ -129,14 +140,17 @@ async def test_what_the_phone_takes_stops_ringing_elsewhere(callees: Callees) ->
 
 async def test_we_decline_and_baileys_stops_ringing(callees: Callees) -> None:
     call_id = await callees.ring()
-    await callees.both(call_id, "offer")
+    _, theirs = await callees.both(call_id, "offer")
     await callees.ours.client.calls.reject(call_id)
     assert await callees.state(call_id, "reject")
     ended = await callees.baileys.wait_event(
-        lambda event: event["event"] == "call" and event["data"][0]["status"] == "terminate",
+        lambda event: (
+            event["event"] == "call"
+            and (event["data"][0]["id"], event["data"][0]["status"]) == (call_id, "terminate")
+        ),
         what="the end of the call",
     )
-    assert ended["data"][0]["id"] == call_id
+    assert ended["data"][0]["from"] == theirs["from"]
     with pytest.raises(NotFound):
         await callees.ours.client.calls.reject("no such call")
 
@@ -146,8 +160,10 @@ async def test_baileys_declines_and_we_stop_ringing(callees: Callees) -> None:
     _, theirs = await callees.both(call_id, "offer")
     await callees.baileys.call("rejectCall", call_id, theirs["from"])
     assert await callees.state(call_id, "reject")
-    ended = await callees.ours.events.until(CallChanged, lambda event: event.call.status.is_over)
-    assert (ended.call.id, ended.call.status) == (call_id, CallStatus.TERMINATE)
+    ended = await callees.ours.events.until(
+        CallChanged, lambda event: event.call.id == call_id and event.call.status.is_over
+    )
+    assert ended.call.status is CallStatus.TERMINATE
     entry = await callees.ours.wait_id(call_id)
     assert entry.proto().callLogMesssage.callOutcome == pb.CallLogMessage.REJECTED
 

@@ -20,6 +20,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
 from .dispatch import Dispatcher
+from .features.business import Business
 from .features.calls import Calls
 from .features.chats import Chats
 from .features.contacts import Contacts
@@ -34,6 +35,7 @@ from .features.privacy import Privacy
 from .features.profile import Profile
 from .features.settings import Settings
 from .handlers.app_state import key_share_handler, server_sync_handler
+from .handlers.business import handle_business
 from .handlers.calls import handle_call
 from .handlers.contacts import (
     account_sync_handler,
@@ -143,6 +145,7 @@ class Client:
         )
         self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
+        self.business = Business(database, session_id, self._queries, self.media)
         self.calls = Calls(database, session_id, self._queries)
         self.profile = Profile(database, session_id, self._queries)
         self.privacy = Privacy(database, session_id, self._queries)
@@ -211,6 +214,7 @@ class Client:
                         "picture": picture_handler(self.groups.handle_notification),
                         "contacts": handle_contacts,
                         "status": handle_about,
+                        "business": handle_business,
                         "account_sync": account_sync_handler(self.privacy.on_changed),
                         "privacy_token": handle_privacy_token,
                         "mediaretry": self._media_retry,

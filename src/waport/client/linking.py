@@ -294,6 +294,8 @@ class Linking:
             store.devices.save(linked)
             if success.lid is not None:
                 learn_mapping(store, success.pn.bare, success.lid.bare)
+            if success.business_name:
+                store.contacts.set_business(success.pn.bare, success.business_name)
             phone = (success.lid or success.pn).with_device(0)
             store.signal.put_identity(phone.signal_address, paired.account_key)
             return linked, list(self._sink.record(store, CredentialsSaved(), success.pn.bare))

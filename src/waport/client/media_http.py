@@ -55,6 +55,15 @@ class HostRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """What a host gives for a cover photo, to be shown to WhatsApp; all three are texts."""
+
+    id: str
+    token: str
+    timestamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class UploadAnswer:
     """What a host says of a file that it has taken.
 
@@ -63,12 +72,14 @@ class UploadAnswer:
         direct_path: the same on every host.
         handle: for newsletters.
         object_id: for newsletters.
+        ticket: for cover photos.
     """
 
     url: str
     direct_path: str
     handle: str | None
     object_id: str | None
+    ticket: UploadTicket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +255,26 @@ def _upload_answer(answer: dict[str, object]) -> UploadAnswer:
         raise HostFailed(200)
     if not isinstance(url, str) or not url.startswith("https://") or len(url) > MAX_URL:
         url = f"https://{DEFAULT_HOST}{path}"
-    return UploadAnswer(url, path, _text(answer, "handle"), _text(answer, "object_id"))
+    return UploadAnswer(
+        url, path, _text(answer, "handle"), _text(answer, "object_id"), _ticket(answer)
+    )
+
+
+def _ticket(answer: dict[str, object]) -> UploadTicket | None:
+    """`fbid`, `meta_hmac` and `ts`; the numbers among them come as numbers or as texts."""
+    photo_id, timestamp = (_number(answer, name) for name in ("fbid", "ts"))
+    token = _text(answer, "meta_hmac")
+    if photo_id is None or timestamp is None or token is None or len(token) > MAX_URL:
+        return None
+    return UploadTicket(photo_id, token, timestamp)
+
+
+def _number(answer: dict[str, object], name: str) -> str | None:
+    value = answer.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 32
+    return str(value) if is_number else None
 
 
 def _text(answer: dict[str, object], name: str) -> str | None:

@@ -38,7 +38,7 @@ from .media_hosts import (
     download_urls,
     upload_url,
 )
-from .media_http import HostFailed, HostRefused, MediaHttp, UploadAnswer
+from .media_http import HostFailed, HostRefused, MediaHttp, UploadAnswer, UploadTicket
 from .threads import in_thread, stoppable
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class UploadedMedia:
         sidecar: for players; None unless asked for.
         handle: for newsletters, goes into the stanza as `media_id`.
         object_id: for newsletters.
+        ticket: for cover photos.
     """
 
     url: str
@@ -89,6 +90,7 @@ class UploadedMedia:
     sidecar: bytes | None = field(repr=False)
     handle: str | None
     object_id: str | None
+    ticket: UploadTicket | None = None
 
 
 class MediaTransfer:
@@ -193,6 +195,7 @@ class MediaTransfer:
             None,
             answer.handle,
             answer.object_id,
+            answer.ticket,
         )
 
     async def _send(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..crypto import RandomBytes
 from ..errors import InvalidInput
 from ..wire import Jid
+from .business import Business
 from .groups import GroupBook
 from .mailbox import Mailbox
 from .newsletters import NewsletterBook
@@ -182,6 +183,8 @@ class Account:
         chat_cap: set when it may begin only so many.
         is_guarded: strangers need a token of it to write to it or to look at it.
         status_audience: one of STATUS_AUDIENCES, and the numbers that it is about.
+        business: what makes it the account of a business; None for people.
+        contact_code: of the link to it; empty until it asks for one.
         phone_state: what the phone handed over at the last stop (see `PhoneDevice.dump`).
     """
 
@@ -207,6 +210,8 @@ class Account:
     chat_cap: ChatCap | None = None
     is_guarded: bool = False
     status_audience: tuple[str, tuple[str, ...]] = ("contacts", ())
+    business: Business | None = None
+    contact_code: str = ""
 
     @property
     def jid(self) -> Jid:

@@ -13,6 +13,7 @@ from ..errors import InvalidInput
 from .accounts import Account
 from .admin_accounts import account_routes
 from .admin_app_state import app_state_routes
+from .admin_business import business_routes
 from .admin_calls import call_routes
 from .admin_faults import fault_routes
 from .admin_media import media_routes
@@ -60,6 +61,7 @@ def admin_routes(server: AdminServer) -> list[Route]:
         *account_routes(server),
         *call_routes(server),
         *app_state_routes(server),
+        *business_routes(server),
         *newsletter_routes(server),
         *fault_routes(server),
     ]

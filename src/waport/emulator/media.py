@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from ..errors import MediaError
+from .business import cover_token
 from .media_conn import MediaConn
 from .media_store import (
     FILES,
@@ -32,6 +34,7 @@ from .media_store import (
 from .media_upload import StoredBytes, Upload
 from .policy import MediaFault, PendingFaults, Policy
 
+_COVER_PHOTO = "biz-cover-photo"
 _PIECE = 256 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -68,7 +71,7 @@ class MediaHost:
             "/mms/{kind}": "",
             "/newsletter/{kind}": "",
             "/product/image": "product-catalog-image",
-            "/pps/biz-cover-photo": "biz-cover-photo",
+            "/pps/biz-cover-photo": _COVER_PHOTO,
         }
         return [
             *(self._upload_route(folder, kind) for folder, kind in folders.items()),
@@ -167,14 +170,19 @@ class MediaHost:
             raise
         return self.store.complete(upload)
 
-    def _answer(self, file: StoredFile) -> dict[str, str]:
+    def _answer(self, file: StoredFile) -> dict[str, str | int]:
         path = direct_path(file)
-        return {
+        answer: dict[str, str | int] = {
             "url": f"https://{self.authority}{path}",
             "direct_path": path,
             "handle": f"{HANDLE}{file.name}",
             "object_id": str(int(file.name, 16)),
         }
+        if file.kind == _COVER_PHOTO:
+            photo_id, timestamp = int(file.name, 16) % 10**15, int(time.time())
+            token = cover_token(str(photo_id), str(timestamp))
+            answer |= {"fbid": photo_id, "meta_hmac": token, "ts": timestamp}
+        return answer
 
     # --- downloads -------------------------------------------------------------------------------
 

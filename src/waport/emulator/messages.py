@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..wire import SERVER, AttrValue, Jid, Node, encode_node, encode_stanza
 from .accounts import Account, Device, Directory
+from .business_nodes import verified_name_node
 from .copies import (
     MALFORMED,
     NO_SUCH_CHAT,
@@ -228,7 +229,10 @@ class MessageRouter:
         attrs["t"] = self._deliveries.t
         attrs["notify"] = account.name
         attrs["sender_pn" if lid else "sender_lid"] = account.address(lid=not lid, device=device.id)
-        return Node("message", attrs, kept_content(node, encs))
+        content = kept_content(node, encs)
+        if account.business is not None:
+            content.append(verified_name_node(account.business))
+        return Node("message", attrs, content)
 
     def _own_copy(
         self, account: Account, device: Device, node: Node, to: Jid, encs: list[Node]

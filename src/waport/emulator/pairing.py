@@ -35,6 +35,7 @@ _HELLO_CHILDREN = (
     "link_code_pairing_nonce",
 )
 _PLATFORM = "android"
+_BUSINESS = "smba"
 
 
 @dataclass(slots=True)
@@ -159,8 +160,10 @@ class Pairing:
         children = [
             Node("device-identity", {}, container),
             Node("device", addresses),
-            Node("platform", {"name": _PLATFORM}),
+            Node("platform", {"name": _PLATFORM if account.business is None else _BUSINESS}),
         ]
+        if account.business is not None:
+            children.append(Node("biz", {"name": account.business.name}))
         return Node(
             "iq",
             {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ..errors import InvalidInput, StanzaError, WhatsAppError
 from ..wire import AttrValue, Node
+from .business_queries import BusinessQueries
 from .delivery import Deliveries
 from .groups_queries import Groups
 from .media_conn import MediaConn
@@ -44,6 +45,7 @@ class Queries:
         media: MediaConn,
         usync: USync,
         newsletters: NewsletterLists,
+        business: BusinessQueries,
         mex: Mex,
     ) -> None:
         self._deliveries = deliveries
@@ -53,6 +55,7 @@ class Queries:
             "bot": _bots,
             "disappearing_mode": profiles.timer,
             "encrypt": pre_keys.answer,
+            "fb:thrift_iq": business.order,
             "md": pairing.answer,
             "newsletter": newsletters.answer,
             "optoutlist": _empty_list,
@@ -66,13 +69,15 @@ class Queries:
             "urn:xmpp:whatsapp:push": _empty,
             "usync": usync.answer,
             "w": _old_props,
-            "w:biz": _business,
+            "w:biz": business.profile,
+            "w:biz:catalog": business.catalog,
             "w:comms:chat": _announcements,
             "w:g2": groups.answer,
             "w:m": media.answer,
             "w:mex": mex.answer,
             "w:p": self._ping,
             "w:profile:picture": profiles.picture,
+            "w:qr": business.short_link,
             "w:stats": _empty,
             "w:sync:app:state": _app_state,
         }
@@ -153,11 +158,6 @@ async def _old_props(asker: Asker, iq: Node) -> Node:
 
 async def _bots(asker: Asker, iq: Node) -> Node:
     return result(iq, Node("bot", {"v": iq.child("bot").get("v", "2")}))
-
-
-async def _business(asker: Asker, iq: Node) -> Node:
-    """No emulated account is a business."""
-    return result(iq, Node("business_profile", {}))
 
 
 async def _announcements(asker: Asker, iq: Node) -> Node:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from ..errors import CorruptRecord, DecodeError, InvalidInput
 from ..wire import decode_node, encode_node
 from .accounts import Account, Device, Directory, SignedKey
+from .business import dump_business, load_business
 from .groups_saved import dump_groups, load_groups
 from .mailbox import Mailbox
 from .newsletters_saved import dump_newsletters, load_newsletters, people
@@ -97,6 +98,8 @@ def _dump_account(account: Account) -> dict[str, object]:
         "timer_t": account.default_timer[1],
         "last_seen": account.last_seen or 0,
         "limits": dump_limits(account),
+        "business": [] if account.business is None else [dump_business(account.business)],
+        "contact_code": account.contact_code,
     }
 
 
@@ -121,6 +124,10 @@ def _load_account(saved: Saved) -> Account:
         account.picture = (picture_id, saved.data("picture"))
     if "limits" in saved.names():  # an account from before there were any has none
         load_limits(saved.part("limits"), account)
+    if "business" in saved.names():  # an account from before there were any has none
+        for business in saved.parts("business"):
+            account.business = load_business(business)
+        account.contact_code = saved.text("contact_code")
     if 0 not in account.devices:
         raise CorruptRecord(f"account {account.number} has no phone")
     return account

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Directory
+from .business_nodes import verified_name_node
 from .notifications import account_phash, key_index_node
 from .policy import Policy
 from .privacy import may_see
@@ -195,6 +196,11 @@ def _timer(asker: Asker, account: Account) -> Node:
     return Node("disappearing_mode", {"duration": str(duration), "t": str(t)})
 
 
+def _business(asker: Asker, account: Account) -> Node:
+    known = account.business
+    return Node("business", {}, None if known is None else [verified_name_node(known)])
+
+
 def _empty(tag: str) -> Protocol:
     """A protocol that no emulated account has anything for."""
 
@@ -210,7 +216,7 @@ _PROTOCOLS: Mapping[str, Protocol] = {
     "status": _status,
     "picture": _picture,
     "disappearing_mode": _timer,
-    "business": _empty("business"),
+    "business": _business,
     "username": _empty("username"),
     "text_status": _empty("text_status"),
     "bot": _empty("bot"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..crypto import RandomBytes
 from .accounts import Directory
+from .business_queries import BusinessQueries
 from .calls import CallRouter
 from .delivery import Clock, Deliveries
 from .dispatcher import Dispatcher
@@ -128,6 +129,7 @@ def wire(
         media=conn,
         usync=USync(directory, policy, restrictions),
         newsletters=newsletters.lists,
+        business=BusinessQueries(directory, deliveries, notifier, random_bytes),
         mex=Mex(
             {
                 **newsletters.queries.operations(),

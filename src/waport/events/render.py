@@ -10,6 +10,7 @@ from ..model import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    BusinessChanged,
     CallChanged,
     ChannelChanged,
     ChatArchived,
@@ -83,6 +84,7 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     ChannelChanged: (),
     PostCounted: (),
     MexNoticed: (),
+    BusinessChanged: (),
     NumberChanged: ("contact_changed",),
     PresenceChanged: (),
     ChatArchived: ("chat_archived",),
@@ -131,6 +133,7 @@ def render(
             | MessagePinned()
             | ChatTimerChanged()
             | IdentityChanged()
+            | BusinessChanged()
             | PresenceChanged()
             | ChannelChanged()
             | PostCounted()

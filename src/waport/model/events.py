@@ -341,6 +341,20 @@ class UnreadChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BusinessChanged:
+    """Something about a business is new.
+
+    Attributes:
+        business: bare, by phone number where that is known.
+        what: the server's word: `verified_name`, `remove` (it is none any more), `profile`,
+            `product_catalog`, ...
+    """
+
+    business: Jid
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallChanged:
     """Somebody calls, or a call went on or ended."""
 
@@ -379,5 +393,6 @@ DomainEvent = (
     | ChatRemoved
     | UnreadChanged
     | CallChanged
+    | BusinessChanged
 )
 """Every event that a client reports."""

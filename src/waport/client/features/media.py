@@ -24,7 +24,7 @@ from ..media_http import MediaHttp
 from ..media_inputs import is_generic, shown_mimetype
 from ..media_references import file_name_of, media_of, media_reference
 from ..media_retries import MediaRetries, RetryFailed
-from ..media_transfer import Limits, MediaTransfer
+from ..media_transfer import Limits, MediaTransfer, UploadedMedia
 from ..outbound import OutboundClient
 from ..queries import Queries
 from ..threads import in_thread
@@ -142,6 +142,16 @@ class Media:
             )
             made = await self._contents.make(path, options)
         return replace(made, file_name=options.file_name)
+
+    async def upload_plain(self, source: Source, kind: MediaKind) -> UploadedMedia:
+        """Upload a file as it is, of a kind that is never encrypted.
+
+        Raises:
+            MediaTooLarge, TransferFailed, QueryError, QueryTimeout, ConnectionClosed, StanzaError,
+            OSError: as `MediaTransfer.upload_plain`.
+        """
+        await in_thread(make_folder, self._folder)
+        return await self._transfer.upload_plain(source, kind)
 
     async def preview(self, text: str) -> LinkPreview | None:
         """The preview of the first link in a text; None when there is none, or none is wanted."""

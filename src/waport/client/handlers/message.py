@@ -27,6 +27,7 @@ from ..prekeys import take_pre_keys
 from ..work import Work
 from . import content
 from .arrival import Arrival
+from .business import take_verified_name
 from .protocol import ProtocolMessages
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ class MessageHandler:
         for pn, lid in incoming.mappings:
             learn_mapping(work.store, pn, lid)
         arrival = Arrival.of(work, incoming)
+        if not incoming.from_me:
+            take_verified_name(work, node.find("verified_name"), arrival.key.sender)
         plaintext = node.find("plaintext")
         edit = node.get("edit")
         if incoming.chat.is_newsletter:
