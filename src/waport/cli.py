@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .admin.commands import add_admin_commands
 from .errors import InvalidInput, WhatsAppError
 
 
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_emulator(commands)
     _add_demo(commands)
+    add_admin_commands(commands)
     return parser
 
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from waport.api import create_app
 from waport.api.http_server import HttpServer
+from waport.api.keys import KeyRing
 from waport.config import Settings
 from waport.errors import (
     QrNotAvailable,
@@ -136,8 +137,8 @@ def make_app(
 ) -> Callable[..., ASGIApp]:
     """An application; keyword arguments are environment variables."""
 
-    def make(**environ: str) -> ASGIApp:
-        return create_app(make_settings(**environ), sessions, hub)
+    def make(keys: KeyRing | None = None, **environ: str) -> ASGIApp:
+        return create_app(make_settings(**environ), sessions, hub, keys=keys)
 
     return make
 
@@ -147,9 +148,9 @@ def serve(make_settings: Any, sessions: Any) -> Serve:
     """A server on a free port; gives the port."""
 
     @contextlib.asynccontextmanager
-    async def run(hub: EventHub, **environ: str) -> AsyncIterator[int]:
+    async def run(hub: EventHub, keys: KeyRing | None = None, **environ: str) -> AsyncIterator[int]:
         settings = make_settings(PORT="0", HOST="127.0.0.1", **environ)
-        server = HttpServer(settings, create_app(settings, sessions, hub), hub)
+        server = HttpServer(settings, create_app(settings, sessions, hub, keys=keys), hub)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup()
@@ -170,8 +171,9 @@ async def make_call(make_app: Callable[..., ASGIApp]) -> AsyncIterator[Callable[
     """Callers of applications; keyword arguments are environment variables."""
     clients: list[httpx.AsyncClient] = []
 
-    def make(**environ: str) -> Call:
-        transport = httpx.ASGITransport(make_app(**environ), raise_app_exceptions=True)
+    def make(keys: KeyRing | None = None, **environ: str) -> Call:
+        app = make_app(keys, **environ)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://test")
         clients.append(client)
 

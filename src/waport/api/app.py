@@ -12,6 +12,8 @@ from .deps import Services
 from .docs import docs_routes
 from .framework import build_framework
 from .gateway import Gateway
+from .keys import KeyRing
+from .limits import RateLimit
 from .openapi import build_document
 from .ports import SessionManager
 from .routers import ALL
@@ -24,6 +26,7 @@ def create_app(
     hub: EventHub,
     *,
     is_ready: Callable[[], bool] = lambda: True,
+    keys: KeyRing | None = None,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -35,6 +38,7 @@ def create_app(
         sessions: the accounts.
         hub: where event sockets get their events.
         is_ready: what `/readyz` says.
+        keys: who may call; None: whoever has `API_KEY`, and nobody else.
     """
     operations = [operation for routes in ALL for operation in routes.operations]
     if settings.has_docs:
@@ -43,5 +47,8 @@ def create_app(
             lambda: build_document(documented, settings.base_path), settings.base_path
         )
         operations += docs.operations
-    framework = build_framework(Services(settings, sessions, is_ready))
-    return Gateway(settings, operations, framework, EventSocket(settings, hub))
+    keys = keys or KeyRing(settings.api_key)
+    limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
+    framework = build_framework(Services(settings, sessions, is_ready, keys))
+    socket = EventSocket(settings, hub, keys, limit)
+    return Gateway(settings, operations, framework, socket, keys, limit)

@@ -9,11 +9,16 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 
 from ..config import Settings
+from ..model import ApiKey
 from .fields import BodyT, read_fields
+from .keys import KeyRing
 from .ports import ClientPort, SessionManager
+from .restricted import seen_by
 
 BODY_KEY = "waport.body"
 """Where the gateway puts the parsed body in the request's scope."""
+CALLER_KEY = "waport.caller"
+"""Likewise whose key came with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,13 @@ class Services:
         settings: of this server.
         sessions: the accounts.
         is_ready: whether the server can do its work now.
+        keys: who may call.
     """
 
     settings: Settings
     sessions: SessionManager
     is_ready: Callable[[], bool]
+    keys: KeyRing
 
 
 async def _services(request: Request) -> Services:
@@ -38,7 +45,17 @@ async def _services(request: Request) -> Services:
 
 async def _sessions(request: Request) -> SessionManager:
     services: Services = request.app.state.services
-    return services.sessions
+    return seen_by(request.scope[CALLER_KEY], services.sessions)
+
+
+async def _keys(request: Request) -> KeyRing:
+    services: Services = request.app.state.services
+    return services.keys
+
+
+async def _caller(request: Request) -> ApiKey:
+    caller: ApiKey = request.scope[CALLER_KEY]
+    return caller
 
 
 async def _connected_client(request: Request) -> ClientPort:
@@ -49,6 +66,10 @@ async def _connected_client(request: Request) -> ClientPort:
 
 ServicesDep = Annotated[Services, Depends(_services)]
 Sessions = Annotated[SessionManager, Depends(_sessions)]
+"""Lists of them have only what the caller's key is for."""
+Keys = Annotated[KeyRing, Depends(_keys)]
+Caller = Annotated[ApiKey, Depends(_caller)]
+"""Whose key the request brought."""
 SessionId = Annotated[str, Path(alias="sessionId")]
 ConnectedClient = Annotated[ClientPort, Depends(_connected_client)]
 """Name it before the body in a route: dependencies are resolved in their order, and the guard

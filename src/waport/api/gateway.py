@@ -1,9 +1,9 @@
 """The door in front of the framework: every request passes its checks in one fixed order.
 
 Key (401) or, where none is set, origin (403), rate (429), route and method (404), path parameters
-(400, 422), body (413, 415, 400); only then the route runs, with its own guard and fields. The key
-is judged from the headers alone: a caller without it makes the server read nothing. The framework's
-own answers are out of reach.
+(400, 422), the key's scope (403), body (413, 415, 400); only then the route runs, with its own
+guard and fields. The key is judged from the headers alone: a caller without it makes the server
+read nothing. The framework's own answers are out of reach.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..config import Settings
 from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, read_body
 from .cors import CrossOrigin
-from .deps import BODY_KEY
+from .deps import BODY_KEY, CALLER_KEY
 from .envelope import Answer, RawHeaders, problem_answer
 from .errors import HttpError, Problem, forbidden, route_not_found
-from .head import RequestHead, keys_match
+from .head import RequestHead
 from .json_body import JsonTop
-from .limits import RateLimit
+from .keys import OPERATOR, KeyRing
+from .limits import RateLimit, check_rate
 from .local import local_callers
 from .paths import PathTable, read_parameters
 from .routes import Operation
+from .scopes import check_scope
 from .uploads import Uploads, is_multipart
 
 ROUTE_KEY: Final = "waport.operation"
@@ -44,10 +46,12 @@ class Gateway:
     """The ASGI application of the server.
 
     Args:
-        settings: key, base path, proxy, origins, rate limit, and where files go.
+        settings: base path, proxy, origins, and where files go.
         operations: all routes.
         framework: runs the operation that it finds in the scope under `ROUTE_KEY`.
         socket: serves WebSocket upgrades.
+        keys: who may call.
+        limit: of requests, if there is one.
     """
 
     def __init__(
@@ -56,14 +60,15 @@ class Gateway:
         operations: list[Operation],
         framework: ASGIApp,
         socket: SocketEndpoint,
+        keys: KeyRing,
+        limit: RateLimit | None,
     ) -> None:
-        self._api_key = settings.api_key
+        self._keys = keys
         self._local = local_callers(settings)
         self._base_path = settings.base_path
         self._trust_proxy = settings.trust_proxy
         self._cors = CrossOrigin(settings.allowed_origins)
-        limit = settings.rate_limit
-        self._rate_limit = None if limit is None else RateLimit(*limit)
+        self._rate_limit = limit
         self._framework = framework
         self._socket = socket
         self._uploads = Uploads(settings.media_folder, settings.media_max_bytes)
@@ -115,17 +120,21 @@ class Gateway:
         path = self._below_base(raw_path)
         found = None if path is None else self._paths.find(path)
         operation = None if found is None else found[0].routes.get(method)
-        has_key = self._has_key(head)
-        may_call = has_key and self._is_local(head, operation)
+        caller = self._keys.holder(head.keys)
+        may_call = caller is not None and self._is_local(head, operation)
         # OPTIONS never is an operation, so that it needs the key on open paths, too.
         if not may_call and not (operation is not None and operation.is_open):
-            raise forbidden() if has_key else _unauthorized(head)
+            raise _unauthorized(head) if caller is None else forbidden()
         if self._rate_limit is not None and not (operation is not None and operation.is_probe):
-            self._check_rate(self._rate_limit, scope, has_key)
+            # Without a key of its own a caller is its address.
+            check_rate(self._rate_limit, scope, None if self._keys.is_open else caller)
         if found is None or (operation is None and method != "OPTIONS"):
             raise route_not_found(method, raw_path)
         entry, raw_values = found
         scope["path_params"] = read_parameters(entry.parameters, raw_values)
+        scope[CALLER_KEY] = caller or OPERATOR  # open routes alone get here without one
+        if operation is not None and caller is not None:
+            check_scope(caller, operation, scope["path_params"])
         if operation is None:
             await _list_methods(send, entry.allow)
             return
@@ -154,29 +163,14 @@ class Gateway:
         rest = raw_path[len(base) :]
         return rest if raw_path.startswith(base) and rest.startswith("/") else None
 
-    def _has_key(self, head: RequestHead) -> bool:
-        """Whether the caller may use everything. A repeated key header is a wrong key."""
-        if not self._api_key:
-            return True
-        return len(head.keys) == 1 and keys_match(head.keys[0], self._api_key)
-
     def _is_local(self, head: RequestHead, operation: Operation | None) -> bool:
         """Whether the request comes from this machine, where that has to stand in for a key."""
-        if self._local is None:
+        if self._local is None or not self._keys.is_open:
             return True
         changes_state = operation is not None and (
             operation.changes_state or operation.method != "GET"
         )
         return self._local.admits(head, changes_state=changes_state)
-
-    def _check_rate(self, limit: RateLimit, scope: Scope, has_key: bool) -> None:
-        client = scope.get("client")
-        # Without a key of its own a caller is its address.
-        caller = b"" if has_key and self._api_key else str(client[0] if client else "?").encode()
-        wait_s = limit.take(caller)
-        if wait_s is not None:
-            headers = (("retry-after", str(wait_s)),)
-            raise HttpError(429, "rate_limited", "Too many requests", headers)
 
 
 def raw_path_of(scope: Scope) -> str:

@@ -7,6 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from starlette.types import Scope as RequestScope
+
+from ..model import ApiKey
+from .errors import HttpError
+
 MAX_CALLERS: Final = 10_000
 """Callers that are counted at a time; beyond that the oldest windows are dropped."""
 
@@ -43,3 +48,17 @@ class RateLimit:
                 del self._windows[next(iter(self._windows))]
         self._windows[caller] = (start, count + 1)
         return None
+
+
+def check_rate(limit: RateLimit, scope: RequestScope, key: ApiKey | None) -> None:
+    """Count a request of a key's holder; without a key a caller is its address.
+
+    Raises:
+        HttpError: 429, it has made too many.
+    """
+    client = scope.get("client")
+    caller = f"a{client[0] if client else '?'}" if key is None else f"k{key.id}"
+    wait_s = limit.take(caller.encode())
+    if wait_s is not None:
+        headers = (("retry-after", str(wait_s)),)
+        raise HttpError(429, "rate_limited", "Too many requests", headers)

@@ -24,6 +24,7 @@ TAGS: Final = {
     "Group": "Groups",
     "Message": "Single messages",
     "Events": "Events, over webhooks and WebSockets",
+    "Keys": "API keys",
 }
 _REFERENCE: Final = "#/components/schemas/{model}"
 _ERROR: Final = {"$ref": "#/components/schemas/ErrorResponse"}

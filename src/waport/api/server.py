@@ -25,6 +25,7 @@ from ..sessions import SessionFolders, SessionManager
 from ..store import Database
 from .app import create_app
 from .http_server import HttpServer
+from .keys import KeyRing
 from .owned_task import OwnedTask
 
 log = logging.getLogger(__name__)
@@ -111,11 +112,14 @@ async def _serve(
         ),
         SessionFolders(settings.sessions_path),
     )
+    keys = KeyRing(settings.api_key, database)
+    await keys.load()
     owned: list[OwnedTask] = []
     app = create_app(
         settings,
         manager,
         hub,
+        keys=keys,
         is_ready=lambda: not server.should_exit and all(task.is_running for task in owned),
     )
     server = Server(settings, app, hub)

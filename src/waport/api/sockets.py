@@ -11,11 +11,17 @@ from starlette.types import Receive, Scope, Send
 
 from ..config import Settings
 from ..events import UNAUTHORIZED, Closing, EventHub, Subscriber
+from ..model import ApiKey
 from .envelope import JSON_CONTENT_TYPE, json_bytes
-from .errors import Problem, route_not_found
-from .head import RequestHead, decode_segment, keys_match
+from .errors import HttpError, Problem, route_not_found
+from .head import RequestHead, decode_segment
+from .keys import KeyRing
+from .limits import RateLimit, check_rate
 from .local import FORBIDDEN, local_callers
+from .scopes import EVENTS_SCOPE
 
+NOT_FOR_THIS: Final = Closing(1008, "Forbidden")
+"""How an event socket is closed whose key is not for these events."""
 CLOSE_TIMEOUT_S: Final = 10.0
 """A client that does not read gets no longer than this to see why it is closed."""
 
@@ -24,12 +30,17 @@ class EventSocket:
     """Serves event sockets.
 
     Args:
-        settings: the key, and whether there are event sockets at all.
+        settings: whether there are event sockets at all.
         hub: where the events come from.
+        keys: who may listen.
+        limit: of requests, if there is one.
     """
 
-    def __init__(self, settings: Settings, hub: EventHub) -> None:
-        self._api_key = settings.api_key
+    def __init__(
+        self, settings: Settings, hub: EventHub, keys: KeyRing, limit: RateLimit | None
+    ) -> None:
+        self._keys = keys
+        self._limit = limit
         self._local = local_callers(settings)
         self._is_enabled = settings.enable_websocket
         self._hub = hub
@@ -51,25 +62,39 @@ class EventSocket:
         else:
             await _reject(send, Problem(400, "bad_request", "No event socket at this path"))
             return
-        await send({"type": "websocket.accept"})
-        refusal = self._refusal(head, query.get("apiKey", []))
-        if refusal is not None:
-            await _close(send, refusal)
+        caller = self._caller(head, query.get("apiKey", []), session_id)
+        if isinstance(caller, Closing):
+            await send({"type": "websocket.accept"})
+            await _close(send, caller)
             return
-        subscriber = self._hub.connect(session_id)
+        if self._limit is not None:
+            try:
+                check_rate(self._limit, scope, None if self._keys.is_open else caller)
+            except HttpError as exc:
+                await _reject(send, exc.problem)
+                return
+        await send({"type": "websocket.accept"})
+        subscriber = self._hub.connect(session_id, sees=caller.sees)
+        forget = self._keys.on_revoked(caller, lambda: subscriber.close(UNAUTHORIZED))
         try:
             await self._serve(subscriber, session_id, receive, send)
         finally:
+            forget()
             self._hub.disconnect(subscriber)
 
-    def _refusal(self, head: RequestHead, query_keys: list[str]) -> Closing | None:
-        """Why the caller may not listen; None when it may."""
-        if not self._api_key:
-            is_local = self._local is None or self._local.admits(head, changes_state=False)
-            return None if is_local else FORBIDDEN
+    def _caller(
+        self, head: RequestHead, query_keys: list[str], session_id: str | None
+    ) -> ApiKey | Closing:
+        """Who wants to listen, or how one is sent away who may not."""
         given = head.keys or [key.encode("utf-8", "replace") for key in query_keys]
-        has_key = len(given) == 1 and keys_match(given[0], self._api_key)
-        return None if has_key else UNAUTHORIZED
+        caller = self._keys.holder(given)
+        if caller is None:
+            return UNAUTHORIZED
+        if self._keys.is_open and self._local is not None:
+            return caller if self._local.admits(head, changes_state=False) else FORBIDDEN
+        if not caller.may(EVENTS_SCOPE) or not (session_id is None or caller.sees(session_id)):
+            return NOT_FOR_THIS
+        return caller
 
     async def _serve(
         self, subscriber: Subscriber, session_id: str | None, receive: Receive, send: Send
@@ -140,6 +165,7 @@ async def _reject(send: Send, problem: Problem) -> None:
                 (b"content-type", JSON_CONTENT_TYPE.encode("ascii")),
                 (b"content-length", str(len(body)).encode("ascii")),
                 (b"connection", b"close"),
+                *((name.encode("ascii"), value.encode("ascii")) for name, value in problem.headers),
             ],
         }
     )

@@ -40,8 +40,11 @@ def iso_ms(unix_s: float) -> str:
 class Subscriber:
     """One WebSocket client; made by `EventHub.connect`."""
 
-    def __init__(self, session_id: str | None, limit: int) -> None:
+    def __init__(
+        self, session_id: str | None, limit: int, sees: Callable[[str], bool] = lambda _: True
+    ) -> None:
         self._session_id = session_id
+        self._sees = sees
         self._limit = limit
         self._queue: deque[str] = deque()
         self._wake = asyncio.Event()
@@ -51,7 +54,8 @@ class Subscriber:
 
     def wants(self, session_id: str) -> bool:
         """Whether events of this session pass the filter."""
-        return self._session_id is None or self._session_id == session_id
+        is_asked_for = self._session_id is None or self._session_id == session_id
+        return is_asked_for and self._sees(session_id)
 
     def offer(self, text: str) -> None:
         """Queue an event; a client whose queue is full is told to go."""
@@ -108,9 +112,15 @@ class EventHub:
         self._empty.set()
         self._is_closed = False
 
-    def connect(self, session_id: str | None) -> Subscriber:
-        """Add a client that gets the events of one session, or of all with None."""
-        subscriber = Subscriber(session_id, self._max_queued)
+    def connect(
+        self, session_id: str | None, *, sees: Callable[[str], bool] = lambda _: True
+    ) -> Subscriber:
+        """Add a client that gets the events of one session, or of all with None.
+
+        Args:
+            sees: which sessions' events it may have.
+        """
+        subscriber = Subscriber(session_id, self._max_queued, sees)
         if self._is_closed:
             subscriber.close(SHUTTING_DOWN)
         self._subscribers.add(subscriber)

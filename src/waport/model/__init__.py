@@ -1,6 +1,7 @@
 """Frozen values that every upper room speaks."""
 
 from .add_on import AddOn, AddOnKind, PrivacyToken, TimerSetting
+from .api_key import ApiKey, Scope
 from .call import Call, CallLink, CallStatus
 from .chat import Chat, ChatSummary
 from .contact import (
@@ -62,6 +63,7 @@ __all__ = [
     "AddOn",
     "AddOnKind",
     "AddressingMode",
+    "ApiKey",
     "AuthFailure",
     "Authenticated",
     "BlockedUser",
@@ -116,6 +118,7 @@ __all__ = [
     "ReactionChanged",
     "Ready",
     "Registration",
+    "Scope",
     "SessionState",
     "StateChanged",
     "Step",

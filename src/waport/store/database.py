@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..errors import StoreError
+from ..model import ApiKey
 from .add_ons import prune_waiting
+from .api_keys import add_api_key, all_api_keys, delete_api_key
 from .backend import Backend
 from .deliveries import Deliveries, Delivery, DueLanes
 from .devices import session_ids
@@ -142,6 +144,18 @@ class Database:
             StoreError: it can not.
         """
         await self._submit(lambda _db: None)
+
+    async def api_keys(self) -> dict[bytes, ApiKey]:
+        """The keys of callers by the SHA-256 of their secrets, the oldest first."""
+        return await self._read(all_api_keys)
+
+    async def add_api_key(self, key: ApiKey, digest: bytes) -> None:
+        """Store a key that was just made."""
+        await self._submit(lambda db: add_api_key(db, key, digest))
+
+    async def delete_api_key(self, key_id: str) -> bool:
+        """Remove a key. Whether there was one."""
+        return await self._submit(lambda db: delete_api_key(db, key_id))
 
     async def sessions_with_deliveries(self) -> list[str]:
         """The sessions that have events which somebody still has to be told."""

@@ -38,7 +38,7 @@ _DELETE_EVENTS, _DELETE_REST = (
     [
         Statement(delete(t).where(t.c.session_id == bindparam("session_id")))
         for t in metadata.sorted_tables
-        if (t.name in _EVENT_TABLES) is events
+        if "session_id" in t.c and (t.name in _EVENT_TABLES) is events
     ]
     for events in (True, False)
 )

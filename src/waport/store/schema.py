@@ -3,7 +3,8 @@
 Only portable types stand here. The migrations build the tables; these definitions are what the
 repositories make their statements from, and a test holds the two against each other.
 
-Every row belongs to one session (an account that this server runs) and names it in `session_id`.
+Every row belongs to one session (an account that this server runs) and names it in `session_id`;
+only those of schema_security.py are the server's own.
 JIDs are stored in their text form, JSON as text.
 """
 
@@ -34,10 +35,12 @@ from .schema_app_state import (
 from .schema_base import RowId, is_lid, lid_index, metadata, row_id
 from .schema_calls import calls, raw_stanzas
 from .schema_newsletters import newsletter_posts, newsletters
+from .schema_security import api_keys, vault
 
 __all__ = [
     "REVISION",
     "add_ons",
+    "api_keys",
     "app_state_collections",
     "app_state_kept",
     "app_state_key_requests",
@@ -70,10 +73,11 @@ __all__ = [
     "signal_quarantine",
     "signal_sessions",
     "signed_pre_keys",
+    "vault",
     "waiting_add_ons",
 ]
 
-REVISION = "0011"
+REVISION = "0013"
 """The migration that brings a database to what stands here."""
 
 credentials = Table(

@@ -47,6 +47,8 @@ ROUTES = {
     "/message/edit/{sessionId}": {"post"},
     "/message/pin/{sessionId}": {"post"},
     "/message/unpin/{sessionId}": {"post"},
+    "/apiKeys": {"get", "post"},
+    "/apiKeys/{keyId}": {"delete"},
     "/ws": {"get"},
 }
 
@@ -150,7 +152,8 @@ async def test_it_describes_the_routes_that_exist(document: dict[str, Any]) -> N
 
 async def test_it_has_the_contracts_tags_scheme_and_webhook(document: dict[str, Any]) -> None:
     names = [tag["name"] for tag in document["tags"]]
-    assert names == ["System", "Session", "Client", "Chat", "Contact", "Group", "Message", "Events"]
+    contract = ["System", "Session", "Client", "Chat", "Contact", "Group", "Message", "Events"]
+    assert names == [*contract, "Keys"]
     scheme = document["components"]["securitySchemes"]["ApiKeyAuth"]
     assert scheme == {"type": "apiKey", "in": "header", "name": "x-api-key"}
     assert "whatsappEvent" in document["webhooks"]

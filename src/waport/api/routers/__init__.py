@@ -1,6 +1,7 @@
 """The routes, one file per subject: schema in, one call, schema out."""
 
 from . import (
+    api_keys,
     chat,
     client,
     client_account,
@@ -24,6 +25,7 @@ ALL = (
     contact.routes,
     group_chat.routes,
     message.routes,
+    api_keys.routes,
 )
 """Every subject, in the order of the API document."""
 

@@ -1,0 +1,90 @@
+"""What a key must be for to use a route: the one table of it.
+
+A route is named by its operation, so its aliases are covered with it. One that is not named here
+may be used by keys that manage, and by nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..model import ApiKey, Scope
+from .errors import HttpError
+from .paths import SESSION_PARAMETER
+from .routes import Operation
+
+EVENTS_SCOPE: Final = Scope.READ
+"""What a key must be for to listen to events."""
+
+_NAMES: Final[Mapping[Scope, str]] = {
+    Scope.READ: """
+        ping
+        getSessions getSessionStatus getSessionState getWebVersion
+        getChats getChatById getChatLabels getChatContact fetchMessages search
+        getContacts getContactById isRegisteredUser getNumberId getProfilePicUrl
+        getBlockedContacts getClientInfo getLabels getLabelById getChatsByLabelId
+        getCommonGroups getContactDeviceCount getContactLidAndPhone
+        getAbout getContactProfilePicUrl isBlocked getContactCommonGroups
+        getFormattedNumber getCountryCode
+        getGroupInfo getGroupChat getGroupParticipants getInviteInfo getGroupMembershipRequests
+        getMessage getMessageInfo getMessageContact getQuotedMessage getMentions getGroupMentions
+        getReactions getPollVotes getPayment downloadMedia downloadMediaAsData
+        openChatWindow openChatWindowAt getPageScreenshot
+        getEvents streamEvents
+    """,
+    Scope.SEND: """
+        sendMessage forwardMessage reactToMessage editMessage deleteMessage starMessage
+        pinMessage unpinMessage votePoll
+        sendPresenceUpdate sendStateTyping sendStateRecording clearState sendSeen markUnread
+        archiveChat unarchiveChat pinChat unpinChat muteChat unmuteChat clearMessages deleteChat
+        addOrRemoveLabels changeLabels
+        blockContact unblockContact block unblock
+        createGroup addParticipants removeParticipants promoteParticipants demoteParticipants
+        setGroupSubject setGroupDescription setMessagesAdminsOnly setInfoAdminsOnly
+        setGroupPicture deleteGroupPicture leaveGroup getInviteCode revokeInvite acceptInvite
+        approveGroupMembershipRequests rejectGroupMembershipRequests
+    """,
+    Scope.MANAGE: """
+        startSession stopSession restartSession logoutSession terminateSession resetState
+        terminateAllSessions terminateInactiveSessions
+        getSessionQr getSessionQrImage requestPairingCode
+        setStatus setDisplayName setProfilePicture deleteProfilePicture
+        makeApiKey getApiKeys revokeApiKey
+    """,
+}
+# An invite code opens a group to whoever has it, and a QR code would link a stranger's account.
+
+SCOPES: Final[Mapping[str, Scope]] = {
+    name: scope for scope, names in _NAMES.items() for name in names.split()
+}
+"""Scope by the name of an operation."""
+
+_WITHOUT_SESSION: Final = frozenset(
+    {"ping", "getSessions", "terminateAllSessions", "terminateInactiveSessions"}
+)
+"""Routes without a session in their path that keys of named sessions may use, too; they see and
+touch only those sessions there."""
+
+
+def scope_of(operation: Operation) -> Scope | None:
+    """What a key must be for to use a route; None: the route needs no key."""
+    return None if operation.is_open else SCOPES.get(operation.name, Scope.MANAGE)
+
+
+def check_scope(caller: ApiKey, operation: Operation, parameters: Mapping[str, str]) -> None:
+    """Let a caller use a route with these path parameters.
+
+    Raises:
+        HttpError: 403, its key is not for that.
+    """
+    scope = scope_of(operation)
+    if scope is None or (caller.sessions is None and caller.may(scope)):
+        return
+    session_id = parameters.get(SESSION_PARAMETER)
+    if session_id is None:
+        is_seen = caller.sessions is None or operation.name in _WITHOUT_SESSION
+    else:
+        is_seen = caller.sees(session_id)
+    if not is_seen or not caller.may(scope):
+        raise HttpError(403, "forbidden", "This API key may not do that")
