@@ -12,6 +12,7 @@ from waport.appstate import Collection, Mutation, Operation
 from waport.crypto import KeyPair
 from waport.errors import CorruptRecord, StoreError
 from waport.model import Call, CallStatus, Credentials, DeviceList, Group, LinkState
+from waport.model.newsletter import Newsletter
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.app_state import KeptRecord
@@ -24,6 +25,7 @@ from .conftest import MakeMessage, add_on
 ANN = Jid.parse("15550001111@s.whatsapp.net")
 ANN_LID = Jid.parse("100000000000001@lid")
 GROUP = Jid.parse("120363000000000001@g.us")
+CHANNEL = Jid("120363000000000002", "newsletter")
 OF_SESSIONS = [table for table in metadata.sorted_tables if "session_id" in table.c]
 
 
@@ -161,6 +163,8 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.app_state.keep(KeptRecord("label_edit", mutation))
         work.calls.put(Call("C", ANN, ANN, CallStatus.OFFER, 1))
         work.raw_stanzas.add("new", Node("notification", {"id": "N"}), 1)
+        work.newsletters.put(Newsletter(CHANNEL))
+        work.newsletters.name_post(CHANNEL, 1, "3EB0")
         work.event_log.append("message", "lane", "{}", deliver=True)
         work.send_queue.add("id", ANN, b"stanza", 1)
 
