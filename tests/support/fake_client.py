@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from waport.client.addon_reading import Vote
 from waport.client.compose import NO_OPTIONS, NoSuchMessage, SendOptions
 from waport.client.features.media import DownloadedFile
 from waport.client.media_contents import NO_OPTIONS as NO_MEDIA_OPTIONS
@@ -15,8 +16,8 @@ from waport.client.media_contents import MadeMedia, MediaContent, MediaOptions
 from waport.client.media_files import Source
 from waport.client.media_references import file_name_of, media_of
 from waport.client.message_lookup import MessageReceipts
-from waport.errors import WhatsAppError
-from waport.model import About, Ack, Contact, Message, MessageKey, MessageKind, OwnAccount
+from waport.errors import InvalidInput, WhatsAppError
+from waport.model import About, Ack, AddOn, Contact, Message, MessageKey, MessageKind, OwnAccount
 from waport.model.contents import (
     Audio,
     Content,
@@ -155,6 +156,17 @@ class FakeMessages:
     async def receipts(self, message: Message) -> MessageReceipts:
         return self.account.receipts if message.key.from_me else MessageReceipts()
 
+    async def reactions(self, chat: Jid, message_id: str) -> Sequence[AddOn]:
+        return [each for each in self.account.add_ons if each.target.id == message_id]
+
+    async def votes(self, message: Message) -> Sequence[Vote]:
+        if not message.proto().HasField("pollCreationMessage"):
+            raise InvalidInput("the message is no poll")
+        return self.account.votes
+
+    async def vote(self, chat: Jid, message_id: str, options: Sequence[str]) -> Message:
+        return await self._change("vote", chat, message_id, *options)
+
     async def reacted(self, messages: Iterable[Message]) -> frozenset[MessageKey]:
         return frozenset(m.key for m in messages if m.key.id in self.account.reacted)
 
@@ -272,6 +284,8 @@ class FakeClient:
     reacted: set[str] = field(default_factory=set)
     quoted: Message | None = None
     receipts: MessageReceipts = field(default_factory=MessageReceipts)
+    add_ons: list[AddOn] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
     file: bytes = b"file"
     open_files: int = 0
     error: WhatsAppError | type[NoSuchMessage] | None = None

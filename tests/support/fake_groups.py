@@ -271,5 +271,11 @@ class FakeChatSettings:
     async def labels(self) -> Sequence[EditLabel]:
         return self.all_labels
 
+    async def label_chat(self, chat: Jid, label_id: str, labeled: bool = True) -> None:
+        self._call("label" if labeled else "unlabel", chat, label_id)
+
+    async def chats_of_label(self, label_id: str) -> Sequence[Jid]:
+        return [chat for chat, ids in self.labels_of.items() if label_id in ids]
+
     async def label_ids_of(self, chat: Jid) -> Sequence[str]:
         return self.labels_of.get(chat, [])

@@ -67,6 +67,18 @@ class FakeContacts:
     async def known(self, people: Iterable[Jid]) -> Sequence[Contact]:
         return [self.account.people.get(jid, Contact(jid)) for jid in people]
 
+    async def addresses(self, people: Iterable[Jid]) -> Sequence[tuple[Jid | None, Jid | None]]:
+        self.account.fail()
+        found: list[tuple[Jid | None, Jid | None]] = []
+        for jid in people:
+            known = self.account.people.get(jid, Contact(jid))
+            found.append((jid if jid.is_pn else None, jid if jid.is_lid else known.lid))
+        return found
+
+    async def device_count(self, jid: Jid) -> int:
+        await self.get(jid)
+        return 2
+
     async def all(self) -> Sequence[Contact]:
         return list(self.account.people.values())
 

@@ -84,7 +84,17 @@ class FakeSessions:
             raise QrNotAvailable(session_id)
         return "2@ref,bm9pc2U=,aWRlbnRpdHk=,c2VjcmV0"
 
-    async def request_pairing_code(self, session_id: str, phone: str) -> str:
+    async def known(self) -> Sequence[str]:
+        return [*self.states, "stored"]
+
+    async def web_version(self) -> str:
+        return "2.3000.1"
+
+    async def request_pairing_code(
+        self, session_id: str, phone: str, *, show_notification: bool = True
+    ) -> str:
+        if not show_notification:
+            await self._call("quietly")
         await self._call("code", session_id, phone)
         if self.states.get(session_id) is SessionState.CONNECTED:
             raise SessionAlreadyConnected(session_id)

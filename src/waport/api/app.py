@@ -13,10 +13,11 @@ from .docs import docs_routes
 from .framework import build_framework
 from .gateway import Gateway
 from .keys import KeyRing
+from .legacy import legacy_operations
 from .limits import RateLimit
 from .openapi import build_document
 from .ports import SessionManager
-from .routers import ALL
+from .routers import ALL, callback_example
 from .sockets import EventSocket
 
 
@@ -41,11 +42,12 @@ def create_app(
         keys: who may call; None: whoever has `API_KEY`, and nobody else.
     """
     operations = [operation for routes in ALL for operation in routes.operations]
+    if settings.enable_local_callback_example:
+        operations += callback_example.routes.operations
+    own = tuple(operations)
+    operations += legacy_operations(own, settings)
     if settings.has_docs:
-        documented = tuple(operations)
-        docs = docs_routes(
-            lambda: build_document(documented, settings.base_path), settings.base_path
-        )
+        docs = docs_routes(lambda: build_document(own, settings.base_path), settings.base_path)
         operations += docs.operations
     keys = keys or KeyRing(settings.api_key)
     limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..errors import NotFound, QueryError
@@ -70,6 +70,14 @@ async def all_chats(
     fitting = [summary for summary in found if _fits(summary.chat, since, unread)]
     fitting.sort(key=lambda summary: summary.chat.timestamp, reverse=True)
     return await _shown(client, fitting, groups)
+
+
+async def some_chats(client: ClientPort, chats: Iterable[Jid]) -> ShownChats:
+    """Those of these chats that are known, the latest first."""
+    wanted = frozenset(chats)
+    shown = await all_chats(client)
+    listed = [summary for summary in shown.summaries if summary.chat.jid in wanted]
+    return replace(shown, summaries=listed)
 
 
 async def one_chat(client: ClientPort, chat: Jid) -> ChatJson:

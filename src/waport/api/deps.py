@@ -19,6 +19,8 @@ BODY_KEY = "waport.body"
 """Where the gateway puts the parsed body in the request's scope."""
 CALLER_KEY = "waport.caller"
 """Likewise whose key came with it."""
+RAW_BODY_KEY = "waport.raw_body"
+"""Likewise the whole body, also when it is an array."""
 
 
 @dataclass(frozen=True, slots=True)

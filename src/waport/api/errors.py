@@ -39,15 +39,19 @@ class Problem:
         code: the machine's word, `message` in the envelope; None repeats the text.
         text: for people, `error` in the envelope.
         headers: that go with the answer.
+        shape: the whole JSON, where it is not the envelope.
     """
 
     status: int
     code: str | None
     text: str
     headers: tuple[tuple[str, str], ...] = ()
+    shape: Mapping[str, object] | None = None
 
-    def envelope(self) -> dict[str, object]:
+    def envelope(self) -> Mapping[str, object]:
         """The JSON of the answer."""
+        if self.shape is not None:
+            return self.shape
         return {"success": False, "error": self.text, "message": self.code or self.text}
 
 

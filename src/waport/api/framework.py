@@ -64,6 +64,8 @@ class _ChosenRoute(BaseRoute):
             return
         if has_started:
             raise ConnectionError("the answer broke off")
+        if operation.dialect is not None:
+            problem = operation.dialect.refuse(problem)
         await problem_answer(problem).send(send)
 
 

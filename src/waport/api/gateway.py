@@ -16,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..config import Settings
 from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, read_body
 from .cors import CrossOrigin
-from .deps import BODY_KEY, CALLER_KEY
+from .deps import BODY_KEY, CALLER_KEY, RAW_BODY_KEY
 from .envelope import Answer, RawHeaders, problem_answer
 from .errors import HttpError, Problem, forbidden, route_not_found
+from .forms import parse_form
 from .head import RequestHead
 from .json_body import JsonTop
 from .keys import OPERATOR, KeyRing
@@ -31,8 +32,6 @@ from .uploads import Uploads, is_multipart
 
 ROUTE_KEY: Final = "waport.operation"
 """Where the framework finds the operation to run."""
-RAW_BODY_KEY: Final = "waport.raw_body"
-"""The whole parsed body, also when it is an array."""
 MAX_UNREAD: Final = 65_536
 """A connection with more than this of an unwanted body ahead is closed after the answer."""
 
@@ -103,9 +102,10 @@ class Gateway:
         try:
             await self._admit(head, scope, receive, send)
         except BodyTooLarge as exc:
-            await _refuse_body(exc, head, receive, send)
+            problem = _as_understood(exc.problem, scope)
+            await _refuse_body(problem, exc.has_rest, head, receive, send)
         except HttpError as exc:
-            await _refuse(exc.problem, head, send)
+            await _refuse(_as_understood(exc.problem, scope), head, send)
         except Disconnected:
             return
 
@@ -120,6 +120,8 @@ class Gateway:
         path = self._below_base(raw_path)
         found = None if path is None else self._paths.find(path)
         operation = None if found is None else found[0].routes.get(method)
+        if operation is not None:
+            scope[ROUTE_KEY] = operation
         caller = self._keys.holder(head.keys)
         may_call = caller is not None and self._is_local(head, operation)
         # OPTIONS never is an operation, so that it needs the key on open paths, too.
@@ -138,7 +140,6 @@ class Gateway:
         if operation is None:
             await _list_methods(send, entry.allow)
             return
-        scope[ROUTE_KEY] = operation
         if not may_call:
             # Who may not call makes the server read nothing, on open routes neither.
             if _has_much_ahead(head):
@@ -151,8 +152,14 @@ class Gateway:
             await self._run(await read_body(head, receive), scope, receive, send)
 
     async def _run(self, body: JsonTop, scope: Scope, receive: Receive, send: Send) -> None:
+        operation: Operation = scope[ROUTE_KEY]
+        fields = fields_of(body)
+        if operation.dialect is not None:
+            if operation.method == "GET" and not fields:
+                fields = fields_of(parse_form(scope["query_string"].decode("latin-1")))
+            fields = operation.dialect.read(fields)
         scope[RAW_BODY_KEY] = body
-        scope[BODY_KEY] = fields_of(body)
+        scope[BODY_KEY] = fields
         await self._framework(scope, receive, send)
 
     def _below_base(self, raw_path: str) -> str | None:
@@ -183,6 +190,14 @@ def raw_path_of(scope: Scope) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def _as_understood(problem: Problem, scope: Scope) -> Problem:
+    """A refusal in the words of the route that was asked, where one was found."""
+    operation: Operation | None = scope.get(ROUTE_KEY)
+    if operation is None or operation.dialect is None:
+        return problem
+    return operation.dialect.refuse(problem)
+
+
 def _unauthorized(head: RequestHead) -> HttpError:
     text = "Invalid API key" if head.keys else "API key is required"
     return HttpError(401, "unauthorized", text)
@@ -200,14 +215,14 @@ async def _refuse(problem: Problem, head: RequestHead, send: Send) -> None:
 
 
 async def _refuse_body(
-    refusal: BodyTooLarge, head: RequestHead, receive: Receive, send: Send
+    problem: Problem, has_rest: bool, head: RequestHead, receive: Receive, send: Send
 ) -> None:
     """Answer at once, drop what still comes for a while so that the answer is seen, then close."""
-    answer = problem_answer(refusal.problem, [_CLOSE])
+    answer = problem_answer(problem, [_CLOSE])
     await send(answer.start)
     await send({"type": "http.response.body", "body": answer.body, "more_body": True})
     # Who expects to be told to continue sends nothing after a refusal.
-    if refusal.has_rest and b"expect" not in head.values:
+    if has_rest and b"expect" not in head.values:
         await discard_rest(receive)
     await send({"type": "http.response.body", "body": b""})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,37 +19,46 @@ PIECE: Final = 25
 _END: Final = b"]}"
 
 
-async def list_answer(name: str, items: Sequence[T], shape: Callable[[T], object]) -> Response:
-    """The answer `{"success": true, "<name>": [...]}`.
+class ListAnswer(Response):
+    """The answer `{"success": true, "<name>": [...]}`, made when it is sent.
 
     Args:
         name: of the list.
         items: in the order in which they are shown.
         shape: makes the JSON of one.
     """
-    start = b'{"success":true,"%s":[' % name.encode()
-    pieces: list[bytes] = []
-    for at in range(0, len(items), PIECE):
-        if at:
-            await asyncio.sleep(0)
-        shapes = [shape(item) for item in items[at : at + PIECE]]
-        pieces.append((b"," if at else start) + json_bytes(shapes)[1:-1])
-    return _Pieces([*(pieces or [start]), _END])
-
-
-class _Pieces(Response):
-    """A JSON response whose pieces are sent one after the other."""
 
     media_type = JSON_CONTENT_TYPE
 
-    def __init__(self, pieces: list[bytes]) -> None:
-        super().__init__(headers={"content-length": str(sum(map(len, pieces)))})
-        self._pieces = pieces
+    def __init__(self, name: str, items: Sequence[T], shape: Callable[[T], object]) -> None:
+        super().__init__()
+        self._name = name
+        self._items: Sequence[Any] = items
+        self._shape: Callable[[Any], Any] = shape
+
+    def reshaped(self, change: Callable[[Any], object]) -> Self:
+        """The same list with the JSON of every item changed."""
+        shape = self._shape
+        return type(self)(self._name, self._items, lambda item: change(shape(item)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"status": self.status_code, "headers": self.raw_headers}
-        await send({"type": "http.response.start", **start})
+        pieces = await self._pieces()
+        headers = [
+            (b"content-type", JSON_CONTENT_TYPE.encode("ascii")),
+            (b"content-length", str(sum(map(len, pieces))).encode("ascii")),
+        ]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         # Each waits until the one before it has left, so that a slow reader fills no buffer.
-        for piece in self._pieces[:-1]:
+        for piece in pieces[:-1]:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": self._pieces[-1]})
+        await send({"type": "http.response.body", "body": pieces[-1]})
+
+    async def _pieces(self) -> list[bytes]:
+        start = b'{"success":true,"%s":[' % self._name.encode()
+        pieces: list[bytes] = []
+        for at in range(0, len(self._items), PIECE):
+            if at:
+                await asyncio.sleep(0)
+            shapes = [self._shape(item) for item in self._items[at : at + PIECE]]
+            pieces.append((b"," if at else start) + json_bytes(shapes)[1:-1])
+        return [*(pieces or [start]), _END]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from starlette.responses import Response
-
 from ..events import message_json
 from ..model import Message, MessageKey
 from ..wire import Jid
-from .list_answer import PIECE, list_answer
+from .list_answer import PIECE, ListAnswer
 
 __all__ = ["PIECE", "messages_answer"]
 
 
-async def messages_answer(
+def messages_answer(
     messages: Sequence[Message], own: Jid, reacted: Container[MessageKey]
-) -> Response:
+) -> ListAnswer:
     """The answer `{"success": true, "messages": [...]}`.
 
     Args:
@@ -24,7 +22,7 @@ async def messages_answer(
         own: the account's address.
         reacted: those with a reaction.
     """
-    return await list_answer(
+    return ListAnswer(
         "messages",
         messages,
         lambda message: message_json(message, own, has_reaction=message.key in reacted),

@@ -33,6 +33,14 @@ class ContactsPort(Protocol):
         """What is stored of people; of strangers the address alone."""
         ...
 
+    async def addresses(self, people: Iterable[Jid]) -> Sequence[tuple[Jid | None, Jid | None]]:
+        """Number and hidden id of people."""
+        ...
+
+    async def device_count(self, jid: Jid) -> int:
+        """How many devices a person has; NotFound when there is no such account."""
+        ...
+
     async def all(self) -> Sequence[Contact]:
         """Everybody who has a name or a private chat, channels included."""
         ...

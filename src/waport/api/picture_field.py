@@ -41,8 +41,12 @@ PICTURE: Final[Kind[Picture]] = Kind(
 )
 
 
-async def picture_source(picture: Picture) -> Source:
+async def picture_source(picture: Picture, name: str = "image") -> Source:
     """The file that a picture field stands for.
+
+    Args:
+        picture: what was given.
+        name: of the field.
 
     Raises:
         InvalidRequest: it is no base64, or empty.
@@ -55,16 +59,16 @@ async def picture_source(picture: Picture) -> Source:
         else:
             data = await in_thread(decode_base64, picture)
     except InvalidInput as exc:
-        raise InvalidRequest("image must be base64") from exc
+        raise InvalidRequest(f"{name} must be base64") from exc
     if not data:
-        raise InvalidRequest("image must not be empty")
+        raise InvalidRequest(f"{name} must not be empty")
     return data
 
 
 @contextlib.contextmanager
-def showing_picture() -> Iterator[None]:
+def showing_picture(name: str = "image") -> Iterator[None]:
     """Around a call that sets a picture: says in our words that it is none."""
     try:
         yield
     except InvalidInput as exc:
-        raise InvalidRequest("image must be a JPEG, PNG, WebP, GIF or BMP picture") from exc
+        raise InvalidRequest(f"{name} must be a JPEG, PNG, WebP, GIF or BMP picture") from exc

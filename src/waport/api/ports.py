@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from ..client.addon_reading import Vote
 from ..client.compose import SendOptions
 from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import Message, MessageKey, SessionState
+from ..model import AddOn, Message, MessageKey, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
@@ -51,6 +52,16 @@ class MessagesPort(Protocol):
         ...
 
     async def receipts(self, message: Message) -> MessageReceipts: ...
+
+    async def reactions(self, chat: Jid, message_id: str) -> Sequence[AddOn]:
+        """The reactions to a message that stand."""
+        ...
+
+    async def votes(self, message: Message) -> Sequence[Vote]:
+        """The votes in a poll; InvalidInput when it is none."""
+        ...
+
+    async def vote(self, chat: Jid, message_id: str, options: Sequence[str]) -> Message: ...
 
     async def reacted(self, messages: Iterable[Message]) -> frozenset[MessageKey]:
         """Which of these messages have a reaction that stands."""
@@ -149,7 +160,17 @@ class SessionManager(Protocol):
         """The QR text; SessionNotFound or QrNotAvailable when there is none."""
         ...
 
-    async def request_pairing_code(self, session_id: str, phone: str) -> str: ...
+    async def request_pairing_code(
+        self, session_id: str, phone: str, *, show_notification: bool = True
+    ) -> str: ...
+
+    async def known(self) -> Sequence[str]:
+        """All sessions: those that are started, then those of which something is stored."""
+        ...
+
+    async def web_version(self) -> str:
+        """The client version that this server claims."""
+        ...
 
     def client(self, session_id: str) -> ClientPort:
         """A logged-in account; SessionNotFound or SessionNotConnected when it is none."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, get_args, get_type_hints
 
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from .deps import ConnectedClient
+from .dialect import Dialect, Finish
 from .envelope import JsonAnswer
 from .fields import specs_of
 
@@ -27,7 +28,7 @@ NO_CACHE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """A route and what is known about it.
 
@@ -47,7 +48,10 @@ class Operation:
         takes_file: the body may be a form with a file.
         errors: (status, code) pairs beyond those that follow from the rest.
         media_type: of a 200 that is no JSON.
+        is_uncached: its answers must not be kept by anybody between.
         in_document: shown in the API document.
+        endpoint: what the route runs, and the types of its parameters.
+        dialect: whose callers it understands, if not the usual ones.
     """
 
     method: str
@@ -65,7 +69,34 @@ class Operation:
     takes_file: bool
     errors: tuple[tuple[int, str], ...]
     media_type: str | None
+    is_uncached: bool
     in_document: bool
+    endpoint: tuple[Endpoint, dict[str, Any]]
+    dialect: Dialect | None = None
+
+    def also_at(
+        self, method: str, path: str, dialect: Dialect, finish: Finish | None = None
+    ) -> Operation:
+        """The same operation under another name.
+
+        Args:
+            method: GET, POST, ...
+            path: the template; its parameters have the same names.
+            dialect: how its callers are understood.
+            finish: makes its answer theirs.
+        """
+        endpoint, hints = self.endpoint
+        headers = NO_CACHE if self.is_uncached else None
+        call = _answering(endpoint, hints, headers, finish)
+        return replace(
+            self,
+            method=method,
+            path=path,
+            route=APIRoute(path, call, methods=[method], response_model=None),
+            changes_state=self.changes_state or (method == "GET" and self.method == "DELETE"),
+            in_document=False,
+            dialect=dialect,
+        )
 
     @property
     def file_field(self) -> str:
@@ -105,7 +136,7 @@ class Routes:
         errors: tuple[tuple[int, str], ...] = (),
         answer: Any = None,
         media_type: str | None = None,
-        headers: dict[str, str] | None = None,
+        is_uncached: bool = False,
         in_document: bool = True,
     ) -> Callable[[Endpoint], Endpoint]:
         def register(endpoint: Endpoint) -> Endpoint:
@@ -118,7 +149,7 @@ class Routes:
                     path=path,
                     route=APIRoute(
                         path,
-                        _answering(endpoint, hints, headers if is_json else None),
+                        _answering(endpoint, hints, NO_CACHE if is_uncached else None),
                         methods=[method],
                         response_model=None,
                     ),
@@ -134,7 +165,9 @@ class Routes:
                     takes_file=takes_file,
                     errors=errors,
                     media_type=media_type,
+                    is_uncached=is_uncached,
                     in_document=in_document,
+                    endpoint=(endpoint, hints),
                 )
             )
             return endpoint
@@ -143,13 +176,18 @@ class Routes:
 
 
 def _answering(
-    endpoint: Endpoint, hints: dict[str, Any], headers: dict[str, str] | None
+    endpoint: Endpoint,
+    hints: dict[str, Any],
+    headers: dict[str, str] | None,
+    finish: Finish | None = None,
 ) -> Callable[..., Awaitable[Response]]:
     """The endpoint for the framework: it returns a response, and its types are resolved."""
 
     @functools.wraps(endpoint)
     async def call(**values: Any) -> Response:
         answer = await endpoint(**values)
+        if finish is not None:
+            answer = finish(answer)
         return answer if isinstance(answer, Response) else JsonAnswer(answer, headers=headers)
 
     signature = inspect.signature(endpoint)

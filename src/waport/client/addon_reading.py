@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import InvalidInput
+from dataclasses import dataclass
+
+from ..errors import DecodeError, InvalidInput
 from ..model import AddOn, AddOnKind, Message, MessageKey
 from ..model.contents import Ballot, Pin, Poll
 from ..stanza.content import parse_content
 from ..stanza.contents import decode, read_message
-from ..stanza.tally import OptionTally, tally
+from ..stanza.tally import OptionTally, chosen_options, tally
 from ..store import UnitOfWork
+from ..wire import Jid
 from .addon_replies import HASH_SIZE
 
 
@@ -28,6 +31,40 @@ def poll_tally(store: UnitOfWork, message: Message) -> tuple[OptionTally, ...]:
         raise InvalidInput("the message is no poll")
     votes = store.add_ons.of(message.key, AddOnKind.VOTE)
     return tally(poll, [Ballot(v.sender, _hashes(v.data), v.timestamp_ms) for v in votes])
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's vote.
+
+    Attributes:
+        voter: bare.
+        options: the answers, in the poll's order; none when the vote was taken back.
+        timestamp_ms: by the voter's clock, Unix milliseconds.
+    """
+
+    voter: Jid
+    options: tuple[str, ...]
+    timestamp_ms: int
+
+
+def poll_votes(store: UnitOfWork, message: Message) -> list[Vote]:
+    """The latest vote of everybody who has voted; those that the poll does not allow left out.
+
+    Raises:
+        InvalidInput: the message is no poll.
+    """
+    poll = read_message(message.proto()).content
+    if not isinstance(poll, Poll):
+        raise InvalidInput("the message is no poll")
+    votes = []
+    for each in store.add_ons.of(message.key, AddOnKind.VOTE):
+        try:
+            options = chosen_options(poll, _hashes(each.data))
+        except DecodeError:
+            continue
+        votes.append(Vote(each.sender, options, each.timestamp_ms))
+    return votes
 
 
 def _hashes(data: bytes) -> tuple[bytes, ...]:

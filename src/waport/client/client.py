@@ -144,7 +144,9 @@ class Client:
             clock,
         )
         self.media = Media(database, session_id, self._queries, config, clock=clock)
-        self.contacts = Contacts(database, session_id, self._queries, self.groups.all, clock)
+        self.contacts = Contacts(
+            database, session_id, self._queries, self.groups.all, devices.fetch, clock
+        )
         self.business = Business(database, session_id, self._queries, self.media)
         self.calls = Calls(database, session_id, self._queries)
         self.profile = Profile(database, session_id, self._queries)

@@ -311,6 +311,8 @@ class Linking:
 
     # --- linking with a code -----------------------------------------------------------------
 
-    async def request_code(self, phone: str, custom: str | None = None) -> str:
+    async def request_code(
+        self, phone: str, custom: str | None = None, *, show_notification: bool = True
+    ) -> str:
         """Ask for a code that the user types on the phone; see `PairingCodes.request`."""
-        return await self._codes.request(phone, custom)
+        return await self._codes.request(phone, custom, show_notification=show_notification)

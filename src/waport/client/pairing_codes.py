@@ -125,13 +125,16 @@ class PairingCodes:
 
     # --- asking for a code -------------------------------------------------------------------
 
-    async def request(self, phone: str, custom: str | None = None) -> str:
+    async def request(
+        self, phone: str, custom: str | None = None, *, show_notification: bool = True
+    ) -> str:
         """Ask for a code that the user types on the phone; it replaces the one before.
 
         Args:
             phone: the account's number, in any spelling.
             custom: the caller's own choice of a code. There are fewer that people choose, so it is
                 easier to guess.
+            show_notification: the phone shows that a device wants to be linked.
 
         Returns:
             8 characters, without the dash.
@@ -151,7 +154,7 @@ class PairingCodes:
                 raise ConnectionClosed("not ready to link in time")
             self._require_unlinked()
             pending = create_code(phone, self._clock.monotonic(), code=custom)
-            hello = await self._hello(pending)
+            hello = await self._hello(pending, show_notification)
             ref = await self._queries.run(_LinkCodeQuery(hello))
             self._require_unlinked()
             self._replace(pending.with_ref(ref))
@@ -165,7 +168,7 @@ class PairingCodes:
         if self._known().state is LinkState.LINKED:
             raise SessionAlreadyConnected(self._session_id)
 
-    async def _hello(self, pending: PendingCode) -> Node:
+    async def _hello(self, pending: PendingCode, show_notification: bool) -> Node:
         wrapped = await asyncio.to_thread(wrap_ephemeral, pending.ephemeral.public, pending.code)
         return companion_hello(
             pending,
@@ -173,6 +176,7 @@ class PairingCodes:
             self._known().noise.public,
             self._profile.client_type,
             self._profile.display_name,
+            show_notification=show_notification,
         )
 
     def _replace(self, pending: PendingCode) -> None:

@@ -48,10 +48,7 @@ BROWSER_ONLY: Final = (
 """Names that another server used for its browser; they are ignored with a notice."""
 
 _FIXED: Final[Mapping[str, object]] = {
-    "enable_legacy_router": False,
-    "legacy_strict": False,
     "enable_web_ui": False,
-    "enable_local_callback_example": False,
     "max_attachment_size": None,
     "event_payloads": "flat",
     "recover_sessions": True,

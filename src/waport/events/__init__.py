@@ -14,10 +14,17 @@ from .chat_shapes import (
 from .contact_shapes import ContactJson, contact_json
 from .ids import IdJson, MessageIdJson, id_json, jid_text, message_id_json, stanza_id
 from .label_shapes import LabelJson, label_json
+from .message_frames import words_of
 from .rawdata import JsonObject, compact_json
 from .recorder import EventRecorder
 from .render import Frame, render
 from .shapes import MessageJson, message_json
+from .vote_shapes import (
+    PollVoteJson,
+    ReactionListJson,
+    reaction_lists,
+    vote_json,
+)
 from .webhook_sender import WebhookSender
 from .webhooks import WebhookWorker
 from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, iso_ms
@@ -40,6 +47,8 @@ __all__ = [
     "MessageIdJson",
     "MessageJson",
     "ParticipantJson",
+    "PollVoteJson",
+    "ReactionListJson",
     "Subscriber",
     "WebhookSender",
     "WebhookWorker",
@@ -55,6 +64,9 @@ __all__ = [
     "message_id_json",
     "message_json",
     "participants_json",
+    "reaction_lists",
     "render",
     "stanza_id",
+    "vote_json",
+    "words_of",
 ]

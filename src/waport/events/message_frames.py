@@ -23,6 +23,7 @@ from .contents import caption_of, content_kind, find_content
 from .frames import Frame
 from .ids import jid_text, message_id_json
 from .shapes import MessageJson, message_json, raw_key
+from .vote_shapes import vote_json
 
 MessageEvent = (
     MessageAdded
@@ -96,8 +97,8 @@ class MessageFrames:
         message = event.message
         data = {
             "message": self._shape(message),
-            "newBody": _words_of(message),
-            "prevBody": _words_of(event.previous),
+            "newBody": words_of(message),
+            "prevBody": words_of(event.previous),
         }
         return _about(message.key, "message_edit", data)
 
@@ -111,18 +112,7 @@ class MessageFrames:
 
     def _vote_changed(self, event: VoteChanged) -> Frame:
         poll = self._shape(event.poll)
-        places: dict[str, int] = {}
-        for option in poll.get("pollOptions", ()):
-            places.setdefault(option["name"], option["localId"])
-        vote = {
-            "voter": jid_text(event.voter),
-            "selectedOptions": [
-                {"name": name, "localId": places[name]} for name in event.selected if name in places
-            ],
-            "interractedAtTs": event.timestamp_ms,
-            "parentMessage": poll,
-            "parentMsgKey": message_id_json(event.poll.key),
-        }
+        vote = vote_json(poll, event.voter, event.selected, event.timestamp_ms)
         return _about(event.poll.key, "vote_update", {"vote": vote})
 
 
@@ -140,7 +130,7 @@ def _reaction_changed(event: ReactionChanged) -> Frame:
     return _about(event.target, "message_reaction", data)
 
 
-def _words_of(message: Message) -> str:
+def words_of(message: Message) -> str:
     """What an edit changes: the text, or the caption of a file."""
     content = find_content(message.proto())
     return caption_of(content, content_kind(content))

@@ -145,6 +145,8 @@ def companion_hello(
     client_type: str,
     display_name: str,
     request_id: str = "",
+    *,
+    show_notification: bool = True,
 ) -> Node:
     """The request that tells the server and the phone of a new code.
 
@@ -155,6 +157,7 @@ def companion_hello(
         client_type: as in a QR text.
         display_name: `Browser (OS)`, 1 to 100 characters; the server refuses names it doubts.
         request_id: left out if empty.
+        show_notification: the phone shows that a device wants to be linked.
     Raises:
         InvalidInput: the display name is empty or too long.
 
@@ -165,7 +168,10 @@ def companion_hello(
     return _request(
         request_id,
         pending,
-        {"stage": "companion_hello", "should_show_push_notification": "true"},
+        {
+            "stage": "companion_hello",
+            "should_show_push_notification": str(show_notification).lower(),
+        },
         [
             Node("link_code_pairing_wrapped_companion_ephemeral_pub", {}, wrapped),
             Node("companion_server_auth_key_pub", {}, noise_public),

@@ -80,6 +80,15 @@ class SessionManager:
         """All started sessions, in the order in which they were started."""
         return [(session.id, session.state) for session in self._sessions.values()]
 
+    async def known(self) -> tuple[str, ...]:
+        """All sessions, those first that are started, then those of which something is stored."""
+        stored = await self._database.session_ids()
+        return tuple(dict.fromkeys((*self._sessions, *stored)))
+
+    async def web_version(self) -> str:
+        """The client version that this server claims."""
+        return str(await self._versions.current())
+
     def qr(self, session_id: str) -> str:
         """The QR code to show.
 
@@ -215,8 +224,13 @@ class SessionManager:
 
     # --- linking -----------------------------------------------------------------------------
 
-    async def request_pairing_code(self, session_id: str, phone: str) -> str:
+    async def request_pairing_code(
+        self, session_id: str, phone: str, *, show_notification: bool = True
+    ) -> str:
         """A code of 8 characters to type on the phone; unknown sessions are started first.
+
+        Args:
+            show_notification: the phone shows that a device wants to be linked.
 
         Raises:
             InvalidInput: the number is unusable.
@@ -231,7 +245,9 @@ class SessionManager:
             elif session.state is SessionState.CONNECTED:
                 raise SessionAlreadyConnected(session_id)
         try:
-            return await session.client.linking.request_code(phone)
+            return await session.client.linking.request_code(
+                phone, show_notification=show_notification
+            )
         except ConnectionClosed as exc:
             if self._sessions.get(session_id) is not session:
                 raise SessionNotFound(session_id) from exc

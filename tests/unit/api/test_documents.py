@@ -75,6 +75,26 @@ CLIENT_ACTIONS = (
     *("getBlockedContacts", "blockContact", "unblockContact", "setStatus", "setDisplayName"),
     *("getNumberId", "sendPresenceUpdate"),
 )
+OLDER = {
+    **{f"/session/{name}": {"get"} for name in ("terminateAll", "terminateInactive")},
+    **{f"/client/{name}/{{sessionId}}": {"get"} for name in ("getState", "getWWebVersion")},
+    "/session/getPageScreenshot/{sessionId}": {"get"},
+    "/client/deleteProfilePicture/{sessionId}": {"delete"},
+    **{
+        f"/{path}/{{sessionId}}": {"post"}
+        for path in (
+            *("client/resetState", "client/setProfilePicture", "client/getContactDeviceCount"),
+            *("client/getContactLidAndPhone", "client/searchMessages", "client/openChatWindow"),
+            *("client/openChatWindowAt", "client/getLabelById", "client/getChatsByLabelId"),
+            *("client/addOrRemoveLabels", "chat/changeLabels", "groupChat/getClassInfo"),
+            *("message/getClassInfo", "message/getContact", "message/getGroupMentions"),
+            *("message/getReactions", "message/getPollVotes", "message/getPayment"),
+            "message/downloadMediaAsData",
+        )
+    },
+}
+"""What only the older server has."""
+ROUTES |= OLDER
 ROUTES |= {f"/chat/{name}/{{sessionId}}": {"post"} for name in CHAT_ACTIONS}
 ROUTES |= {f"/groupChat/{name}/{{sessionId}}": {"post"} for name in GROUP_ACTIONS}
 ROUTES |= {f"/client/{name}/{{sessionId}}": {"post"} for name in CLIENT_ACTIONS}
@@ -303,7 +323,8 @@ async def test_only_routes_that_take_files_offer_forms_for_them(document: dict[s
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
     }
     picture = "/groupChat/setPicture/{sessionId}"
-    assert set(takers) == {"/client/sendMessage/{sessionId}", picture}
+    own = "/client/setProfilePicture/{sessionId}"
+    assert set(takers) == {"/client/sendMessage/{sessionId}", picture, own}
     assert takers[picture]["required"] == ["groupId"]
     form = takers["/client/sendMessage/{sessionId}"]
     assert form["properties"]["file"]["format"] == "binary"

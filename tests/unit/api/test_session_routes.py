@@ -81,7 +81,12 @@ async def test_status_has_a_word_for_every_state(
     call: Any, sessions: Any, state: SessionState | None, word: str
 ) -> None:
     sessions.states = {} if state is None else {"s": state}
-    assert (await call("GET", "/session/status/s")).json() == {"success": True, "state": word}
+    told = "session_connected" if word == "CONNECTED" else "session_not_connected"
+    assert (await call("GET", "/session/status/s")).json() == {
+        "success": True,
+        "state": word,
+        "message": "session_not_found" if state is None else told,
+    }
 
 
 async def test_sessions_are_listed_in_start_order_with_lower_case_states(
@@ -94,6 +99,7 @@ async def test_sessions_are_listed_in_start_order_with_lower_case_states(
             {"sessionId": "b", "status": "connected"},
             {"sessionId": "a", "status": "qr"},
         ],
+        "result": ["b", "a"],
     }
 
 
@@ -140,7 +146,7 @@ async def test_a_pairing_code_is_asked_for_with_digits_only(
     call: Any, sessions: Any, number: object
 ) -> None:
     response = await call("POST", f"{CODE}new", json={"phoneNumber": number})
-    assert response.json() == {"success": True, "pairingCode": "ABCD1234"}
+    assert response.json() == {"success": True, "pairingCode": "ABCD1234", "result": "ABCD1234"}
     assert sessions.calls == [("code", "new", "12025550108")]
 
 

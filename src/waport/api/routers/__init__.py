@@ -6,10 +6,13 @@ from . import (
     client,
     client_account,
     client_chats,
+    client_extras,
     client_people,
     contact,
     group_chat,
+    labels,
     message,
+    message_extras,
     session,
     system,
 )
@@ -21,10 +24,13 @@ ALL = (
     client_chats.routes,
     client_people.routes,
     client_account.routes,
+    client_extras.routes,
+    labels.routes,
     chat.routes,
     contact.routes,
     group_chat.routes,
     message.routes,
+    message_extras.routes,
     api_keys.routes,
 )
 """Every subject, in the order of the API document."""

@@ -60,7 +60,7 @@ async def fetch_messages(
         before = None if body.before is None else stanza_id(body.before)
         messages = list(await client.messages.fetch(body.chat, limit, before))
     reacted = await client.messages.reacted(messages)
-    return await messages_answer(messages, client.own_jid, reacted)
+    return messages_answer(messages, client.own_jid, reacted)
 
 
 # --- what others see -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from starlette.responses import Response
 
-from ...events import id_json, participants_json
+from ...events import id_json, jid_text, participants_json
 from ...wire import Jid
 from ..chat_list import all_chats, one_chat
 from ..deps import ConnectedClient, request_body
@@ -17,12 +17,11 @@ from ..group_people import (
     send_invites,
 )
 from ..group_texts import check_subject
-from ..list_answer import list_answer
+from ..list_answer import ListAnswer
 from ..ports import ClientPort
 from ..routes import Routes
 from ..schemas.chat import ChatAnswer, ChatIdRequest, ChatsAnswer, GetChatsRequest
 from ..schemas.group import (
-    CommonGroupJson,
     CommonGroupsAnswer,
     CommonGroupsRequest,
     CreateGroupAnswer,
@@ -39,7 +38,7 @@ async def get_chats(
 ) -> Response:
     """List the chats."""
     shown = await all_chats(client, since=body.search.since_s, unread=body.search.unread)
-    return await list_answer("chats", shown.summaries, shown.json)
+    return ListAnswer("chats", shown.summaries, shown.json)
 
 
 @routes.post("/client/getChatById/{sessionId}", errors=((404, "chat_not_found"),))
@@ -86,11 +85,17 @@ async def get_common_groups(
     body: Annotated[CommonGroupsRequest, request_body(CommonGroupsRequest)],
 ) -> CommonGroupsAnswer:
     """List the groups in which both the account and a contact are."""
-    return {"success": True, "groups": await common_groups(client, body.contact)}
+    return await common_groups(client, body.contact)
 
 
-async def common_groups(client: ClientPort, contact: Jid) -> list[CommonGroupJson]:
+async def common_groups(client: ClientPort, contact: Jid) -> CommonGroupsAnswer:
     """The groups in which both the account and somebody else are."""
     people, _ = named_people([contact])
     groups = await client.contacts.common_groups(people[0]) if people else ()
-    return [{"id": id_json(group.jid), "name": group.subject or str(group.jid)} for group in groups]
+    return {
+        "success": True,
+        "groups": [
+            {"id": id_json(group.jid), "name": group.subject or str(group.jid)} for group in groups
+        ],
+        "result": [jid_text(group.jid) for group in groups],
+    }

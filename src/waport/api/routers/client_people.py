@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ...events import id_json
 from ..contact_list import known_contacts, one_contact, shaper, shown_or_none
 from ..deps import ConnectedClient, request_body
-from ..list_answer import list_answer
+from ..list_answer import ListAnswer
 from ..people import blockable, number_jid, picture_url
 from ..routes import Routes
 from ..schemas.chat import ContactAnswer
@@ -40,7 +40,7 @@ async def get_contacts(client: ConnectedClient) -> Response:
         (each for each in contacts if each.jid.is_user or each.jid.is_newsletter),
         key=lambda each: each.jid.user,
     )
-    return await list_answer("contacts", listed, await shaper(client))
+    return ListAnswer("contacts", listed, await shaper(client))
 
 
 @routes.post("/client/getContactById/{sessionId}", errors=_UNKNOWN)

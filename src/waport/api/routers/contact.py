@@ -74,7 +74,7 @@ async def is_blocked(client: ConnectedClient, body: Body) -> IsBlockedAnswer:
 @routes.post("/contact/getCommonGroups/{sessionId}")
 async def get_contact_common_groups(client: ConnectedClient, body: Body) -> CommonGroupsAnswer:
     """List the groups in which both the account and a contact are."""
-    return {"success": True, "groups": await common_groups(client, body.contact)}
+    return await common_groups(client, body.contact)
 
 
 @routes.post("/contact/getFormattedNumber/{sessionId}")

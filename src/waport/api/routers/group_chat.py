@@ -75,13 +75,13 @@ Invite = Annotated[InviteCodeRequest, request_body(InviteCodeRequest)]
 @routes.post("/groupChat/getGroupInfo/{sessionId}", errors=_UNKNOWN)
 async def get_group_info(client: ConnectedClient, body: Body) -> GroupAnswer:
     """Describe a group."""
-    return {"success": True, "group": group_info_json(await _described(client, body.group))}
+    return {"success": True, "group": group_info_json(await described(client, body.group))}
 
 
 @routes.post("/groupChat/getParticipants/{sessionId}", errors=_UNKNOWN)
 async def get_group_participants(client: ConnectedClient, body: Body) -> ParticipantsAnswer:
     """List the members of a group."""
-    group = await _described(client, body.group)
+    group = await described(client, body.group)
     return {"success": True, "participants": participants_json(group)}
 
 
@@ -267,7 +267,13 @@ def _group(jid: Jid) -> Jid:
     return jid
 
 
-async def _described(client: ClientPort, jid: Jid) -> Group:
+async def described(client: ClientPort, jid: Jid) -> Group:
+    """A group.
+
+    Raises:
+        HttpError: 404, it does not exist or is hidden from this account.
+        WhatsAppError: it could not be asked for.
+    """
     group = _group(jid)
     with answers_for(group):
         return await client.groups.info(group)

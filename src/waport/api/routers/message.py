@@ -31,6 +31,7 @@ from ..schemas.common import MessageAnswer, done
 from ..schemas.message import (
     DeleteMessageRequest,
     DownloadMediaRequest,
+    EditedMessageAnswer,
     EditMessageRequest,
     ForwardMessageRequest,
     GetMentionsRequest,
@@ -60,7 +61,8 @@ async def get_message_info(
 ) -> MessageInfoAnswer:
     """Tell who got, read and played a message."""
     message = await find_message(client, body.chat, body.message_id)
-    return {"success": True, "info": _info(await client.messages.receipts(message))}
+    info = _info(await client.messages.receipts(message))
+    return {"success": True, "info": info, "isOwn": message.key.from_me}
 
 
 @routes.post("/message/react/{sessionId}", errors=_SENDS)
@@ -172,14 +174,19 @@ async def get_mentions(
 async def edit_message(
     client: ConnectedClient,
     body: Annotated[EditMessageRequest, request_body(EditMessageRequest)],
-) -> MessageAnswer:
+) -> EditedMessageAnswer:
     """Give an own message another text."""
     if len(body.new_content) > MAX_TEXT:
         raise InvalidRequest(f"newContent must be a string of at most {MAX_TEXT} characters")
     message = await _changeable(client, body)
     with _changing(message, "Message cannot be edited"):
         await client.messages.edit(message.key.chat, message.key.id, body.new_content)
-    return done("Message edited")
+    edited = await find_message(client, message.key.chat, message.key.id)
+    return {
+        "success": True,
+        "message": "Message edited",
+        "editedMessage": message_json(edited, client.own_jid),
+    }
 
 
 @routes.post("/message/pin/{sessionId}", errors=_SENDS)

@@ -8,11 +8,9 @@ from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from ...errors import InvalidInput
-from ...model import SessionState
-from ...pairing import normalise_phone
+from ...model import WA_WORDS, SessionState
 from ..deps import SessionId, Sessions, request_body
-from ..errors import InvalidRequest
+from ..errors import HttpError
 from ..qr_image import qr_png
 from ..routes import NO_CACHE, Routes
 from ..schemas.common import MessageAnswer, done
@@ -21,8 +19,10 @@ from ..schemas.session import (
     PairingCodeRequest,
     QrAnswer,
     SessionsAnswer,
+    StateAnswer,
     StatusAnswer,
     StatusWord,
+    TerminatedAnswer,
 )
 
 routes = Routes("Session")
@@ -36,6 +36,7 @@ STATUS: Final[Mapping[SessionState, StatusWord]] = {
 }
 """What `/session/status` calls the states."""
 
+NOT_IMPLEMENTED: Final = "legacy_endpoint_not_implemented"
 _UNKNOWN = ((404, "session_not_found"),)
 _NO_QR = (*_UNKNOWN, (404, "qr_not_available"))
 
@@ -58,7 +59,14 @@ async def stop_session(session_id: SessionId, sessions: Sessions) -> MessageAnsw
 async def get_session_status(session_id: SessionId, sessions: Sessions) -> StatusAnswer:
     """Tell where a session stands; never 404."""
     state = sessions.state(session_id)
-    return {"success": True, "state": "STOPPED" if state is None else STATUS[state]}
+    if state is None:
+        return {"success": True, "state": "STOPPED", "message": "session_not_found"}
+    is_connected = state is SessionState.CONNECTED
+    return {
+        "success": True,
+        "state": STATUS[state],
+        "message": "session_connected" if is_connected else "session_not_connected",
+    }
 
 
 @routes.delete("/session/terminate/{sessionId}")
@@ -77,10 +85,11 @@ async def get_sessions(sessions: Sessions) -> SessionsAnswer:
             {"sessionId": session_id, "status": state.value}
             for session_id, state in sessions.list()
         ],
+        "result": [session_id for session_id, _ in sessions.list()],
     }
 
 
-@routes.get("/session/qr/{sessionId}", errors=_NO_QR, headers=NO_CACHE)
+@routes.get("/session/qr/{sessionId}", errors=_NO_QR, is_uncached=True)
 async def get_session_qr(session_id: SessionId, sessions: Sessions) -> QrAnswer:
     """Get the text of the QR code to scan."""
     return {"success": True, "qr": sessions.qr(session_id)}
@@ -105,12 +114,11 @@ async def request_pairing_code(
     body: Annotated[PairingCodeRequest, request_body(PairingCodeRequest)],
 ) -> PairingCodeAnswer:
     """Get a code to type on the phone, instead of scanning a QR code."""
-    try:
-        phone = normalise_phone(body.phone)
-    except InvalidInput as exc:
-        raise InvalidRequest("phoneNumber must be a phone number") from exc
-    code = await sessions.request_pairing_code(session_id, phone)
-    return {"success": True, "pairingCode": code}
+    phone = body.digits
+    code = await sessions.request_pairing_code(
+        session_id, phone, show_notification=body.show_notification
+    )
+    return {"success": True, "pairingCode": code, "result": code}
 
 
 @routes.get("/session/logout/{sessionId}", changes_state=True, errors=_UNKNOWN)
@@ -125,3 +133,45 @@ async def restart_session(session_id: SessionId, sessions: Sessions) -> MessageA
     """Stop a session and start it again; an unknown one is started."""
     await sessions.restart(session_id)
     return done("Session restarted")
+
+
+# --- what only the older server has --------------------------------------------------------------
+
+
+@routes.get("/session/terminateAll", changes_state=True)
+async def terminate_all_sessions(sessions: Sessions) -> TerminatedAnswer:
+    """End every session for good, those that are not started, too."""
+    ids = list(await sessions.known())
+    for session_id in ids:
+        await sessions.terminate(session_id)
+    return _terminated("All active sessions terminated", ids)
+
+
+@routes.get("/session/terminateInactive", changes_state=True)
+async def terminate_inactive_sessions(sessions: Sessions) -> TerminatedAnswer:
+    """End every session for good that is not connected."""
+    ids = []
+    for session_id in await sessions.known():
+        if sessions.state(session_id) is not SessionState.CONNECTED:
+            await sessions.terminate(session_id)
+            ids.append(session_id)
+    return _terminated("Inactive sessions terminated", ids)
+
+
+@routes.get("/session/getPageScreenshot/{sessionId}", errors=((501, NOT_IMPLEMENTED),))
+async def get_page_screenshot(session_id: SessionId) -> Response:
+    """There is no page to take a picture of: 501, whatever the session."""
+    path = "/session/getPageScreenshot/:sessionId"
+    text = f"Legacy endpoint is registered but not implemented yet: GET {path}"
+    raise HttpError(501, NOT_IMPLEMENTED, text)
+
+
+@routes.get("/client/getState/{sessionId}")
+async def get_session_state(session_id: SessionId, sessions: Sessions) -> StateAnswer:
+    """Tell where a session stands, in the words of WhatsApp Web."""
+    state = sessions.state(session_id)
+    return {"success": True, "state": None if state is None else WA_WORDS[state]}
+
+
+def _terminated(message: str, ids: list[str]) -> TerminatedAnswer:
+    return {"success": True, "message": message, "terminatedCount": len(ids), "sessionIds": ids}

@@ -69,18 +69,18 @@ class MessagesAnswer(SuccessEnvelope):
 
 
 FOREVER_S: Final = -1
-_MAX_DURATION_S: Final = 10**10
+MAX_DURATION_S: Final = 10**10
 """Some centuries: what is longer is no time to wait for."""
 
 
 def _duration(value: object, name: str) -> int:
     seconds = INTEGER.read(value, name)
-    if not (seconds == FOREVER_S or 0 <= seconds <= _MAX_DURATION_S):
-        raise InvalidRequest(f"{name} must be a number from 0 to {_MAX_DURATION_S}, or -1")
+    if not (seconds == FOREVER_S or 0 <= seconds <= MAX_DURATION_S):
+        raise InvalidRequest(f"{name} must be a number from 0 to {MAX_DURATION_S}, or -1")
     return seconds
 
 
-_DURATION: Final = Kind(_duration, {"type": "integer", "minimum": -1, "maximum": _MAX_DURATION_S})
+_DURATION: Final = Kind(_duration, {"type": "integer", "minimum": -1, "maximum": MAX_DURATION_S})
 
 
 @body

@@ -330,6 +330,7 @@ class CommonGroupJson(TypedDict):
 
 
 class CommonGroupsAnswer(SuccessEnvelope):
-    """The groups in which both are."""
+    """The groups in which both are; `result` are their ids alone."""
 
     groups: list[CommonGroupJson]
+    result: list[str]

@@ -12,7 +12,7 @@ from ...wire import Jid
 from ..errors import InvalidRequest
 from ..fields import Kind, body, defined, is_something, optional, required
 from ..kinds import ADDRESS, ANYTHING, BOOLEAN, INTEGER, OBJECT, TEXT
-from .common import SuccessEnvelope
+from .common import MessageAnswer, SuccessEnvelope
 
 DAY_S: Final = 86_400
 WEEK_S: Final = 604_800
@@ -146,10 +146,17 @@ class MessageInfoJson(TypedDict):
     playedRemaining: int
 
 
-class MessageInfoAnswer(SuccessEnvelope):
+class MessageInfoAnswer(SuccessEnvelope, TypedDict):
     """How far a message has come; nobody is listed for messages of others."""
 
     info: MessageInfoJson
+    isOwn: bool
+
+
+class EditedMessageAnswer(MessageAnswer, TypedDict):
+    """Done; the message as it is now."""
+
+    editedMessage: MessageJson
 
 
 class MediaContent(TypedDict):

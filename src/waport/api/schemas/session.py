@@ -6,8 +6,11 @@ from typing import ClassVar, Literal
 
 from typing_extensions import TypedDict
 
-from ..fields import body, required
-from ..kinds import PHONE_NUMBER
+from ...errors import InvalidInput
+from ...pairing import normalise_phone
+from ..errors import InvalidRequest
+from ..fields import body, optional, required
+from ..kinds import BOOLEAN, PHONE_NUMBER
 from .common import SuccessEnvelope
 
 StatusWord = Literal[
@@ -17,9 +20,10 @@ StateWord = Literal["connecting", "qr", "pairing", "connected", "disconnected"]
 
 
 class StatusAnswer(SuccessEnvelope):
-    """Where a session stands; one that is not started is `STOPPED`."""
+    """Where a session stands; one that is not started is `STOPPED`. `message` is a word for it."""
 
     state: StatusWord
+    message: Literal["session_connected", "session_not_connected", "session_not_found"]
 
 
 class SessionJson(TypedDict):
@@ -30,9 +34,10 @@ class SessionJson(TypedDict):
 
 
 class SessionsAnswer(SuccessEnvelope):
-    """The started sessions, in the order of their start."""
+    """The started sessions, in the order of their start; `result` are their ids alone."""
 
     sessions: list[SessionJson]
+    result: list[str]
 
 
 class QrAnswer(SuccessEnvelope):
@@ -42,9 +47,24 @@ class QrAnswer(SuccessEnvelope):
 
 
 class PairingCodeAnswer(SuccessEnvelope, TypedDict):
-    """A code of 8 characters to type on the phone."""
+    """A code of 8 characters to type on the phone, under both its names."""
 
     pairingCode: str
+    result: str
+
+
+class TerminatedAnswer(SuccessEnvelope, TypedDict):
+    """Which sessions were ended for good."""
+
+    message: str
+    terminatedCount: int
+    sessionIds: list[str]
+
+
+class StateAnswer(SuccessEnvelope, TypedDict):
+    """Where a session stands, in the words of WhatsApp Web; null for one that is not started."""
+
+    state: str | None
 
 
 @body
@@ -59,3 +79,21 @@ class PairingCodeRequest:
         note="International number; everything but digits is dropped.",
         example="12025550108",
     )
+    show_notification: bool = optional(
+        "showNotification",
+        BOOLEAN,
+        default=True,
+        note="The phone shows that a device wants to be linked.",
+    )
+
+    @property
+    def digits(self) -> str:
+        """The number's digits.
+
+        Raises:
+            InvalidRequest: it is no phone number.
+        """
+        try:
+            return normalise_phone(self.phone)
+        except InvalidInput as exc:
+            raise InvalidRequest("phoneNumber must be a phone number") from exc

@@ -14,9 +14,10 @@ from ...store import Database, UnitOfWork
 from ...wire import Jid
 from ..blocklist import BlockList, blocked_user, is_blocked
 from ..clock import SYSTEM_CLOCK, Clock
+from ..devices import Lacking
 from ..encryption import learn_mapping
 from ..fanout import canonical
-from ..people import linked_own, named, number_of
+from ..people import hidden, linked_own, named, number_of
 from ..phone_numbers import country_code, format_number, phone_digits
 from ..queries import Queries
 
@@ -34,6 +35,7 @@ class Contacts:
 
     Args:
         list_groups: gives the groups that we are in.
+        fetch_devices: asks for people's devices and keeps them.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Contacts:
         session_id: str,
         queries: Queries,
         list_groups: Callable[[], Awaitable[list[Group]]],
+        fetch_devices: Callable[[list[Jid]], Awaitable[Lacking]],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._fetch_devices = fetch_devices
         self._database = database
         self._session_id = session_id
         self._queries = queries
@@ -152,6 +156,37 @@ class Contacts:
             verified_level=found.verified_level,
             lid=found.lid,
         )
+
+    async def addresses(self, people: Iterable[Jid]) -> list[tuple[Jid | None, Jid | None]]:
+        """Number and hidden id of people, in the order given; None for what nobody tells.
+
+        Numbers of which nothing is known are asked about.
+        """
+        asked = [jid.bare for jid in people]
+
+        def job(store: UnitOfWork) -> list[tuple[Jid | None, Jid | None]]:
+            found = [blocked_user(store, jid) for jid in asked]
+            return [(each.pn, each.lid) for each in found]
+
+        found = await self._read(job)
+        strangers = [pn for pn, lid in found if pn is not None and lid is None]
+        if strangers:
+            await self.exists(strangers)
+            found = await self._read(job)
+        return found
+
+    async def device_count(self, jid: Jid) -> int:
+        """How many devices a person has, the phone among them.
+
+        Raises:
+            NotFound: there is no such account, or its devices are not told.
+        """
+        person = await self._read(lambda store: hidden(store, jid))
+        await self._fetch_devices([person])
+        known = await self._read(lambda store: store.addresses.devices(person))
+        if known is None:
+            raise NotFound(404, "the devices of this account are not known")
+        return len(known.devices)
 
     async def known(self, people: Iterable[Jid]) -> list[Contact]:
         """What is stored of people, in the order given; of strangers no more than the address."""

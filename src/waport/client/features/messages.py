@@ -26,6 +26,7 @@ from ...stanza.tally import OptionTally
 from ...store import Database, UnitOfWork
 from ...wire import Jid
 from .. import addons, message_lookup
+from ..addon_reading import Vote, poll_votes
 from ..audience import Audience, Readers
 from ..compose import (
     NO_OPTIONS,
@@ -240,6 +241,14 @@ class Messages:
             return addons.poll_tally(store, message)
 
         return await self._read(job)
+
+    async def votes(self, message: Message) -> list[Vote]:
+        """The latest vote of everybody who has voted in a poll.
+
+        Raises:
+            InvalidInput: it is no poll.
+        """
+        return await self._read(lambda store: poll_votes(store, message))
 
     # --- at the bottom -----------------------------------------------------------------------
 

@@ -217,6 +217,18 @@ class Settings:
 
         return await self._database.read(self._session_id, job)
 
+    async def chats_of_label(self, label_id: str) -> list[Jid]:
+        """The chats that have a label."""
+
+        def job(store: UnitOfWork) -> list[Jid]:
+            return [
+                canonical(store, each.chat)
+                for each in _kept(store, "label_jid", LabelChat)
+                if each.labeled and each.label_id == label_id
+            ]
+
+        return await self._database.read(self._session_id, job)
+
     async def set_label(self, label: EditLabel) -> None:
         """Make a label or change it; with `deleted` it goes away."""
         await self.write(label)

@@ -1,0 +1,64 @@
+"""The example of a webhook receiver: it writes what it gets into a file."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from pydantic import JsonValue
+from typing_extensions import TypedDict
+
+from ..deps import RAW_BODY_KEY, ServicesDep
+from ..envelope import json_bytes
+from ..routes import Routes
+from ..schemas.common import SuccessEnvelope
+
+routes = Routes("System")
+"""Served at the root only where the example is wanted."""
+
+legacy_routes = Routes("System")
+
+FILE_NAME: Final = "message_log.txt"
+_lock = asyncio.Lock()
+
+
+class CallbackAnswer(SuccessEnvelope, TypedDict):
+    """What came."""
+
+    message: str
+    payload: JsonValue
+
+
+@routes.post("/localCallbackExample", in_document=False)
+async def take_callback(request: Request, services: ServicesDep) -> SuccessEnvelope:
+    """Write an event into a file."""
+    await _keep(services.settings.sessions_path, request.scope[RAW_BODY_KEY])
+    return {"success": True}
+
+
+@legacy_routes.post("/localCallbackExample", in_document=False)
+async def echo_callback(request: Request, services: ServicesDep) -> CallbackAnswer:
+    """Give an event back; write it into a file where that is wanted."""
+    payload = request.scope[RAW_BODY_KEY]
+    if services.settings.enable_local_callback_example:
+        await _keep(services.settings.sessions_path, payload)
+    return {
+        "success": True,
+        "message": "Legacy callback endpoint received payload",
+        "payload": payload,
+    }
+
+
+async def _keep(folder: Path, payload: Any) -> None:
+    """Add a line of JSON to the file."""
+    line = json_bytes(payload) + b"\r\n"
+    async with _lock:
+        await asyncio.to_thread(_append, folder / FILE_NAME, line)
+
+
+def _append(path: Path, line: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(line)
