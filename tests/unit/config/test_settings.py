@@ -207,10 +207,7 @@ def test_browser_settings_are_ignored_with_a_notice() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ENABLE_LEGACY_ROUTER", "true"),
-        ("LEGACY_STRICT", "true"),
         ("ENABLE_WEB_UI", "yes"),
-        ("ENABLE_LOCAL_CALLBACK_EXAMPLE", "on"),
         ("MAX_ATTACHMENT_SIZE", "10000000"),
         ("MAX_ATTACHMENT_SIZE", "5"),
         ("EVENT_PAYLOADS", "wwebjs"),
@@ -227,9 +224,9 @@ def test_a_setting_without_effect_so_far_is_told(name: str, value: str) -> None:
     ("name", "value"),
     [
         ("ENABLE_LEGACY_ROUTER", "false"),
-        ("LEGACY_STRICT", "false"),
+        ("LEGACY_STRICT", "true"),
         ("ENABLE_WEB_UI", "no"),
-        ("ENABLE_LOCAL_CALLBACK_EXAMPLE", "off"),
+        ("ENABLE_LOCAL_CALLBACK_EXAMPLE", "on"),
         ("EVENT_PAYLOADS", "flat"),
         ("RECOVER_SESSIONS", "true"),
         ("PORT", "3001"),
