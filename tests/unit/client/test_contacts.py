@@ -19,6 +19,7 @@ from support.account import (
 from support.asking import Answer, Asked
 from support.groups import group
 from waport.client.clock import Clock
+from waport.client.devices import Lacking
 from waport.client.features.contacts import Contacts
 from waport.client.queries import Queries
 from waport.errors import (
@@ -30,7 +31,7 @@ from waport.errors import (
     RateLimited,
     StanzaError,
 )
-from waport.model import About, BlockedUser, Contact, Group
+from waport.model import About, BlockedUser, Contact, DeviceList, Group
 from waport.proto import pb
 from waport.store import UnitOfWork
 from waport.wire import Jid, Node
@@ -55,11 +56,27 @@ class World:
         self.server = Asked(self.queries, self.answer)
         self.groups: list[Group] = []
         self.contacts = Contacts(
-            account.database, SESSION, self.queries, self._list_groups, Moment()
+            account.database,
+            SESSION,
+            self.queries,
+            self._list_groups,
+            self._fetch_devices,
+            Moment(),
         )
 
     async def _list_groups(self) -> list[Group]:
         return self.groups
+
+    async def _fetch_devices(self, users: list[Jid]) -> Lacking:
+        """What the server says of devices: everybody has a phone and one more."""
+        known = [user for user in users if user != CAROL]
+
+        def job(store: UnitOfWork) -> None:
+            for user in known:
+                store.addresses.put_devices(DeviceList(user, (0, 3), None, 0, NOW))
+
+        await self.account.database.write(SESSION, job)
+        return Lacking(frozenset(users) - frozenset(known), frozenset())
 
     def answer(self, iq: Node) -> Answer:
         users = iq.child("usync").child("list").children("user")
@@ -491,3 +508,24 @@ async def test_only_people_are_blocked(world: World, blocking: Blocking, jid: Ji
     for act in (world.contacts.block, world.contacts.unblock, world.contacts.is_blocked):
         with pytest.raises(InvalidInput):
             await act(jid)
+
+
+async def test_devices_are_asked_for_and_counted(world: World) -> None:
+    assert await world.contacts.device_count(PEER_PN) == 2
+    with pytest.raises(NotFound):
+        await world.contacts.device_count(CAROL)
+
+
+async def test_hidden_ids_of_strangers_are_asked_for(world: World) -> None:
+    found = await world.contacts.addresses([CAROL, CAROL_LID, OWN_PN])
+    assert found == [(CAROL, CAROL_LID), (CAROL, CAROL_LID), (OWN_PN.bare, OWN_LID.bare)]
+    # What was told once is known.
+    asked = len(world.server.questions)
+    assert await world.contacts.addresses([CAROL_LID]) == [(CAROL, CAROL_LID)]
+    assert len(world.server.questions) == asked
+
+
+async def test_a_hidden_id_stands_for_its_number(world: World) -> None:
+    assert await world.contacts.number_id(Jid("100000000000099", "lid")) is None
+    await world.contacts.addresses([CAROL])
+    assert await world.contacts.is_registered(CAROL_LID)

@@ -165,8 +165,10 @@ class Contacts:
         asked = [jid.bare for jid in people]
 
         def job(store: UnitOfWork) -> list[tuple[Jid | None, Jid | None]]:
-            found = [blocked_user(store, jid) for jid in asked]
-            return [(each.pn, each.lid) for each in found]
+            own = linked_own(store)
+            mine = (own.pn.bare, None if own.lid is None else own.lid.bare)
+            found = [None if own.is_own(jid) else blocked_user(store, jid) for jid in asked]
+            return [mine if each is None else (each.pn, each.lid) for each in found]
 
         found = await self._read(job)
         strangers = [pn for pn, lid in found if pn is not None and lid is None]
