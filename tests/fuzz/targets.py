@@ -8,6 +8,7 @@ import os
 import struct
 import time
 import wave
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ from waport.appstate.actions import (
     read_action,
     write_action,
 )
+from waport.client.addons import is_add_on
 from waport.client.probe_files import BoundedFile, ProbeStopped
 from waport.client.probing import WORK_S, read_audio, read_image, read_video
 from waport.crypto import KeyPair, aes_cbc_encrypt, sign
@@ -122,9 +124,12 @@ from waport.stanza.addons import (
 )
 from waport.stanza.appstate import CollectionRequest, SyncCollections, parse_server_sync
 from waport.stanza.bot import open_bot_reply
-from waport.stanza.content import parse_content, parse_inline_history, unwrap
+from waport.stanza.content import parse_content, unwrap
 from waport.stanza.contents import quote, read_message, write_message
 from waport.stanza.contents.traits import business_nodes, traits
+from waport.stanza.history import load_notice
+from waport.stanza.history_blob import overview, parts
+from waport.stanza.history_messages import parse_history_message
 from waport.stanza.media import (
     FetchMediaConn,
     RetrySubject,
@@ -275,6 +280,35 @@ def _add_ons(data: bytes) -> None:
             reader()
         except WhatsAppError:
             continue
+
+
+_HISTORY = pb.HistorySync(
+    syncType=pb.HistorySync.RECENT,
+    conversations=[
+        pb.Conversation(
+            id="15550002222@s.whatsapp.net",
+            unreadCount=1,
+            messages=[
+                pb.HistorySyncMsg(
+                    message=pb.WebMessageInfo(
+                        key=pb.MessageKey(id="M1"), message=pb.Message(conversation="hello")
+                    )
+                )
+            ],
+        )
+    ],
+    pushnames=[pb.Pushname(id="15550002222@s.whatsapp.net", pushname="Bob")],
+).SerializeToString()
+
+
+def _history(data: bytes) -> None:
+    overview(io.BytesIO(data).read)
+    for _ in parts(io.BytesIO(data).read, is_add_on):
+        pass
+
+
+def _history_inside(data: bytes) -> None:
+    _history(zlib.compress(data))
 
 
 def _bot_reply(data: bytes) -> None:
@@ -606,7 +640,14 @@ TARGETS: Sequence[Target] = (
         ),
     ),
     Target("mapping sync", parse_mapping_sync, (b"\x0a\x06\x08\x01\x10\x02\x18\x03",)),
-    Target("inline history", parse_inline_history, (b"x\x9c\x03\x00\x00\x00\x00\x01",)),
+    Target("history", _history, (zlib.compress(_HISTORY),)),
+    Target("history inside", _history_inside, (_HISTORY,)),
+    Target("history notice", load_notice, (b"\x30\x03\x38\x01\x48\x32",)),
+    Target(
+        "history message",
+        lambda data: parse_history_message(data, is_add_on),
+        (b"\x0a\x18\x0a\x04\x1a\x02M1\x12\x04\x0a\x02hi\x18\x01",),
+    ),
     Target(
         "device identity",
         lambda data: verify_pair_success(data, bytes(32), _ALICE),

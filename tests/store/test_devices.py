@@ -167,6 +167,8 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.newsletters.name_post(CHANNEL, 1, "3EB0")
         work.event_log.append("message", "lane", "{}", deliver=True)
         work.send_queue.add("id", ANN, b"stanza", 1)
+        work.history.add_notice("id", 3, 1, b"notice")
+        work.history.keep("kind", "name", b"data")
 
     def count(work: UnitOfWork) -> dict[str, int]:
         counts = {}

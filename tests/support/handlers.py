@@ -18,7 +18,7 @@ from waport.client.handlers.contacts import (
 )
 from waport.client.handlers.message import MessageHandler, take_phone_answer
 from waport.client.handlers.notification import Handler, notification_handler
-from waport.client.handlers.protocol import ProtocolMessages, take_mappings
+from waport.client.handlers.protocol import ProtocolMessages, mappings_taker
 from waport.client.handlers.receipt import ack_handler
 from waport.client.handlers.tokens import handle_privacy_token
 from waport.client.identities import Identities
@@ -28,6 +28,8 @@ from waport.client.sending import FetchGroup, Sender, Told
 from waport.client.tokens import Tokens
 from waport.client.work import Work
 from waport.model import MessageKey
+from waport.proto import pb
+from waport.stanza.history import SyncType
 from waport.stanza.message import MessageAck
 from waport.wire import Jid, Node
 
@@ -46,8 +48,22 @@ async def _keys_shared() -> None:
     return None
 
 
+def _announced(work: Work, message_id: str, notice: pb.HistorySyncNotification) -> None:
+    work.store.history.add_notice(message_id, notice.syncType, 0, notice.SerializeToString())
+
+
+def _large_table(work: Work, message_id: str, payload: bytes) -> None:
+    work.store.history.add_notice(message_id, SyncType.ADDRESSES, 0, payload)
+
+
 handle_message = MessageHandler(
-    ProtocolMessages(take_phone_answer, take_mappings, key_share_handler(_keys_shared)), _ask
+    ProtocolMessages(
+        take_phone_answer,
+        mappings_taker(_large_table),
+        key_share_handler(_keys_shared),
+        _announced,
+    ),
+    _ask,
 )
 
 

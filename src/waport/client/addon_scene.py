@@ -34,7 +34,7 @@ from .work import Work
 MAX_TARGET_ID: Final = 256
 """Characters of a message id that an add-on may name; real ones have 32 at most."""
 
-_CLOSED: Final = frozenset((MessageKind.REVOKED, MessageKind.ADD_ON))
+_CLOSED: Final = frozenset((MessageKind.REVOKED, MessageKind.ADD_ON, MessageKind.STUB))
 
 
 AddOnContent = (

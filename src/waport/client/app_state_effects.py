@@ -107,7 +107,7 @@ class Effects:
                     self._chat(action.chat), muted_until=_muted_until(action)
                 )
             case MarkChatRead():
-                self._mark(action)
+                self._mark(action, mutation)
             case StarMessage(message, starred):
                 self._star(message, starred, mutation)
             case DeleteMessageForMe(message):
@@ -140,12 +140,14 @@ class Effects:
         newest = self._store.messages.last(chat)
         return newest is not None and newest.timestamp > than_s
 
-    def _mark(self, action: MarkChatRead) -> None:
+    def _mark(self, action: MarkChatRead, mutation: Mutation) -> None:
         chat = self._chat(action.chat)
         if not action.read:
             self._recount(chat, lambda: self._store.chats.mark_unread(chat))
             return
         covered = action.messages
+        # History that comes later must not bring back what was read until then.
+        self._store.history.note_read(chat, _until_s(covered, mutation))
         if covered is not None and self._is_newer(chat, covered.last_message_s):
             self._recount(chat, lambda: self._read_until(chat, covered.last_message_s))
         else:
@@ -218,7 +220,7 @@ class Effects:
             self._store.app_state.forget(mutation.index)
             return
         chat = self._chat(action.chat)
-        until_s = _until_s(action, mutation)
+        until_s = _until_s(action.messages, mutation)
         is_newer = self._is_newer(chat, until_s)
         stored = self._store.chats.get(chat)
         if not self._clear_step(chat, action, until_s):
@@ -251,7 +253,7 @@ class Effects:
             for kept in self._store.app_state.kept(name):
                 action = read_action(kept.mutation)
                 if isinstance(action, ClearChat | DeleteChat) and not self._clear_step(
-                    self._chat(action.chat), action, _until_s(action, kept.mutation)
+                    self._chat(action.chat), action, _until_s(action.messages, kept.mutation)
                 ):
                     return False
                 self._store.app_state.forget(kept.mutation.index)
@@ -327,8 +329,7 @@ def _muted_until(action: MuteChat) -> int:
     return action.end_ms // 1000 if action.end_ms > 0 else FOREVER
 
 
-def _until_s(action: ClearChat | DeleteChat, mutation: Mutation) -> int:
-    covered = action.messages
+def _until_s(covered: MessageRange | None, mutation: Mutation) -> int:
     return mutation.timestamp_ms // 1000 if covered is None else covered.last_message_s
 
 

@@ -8,7 +8,9 @@ from functools import partial
 
 from ..errors import ConnectionClosed
 from ..model import SessionState
+from ..proto import pb
 from ..stanza.login import RemoveCompanion
+from ..stanza.message import IncomingMessage
 from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
@@ -25,6 +27,7 @@ from .features.calls import Calls
 from .features.chats import Chats
 from .features.contacts import Contacts
 from .features.groups import Groups
+from .features.history import History
 from .features.media import Media
 from .features.messages import Messages
 from .features.newsletter_admins import NewsletterAdmins
@@ -48,10 +51,12 @@ from .handlers.message import MessageHandler, take_phone_answer
 from .handlers.newsletters import handle_post_notification, mex_handler
 from .handlers.notification import notification_handler
 from .handlers.presence import presence_handler
-from .handlers.protocol import ProtocolMessages, take_mappings
+from .handlers.protocol import ProtocolMessages, mappings_taker
 from .handlers.receipt import ack_handler, receipt_handler
 from .handlers.stream import StreamHandlers
 from .handlers.tokens import handle_privacy_token
+from .history_requests import HistoryRequests
+from .history_sync import HistorySync
 from .identities import Identities
 from .link import Link, OpenCarrier
 from .linking import Linking
@@ -170,6 +175,19 @@ class Client:
             clock=clock,
         )
         self.settings = Settings(database, session_id, app_state)
+        requests = HistoryRequests()
+        self.history = History(database, session_id, peer, requests, clock)
+        history = HistorySync(
+            database,
+            session_id,
+            self._queries,
+            peer,
+            sink,
+            open_blob=self.media.open_history,
+            requests=requests,
+            announce=self.presence.announce,
+            clock=clock,
+        )
         self.linking = Linking(
             database,
             session_id,
@@ -195,7 +213,13 @@ class Client:
         )
         on_keys = key_share_handler(app_state.keys_shared)
         messages = MessageHandler(
-            ProtocolMessages(take_phone_answer, take_mappings, on_keys), placeholders.want
+            ProtocolMessages(
+                partial(_take_answer, history),
+                mappings_taker(history.take_addresses),
+                on_keys,
+                history.take_notice,
+            ),
+            placeholders.want,
         )
         self._dispatcher = Dispatcher(
             database,
@@ -259,13 +283,14 @@ class Client:
             background=background,
             reporter=self._reporter,
             states=self._states,
-            on_link_down=partial(_pause, sender, app_state),
+            on_link_down=partial(_pause, sender, app_state, history),
             after_login=lambda: (
                 pre_keys.watch(),
                 placeholders.resume(),
                 app_state.resume(),
                 *([self.privacy.watch()] if config.mark_seen else []),
                 watch.resume(),
+                history.resume(),
             ),
             clock=clock,
             open_carrier=open_carrier,
@@ -332,10 +357,19 @@ class Client:
         self._runner.close(Close(Cause.LOGGED_OUT, "logged out"))
 
 
-def _pause(sender: Sender, app_state: AppStateSync) -> None:
+def _pause(sender: Sender, app_state: AppStateSync, history: HistorySync) -> None:
     """The connection is gone."""
     sender.pause()
     app_state.pause()
+    history.pause()
+
+
+def _take_answer(
+    history: HistorySync, work: Work, incoming: IncomingMessage, answer: pb.ProtocolMessage
+) -> None:
+    """The phone answers a request of ours."""
+    if not history.take_answer(work, answer):
+        take_phone_answer(work, incoming, answer)
 
 
 async def _notification(

@@ -33,7 +33,7 @@ from ..wire import Jid
 SECRET_SIZE = 32
 
 _UNSAID = frozenset((MessageKind.CIPHERTEXT, MessageKind.REVOKED))
-_CLOSED = _UNSAID | {MessageKind.ADD_ON}
+_CLOSED = _UNSAID | {MessageKind.ADD_ON, MessageKind.STUB}
 
 
 class NoSuchMessage(InvalidInput):

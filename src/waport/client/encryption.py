@@ -74,6 +74,7 @@ def learn_mapping(store: UnitOfWork, pn: Jid, lid: Jid) -> bool:
     store.messages.rename_author(lid, pn)
     store.add_ons.rename(lid, pn)
     store.chats.rename(lid, pn)
+    store.history.rename(lid, pn)
     store.contacts.rename(lid, pn)
     # What is still to be told of the chat stays ahead of what comes now.
     store.event_log.rename_lane(str(lid), str(pn))

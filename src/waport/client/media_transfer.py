@@ -256,11 +256,14 @@ class MediaTransfer:
 
     # --- download --------------------------------------------------------------------------------
 
-    async def download(self, reference: MediaReference, target: Path) -> MediaDigest:
+    async def download(
+        self, reference: MediaReference, target: Path, max_bytes: int | None = None
+    ) -> MediaDigest:
         """Download a file, check it, decrypt it.
 
         Args:
             target: takes its place only after every check; nothing is left there on failure.
+            max_bytes: the limit for a file that is no message's; None for the usual one.
 
         Raises:
             MediaGone: the servers don't know it any more; the phone may upload it again.
@@ -270,7 +273,8 @@ class MediaTransfer:
             OSError: the target can't be written.
         """
         async with replacing(target) as file:
-            return await self._download(reference, self._limits.download, file)
+            limit = self._limits.download if max_bytes is None else max_bytes
+            return await self._download(reference, limit, file)
 
     async def download_bytes(self, reference: MediaReference, max_bytes: int) -> bytes:
         """Download a small file into memory.

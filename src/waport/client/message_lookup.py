@@ -49,7 +49,7 @@ def find(store: UnitOfWork, chats: Iterable[Jid], ids: Iterable[str]) -> Message
 
 
 def _is_listed(message: Message | None) -> bool:
-    return message is not None and message.kind is not MessageKind.ADD_ON
+    return message is not None and message.kind not in (MessageKind.ADD_ON, MessageKind.STUB)
 
 
 def quoted(store: UnitOfWork, message: Message) -> Message | None:

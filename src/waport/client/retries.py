@@ -47,7 +47,7 @@ PARALLEL_RESENDS = 4
 CLOCKS_APART_S = 300
 """How far the server's clock, which says when a member joined, may be ahead of ours."""
 
-_UNREADABLE = frozenset((MessageKind.REVOKED, MessageKind.CIPHERTEXT))
+_UNREADABLE = frozenset((MessageKind.REVOKED, MessageKind.CIPHERTEXT, MessageKind.STUB))
 
 
 class Retries:

@@ -16,6 +16,7 @@ from .admin_app_state import app_state_routes
 from .admin_business import business_routes
 from .admin_calls import call_routes
 from .admin_faults import fault_routes
+from .admin_history import history_routes
 from .admin_media import media_routes
 from .admin_newsletters import newsletter_routes
 from .admin_requests import (
@@ -62,6 +63,7 @@ def admin_routes(server: AdminServer) -> list[Route]:
         *call_routes(server),
         *app_state_routes(server),
         *business_routes(server),
+        *history_routes(server),
         *newsletter_routes(server),
         *fault_routes(server),
     ]

@@ -3,7 +3,7 @@
 It lives in the server's process but knows only what a phone knows, and speaks with the server in
 stanzas. Its parts: keys and sessions (`phone_signal`), sending (`phone_outbox`), receiving
 (`phone_inbox`), its chats (`phone_chats`), files (`phone_media`), linking (`phone_pairing`), app
-state (`appstate_store`), history (`history`), tokens (`phone_strangers`), channels
+state (`appstate_store`), history (`history`, `phone_history`), tokens (`phone_strangers`), channels
 (`phone_newsletters`).
 """
 
@@ -29,6 +29,7 @@ from .phone_content import traits
 from .phone_data import data_response
 from .phone_devices import OwnAddress, ask
 from .phone_habits import Habits
+from .phone_history import PhoneHistory
 from .phone_inbox import Inbox
 from .phone_keys import upload_iq
 from .phone_media import IncomingFile, OutgoingFile, PhoneMedia
@@ -78,6 +79,7 @@ class Phone:
         habits: how it treats requests.
         calls: whom it calls, and who calls it.
         state: what it does for companions about app state.
+        history: its old chats.
     """
 
     def __init__(
@@ -109,6 +111,9 @@ class Phone:
         self.newsletters = PhoneNewsletters(link)
         self.habits = Habits()
         self.calls = PhoneCalls(link, own, self._in_background, random_bytes)
+        self.history = PhoneHistory(
+            media, own, self.outbox.send_peer, self.habits, clock, random_bytes
+        )
         self.linker = Linker(
             link, signal.local.identity, own, account, clock=clock, random_bytes=random_bytes
         )
@@ -296,6 +301,8 @@ class Phone:
     ) -> None:
         if request.peerDataOperationRequestType == pb.COMPANION_SYNCD_SNAPSHOT_FATAL_RECOVERY:
             await self.state.answer_copy(companion, name, request)
+        elif await self.history.answer(companion, name, request):
+            return
         elif self.habits.placeholders != "ignore":
             is_willing = self.habits.placeholders == "answer"
             find = self.chats.web_message if is_willing else _nothing

@@ -27,6 +27,7 @@ class Habits:
         keys: for app-state keys; refused as not known.
         state: for copies of app-state collections; never refused.
         retries: for a message that another device could not read; never refused.
+        history: for old messages, or a piece of history once more; refused as not there.
     """
 
     placeholders: Habit = "answer"
@@ -34,6 +35,7 @@ class Habits:
     keys: Habit = "answer"
     state: Habit = "answer"
     retries: Habit = "answer"
+    history: Habit = "answer"
 
     def change(self, wanted: Mapping[str, object]) -> None:
         """Change some of them.

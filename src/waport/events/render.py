@@ -21,6 +21,7 @@ from ..model import (
     DomainEvent,
     EventAnswered,
     GroupChanged,
+    HistoryProgress,
     IdentityChanged,
     MediaUploaded,
     MessageAdded,
@@ -91,6 +92,7 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     ChatRemoved: ("chat_removed",),
     UnreadChanged: ("unread_count",),
     CallChanged: ("call",),
+    HistoryProgress: ("loading_screen",),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
@@ -150,6 +152,8 @@ def render(
             }
             # In the chat's lane: what is told of the chat afterwards comes after it.
             return [Frame.of("contact_changed", data, lane=str(new))]
+        case HistoryProgress(percent=percent):
+            return [Frame.of("loading_screen", {"percent": percent, "message": "WhatsApp"})]
         case ChatArchived() | ChatRemoved() | UnreadChanged():
             return [chat_frame(event)]
         case CallChanged():

@@ -50,6 +50,7 @@ from .events import (
     VoteChanged,
 )
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
+from .history import ChatHistory, HistoryProgress, OlderHistory
 from .message import Ack, Message, MessageKey, MessageKind
 from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, SessionState, Step
@@ -75,6 +76,7 @@ __all__ = [
     "ChannelChanged",
     "Chat",
     "ChatArchived",
+    "ChatHistory",
     "ChatRemoved",
     "ChatSummary",
     "ChatTimerChanged",
@@ -90,6 +92,7 @@ __all__ = [
     "GroupChangeKind",
     "GroupChanged",
     "GroupMember",
+    "HistoryProgress",
     "IdentityChanged",
     "LinkState",
     "MediaUploaded",
@@ -106,6 +109,7 @@ __all__ = [
     "MexNoticed",
     "NumberChanged",
     "NumberState",
+    "OlderHistory",
     "OwnAccount",
     "PairingCodeReady",
     "Picture",

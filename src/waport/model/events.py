@@ -9,6 +9,7 @@ from .call import Call
 from .chat import Chat
 from .contents import EventAnswer
 from .group import GroupChange
+from .history import HistoryProgress
 from .message import Ack, Message, MessageKey
 from .newsletter import ChannelChangeKind, KnownPost, Newsletter
 from .presence import Presence
@@ -394,5 +395,6 @@ DomainEvent = (
     | UnreadChanged
     | CallChanged
     | BusinessChanged
+    | HistoryProgress
 )
 """Every event that a client reports."""

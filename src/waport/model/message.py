@@ -28,6 +28,8 @@ class MessageKind(StrEnum):
     `CIPHERTEXT` is a placeholder for one that can't be read yet. `ADD_ON` speaks of another message
     (a reaction, an edit, a deletion, a vote): it is kept, but never listed as one. `REVOKED` is
     what is left of a message that was taken back; its content is the revoking `protocolMessage`.
+    `STUB` is a note of the phone's that something happened in the chat (a group was made, a call
+    was missed), never listed either; its content is a `WebMessageInfo` with type and parameters.
     """
 
     TEXT = "text"
@@ -35,6 +37,7 @@ class MessageKind(StrEnum):
     CIPHERTEXT = "ciphertext"
     ADD_ON = "add_on"
     REVOKED = "revoked"
+    STUB = "stub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Message:
     def proto(self) -> pb.Message:
         """The content as a protobuf; bytes that don't parse give an empty one."""
         message = pb.Message()
+        if self.kind is MessageKind.STUB:
+            return message
         try:
             message.ParseFromString(self.content)
         except ProtobufError:

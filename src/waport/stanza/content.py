@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError as ProtobufError
 
-from ..errors import DecodeError, InvalidInput
+from ..errors import DecodeError
 from ..proto import pb
 from ..wire import Jid
 
 MAX_WRAPPERS = 5
 """Wrappers peeled off one message; more than that is no real message."""
-
-MAX_INFLATED = 64 * 1024 * 1024
-"""Bytes that an inline history may inflate to."""
 
 _WRAPPERS = frozenset(
     field.name
@@ -85,49 +81,3 @@ def unwrap(message: pb.Message) -> pb.Message:
         else:
             return message
     raise DecodeError("message content is wrapped too often")
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryNames:
-    """What a first history tells about names and addresses."""
-
-    push_names: tuple[tuple[Jid, str], ...]
-    mappings: tuple[tuple[Jid, Jid], ...]
-
-
-def parse_inline_history(payload: bytes) -> HistoryNames:
-    """Names and PN-LID pairs in the inline payload of a history sync notification.
-
-    Raises:
-        DecodeError: no zlib stream, larger than the limit, or no protobuf.
-    """
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(payload, MAX_INFLATED)
-    except zlib.error as exc:
-        raise DecodeError("history is not a zlib stream") from exc
-    if not inflater.eof:
-        raise DecodeError("history is cut short or too large")
-    history = pb.HistorySync()
-    try:
-        history.ParseFromString(data)
-    except ProtobufError as exc:
-        raise DecodeError("history is not a protobuf") from exc
-    names = []
-    for entry in history.pushnames:
-        jid = _jid(entry.id)
-        if jid is not None and entry.pushname:
-            names.append((jid.bare, entry.pushname))
-    mappings = []
-    for pair in history.phoneNumberToLidMappings:
-        pn, lid = _jid(pair.pnJid), _jid(pair.lidJid)
-        if pn is not None and lid is not None and pn.is_pn and lid.is_lid:
-            mappings.append((pn.bare, lid.bare))
-    return HistoryNames(tuple(names), tuple(mappings))
-
-
-def _jid(text: str) -> Jid | None:
-    try:
-        return Jid.parse(text)
-    except InvalidInput:
-        return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from google.protobuf.message import DecodeError as ProtobufError
 
@@ -129,14 +129,30 @@ def placeholder_request(targets: Sequence[TargetKey]) -> pb.Message:
     return _request(request)
 
 
-def history_request(oldest: TargetKey, timestamp: int, count: int) -> pb.Message:
+class TimeUnit(IntEnum):
+    """How many of them are a second."""
+
+    SECONDS = 1
+    MILLISECONDS = 1000
+
+
+def history_request(
+    oldest: TargetKey,
+    timestamp: int,
+    count: int,
+    *,
+    unit: TimeUnit = TimeUnit.SECONDS,
+    account_lid: Jid | None = None,
+) -> pb.Message:
     """Ask the phone for what stands in a chat before a message.
 
     Args:
         oldest: the first message that is known.
-        timestamp: of that message, Unix seconds. The field's name speaks of milliseconds, but
-            phones read seconds.
+        timestamp: of that message, Unix seconds.
         count: how many messages are wanted; 50 is usual.
+        unit: of the time in the request. The field's name speaks of milliseconds, but phones read
+            seconds.
+        account_lid: the own account by hidden id, bare, if that is known.
 
     Raises:
         InvalidInput: the message names no chat, or a number is out of range.
@@ -153,7 +169,9 @@ def history_request(oldest: TargetKey, timestamp: int, count: int) -> pb.Message
     wanted.oldestMsgId = oldest.id
     wanted.oldestMsgFromMe = oldest.from_me
     wanted.onDemandMsgCount = count
-    wanted.oldestMsgTimestampMs = timestamp
+    wanted.oldestMsgTimestampMs = timestamp * unit
+    if account_lid is not None:
+        wanted.accountLid = str(account_lid)
     return _request(request)
 
 
@@ -252,3 +270,16 @@ def parse_mapping_sync(payload: bytes) -> tuple[tuple[Jid, Jid], ...]:
         if pn and lid and len(str(pn)) <= MAX_PN_DIGITS:
             pairs.append((Jid(str(pn), "s.whatsapp.net"), Jid(str(lid), "lid")))
     return tuple(pairs)
+
+
+def parse_migration_time(payload: bytes) -> int:
+    """When the phone went over to hidden ids, Unix seconds; 0 when not told.
+
+    Args:
+        payload: as for `parse_mapping_sync`.
+    """
+    try:
+        at = pb.LIDMigrationMappingSyncPayload.FromString(payload).chatDbMigrationTimestamp
+    except ProtobufError:
+        return 0
+    return at if 0 < at < 1 << 53 else 0

@@ -28,20 +28,22 @@ from .statements import Connection, Statement
 END_OF_TIME = 2**62
 """Unix seconds after every message."""
 
-_READABLE = table.c.kind.in_(
+READABLE = table.c.kind.in_(
     [literal(f"'{kind.value}'") for kind in (MessageKind.TEXT, MessageKind.OTHER)]
 )
-_IS_UNREAD = and_(
+"""Messages that people see and read."""
+IS_UNREAD = and_(
     table.c.author != OWN, table.c.ack.between(literal("0"), literal(str(Ack.READ.value - 1)))
 )
+"""Messages of others that were not read."""
 _UNREAD = Statement(
     select(table.c.chat, table.c.id, table.c.sender)
-    .where(in_chat(table), _IS_UNREAD, _READABLE)
+    .where(in_chat(table), IS_UNREAD, READABLE)
     .order_by(table.c.timestamp.desc(), table.c.seq.desc())
     .limit(bindparam("limit"))
 )
 _MARK_READ = Statement(
-    update(table).where(exact(), _IS_UNREAD).values(ack=literal(str(Ack.READ.value)))
+    update(table).where(exact(), IS_UNREAD).values(ack=literal(str(Ack.READ.value)))
 )
 
 _NEWEST = Statement(select(func.max(table.c.seq)).where(in_chat(table)))

@@ -20,11 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ClauseElement
 
-from ..model import Chat, ChatSummary, MessageKind, TimerSetting
+from ..model import Chat, ChatSummary, TimerSetting
 from ..wire import Jid
+from .chat_marks import MARK_COLUMNS, NO_MARKS, ChatMarks
 from .contacts import CONTACT_COLUMNS, is_mapped, read_contact
 from .message_rows import COLUMNS as MESSAGE_COLUMNS
-from .message_rows import read_message
+from .message_rows import is_listed, read_message
 from .rows import Repository, jid_column, parse_jid
 from .schema import chats as table
 from .schema import contacts, lid_mappings, messages
@@ -86,12 +87,14 @@ def _set_flags(insert_into: InsertFactory) -> ClauseElement:
     row = insert_into(table).values(row_values(table))
     return row.on_conflict_do_update(
         index_elements=["session_id", "jid"],
-        set_={name: row.excluded[name] for name in ("archived", "pinned", "muted_until")},
+        set_={
+            name: row.excluded[name] for name in ("archived", "pinned", "muted_until", "settled")
+        },
     )
 
 
 _GET = Statement(select(*_COLUMNS).where(_ONE, _LISTED))
-_GET_ALL = Statement(select(*_COLUMNS, table.c.listed, *_TIMER_COLUMNS).where(_ONE))
+_GET_ALL = Statement(select(*_COLUMNS, table.c.listed, *_TIMER_COLUMNS, *MARK_COLUMNS).where(_ONE))
 _ALL = Statement(
     select(*_COLUMNS).where(_IN_SESSION, _LISTED).order_by(table.c.timestamp.desc(), table.c.jid)
 )
@@ -105,7 +108,7 @@ def _with_newest() -> Select[Any]:
         .where(
             shown.c.session_id == table.c.session_id,
             shown.c.chat == table.c.jid,
-            shown.c.kind != MessageKind.ADD_ON.value,
+            is_listed(shown),
         )
         .order_by(shown.c.timestamp.desc(), shown.c.seq.desc())
         .limit(1)
@@ -158,6 +161,7 @@ _NEW = {
     "marked_unread": False,
     "expiration_s": 0,
     "timer_set_at": 0,
+    **NO_MARKS._asdict(),
 }
 _DELETE = Statement(delete(table).where(_ONE))
 
@@ -166,6 +170,7 @@ class _Stored(NamedTuple):
     chat: Chat
     is_listed: bool
     timer: TimerSetting
+    marks: ChatMarks
 
 
 class Chats(Repository):
@@ -240,7 +245,9 @@ class Chats(Repository):
         pinned: bool | None = None,
         muted_until: int | None = None,
     ) -> tuple[Chat, Chat]:
-        """Set some flags of a chat. A chat that has nothing else yet is not listed.
+        """Set some flags of a chat, for good as far as the phone's history goes.
+
+        A chat that has nothing else yet is not listed.
 
         Args:
             archived, pinned: None leaves the flag.
@@ -257,7 +264,7 @@ class Chats(Repository):
             pinned=before.pinned if pinned is None else pinned,
             muted_until=before.muted_until if muted_until is None else muted_until,
         )
-        if after != before:
+        if after != before or stored is None or not stored.marks.settled:
             flags = {name: getattr(after, name) for name in ("archived", "pinned", "muted_until")}
             self._db.change(
                 _SET_FLAGS,
@@ -266,7 +273,7 @@ class Chats(Repository):
                 name="",
                 unread=0,
                 timestamp=0,
-                **(_NEW | flags),
+                **(_NEW | flags | {"settled": True}),
                 listed=False,
             )
         return before, after
@@ -334,14 +341,20 @@ class Chats(Repository):
             expiration_s=timer.expiration_s,
             timer_set_at=timer.set_at,
             listed=chat.is_listed or other.is_listed,
+            **chat.marks.joined(other.marks)._asdict(),
         )
 
     def _stored(self, jid: Jid) -> _Stored | None:
         row = self._db.one(_GET_ALL, session_id=self._session_id, jid=jid_column(jid))
         if row is None:
             return None
-        *columns, listed, expiration_s, set_at = row
-        return _Stored(_chat(tuple(columns)), bool(listed), TimerSetting(expiration_s, set_at))
+        *columns, listed, expiration_s, set_at, settled, counted, read_at, end = row
+        return _Stored(
+            _chat(tuple(columns)),
+            bool(listed),
+            TimerSetting(expiration_s, set_at),
+            ChatMarks(bool(settled), bool(counted), read_at, end),
+        )
 
 
 def _merged(chat: Chat, into: Chat) -> Chat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     false,
     func,
@@ -99,6 +101,24 @@ def _set(*names: str) -> Statement:
     return Statement(build)
 
 
+def _fill(insert_into: InsertFactory) -> ClauseElement:
+    """Set the names of a person that are not known yet."""
+    row = insert_into(table).values(row_values(table))
+    new = row.excluded
+    has_no_name = table.c.name == literal_column("''")
+    has_no_push_name = table.c.push_name == literal_column("''")
+    return row.on_conflict_do_update(
+        index_elements=["session_id", "jid"],
+        set_={
+            "name": case((has_no_name, new.name), else_=table.c.name),
+            "first_name": case((has_no_name, new.first_name), else_=table.c.first_name),
+            "push_name": case((has_no_push_name, new.push_name), else_=table.c.push_name),
+        },
+        where=or_(has_no_name, has_no_push_name),
+    )
+
+
+_FILL = Statement(_fill)
 _GET = Statement(
     select(table.c.jid, *CONTACT_COLUMNS)
     .select_from(table)
@@ -144,6 +164,22 @@ class Contacts(Repository):
             whether that is news.
         """
         return self._set(_SET_NAME, jid, name=name, first_name=first_name)
+
+    def fill(self, people: Iterable[Contact]) -> None:
+        """Remember names of people; those that are known already stay."""
+        self._db.many(
+            _FILL,
+            (
+                {
+                    **self._one(person.jid),
+                    **_EMPTY,
+                    "name": person.name,
+                    "first_name": person.first_name,
+                    "push_name": person.push_name,
+                }
+                for person in people
+            ),
+        )
 
     def set_business(self, jid: Jid, verified_name: str, verified_level: str = "") -> bool:
         """Remember that a person is a business. Whether that is news."""

@@ -45,6 +45,13 @@ def in_chat(table: FromClause, name: str = "chat") -> ColumnElement[bool]:
     )
 
 
+def is_listed(table: FromClause) -> ColumnElement[bool]:
+    """What lists of messages show: no add-ons and no stubs."""
+    return table.c.kind.not_in(
+        [literal_column(f"'{kind.value}'") for kind in (MessageKind.ADD_ON, MessageKind.STUB)]
+    )
+
+
 def named(*columns: str) -> Select[Any]:
     """The message that a chat and an id mean.
 
@@ -70,6 +77,26 @@ def exact() -> ColumnElement[bool]:
 def author_column(key: MessageKey) -> str:
     """The author of a message: empty for the own account, whatever address it has."""
     return "" if key.from_me else jid_column(key.sender)
+
+
+def message_values(message: Message) -> dict[str, Any]:
+    """The columns of a message's row, but for the session."""
+    key = message.key
+    return {
+        "chat": jid_column(key.chat),
+        "id": key.id,
+        "author": author_column(key),
+        "sender": jid_column(key.sender),
+        "timestamp": message.timestamp,
+        "kind": message.kind.value,
+        "content": message.content,
+        "push_name": message.push_name,
+        "ack": message.ack.value,
+        "pending": message.pending,
+        "edited_ms": message.edited_ms,
+        "edit_id": message.edit_id,
+        "starred": message.starred,
+    }
 
 
 def message_or_none(row: Row | None) -> Message | None:

@@ -34,7 +34,9 @@ from .message_rows import (
     author_column,
     exact,
     in_chat,
+    is_listed,
     message_or_none,
+    message_values,
     named,
     read_message,
 )
@@ -83,7 +85,7 @@ _FIND = Statement(
 )
 _NEWEST_FIRST = (
     select(*COLUMNS)
-    .where(in_chat(table), table.c.kind != MessageKind.ADD_ON.value)
+    .where(in_chat(table), is_listed(table))
     .order_by(table.c.timestamp.desc(), table.c.seq.desc())
     .limit(bindparam("limit"))
 )
@@ -159,6 +161,17 @@ def _bump_retry(insert_into: InsertFactory) -> ClauseElement:
 _BUMP_RETRY = Statement(_bump_retry)
 
 
+def add_message(db: Connection, session_id: str, message: Message) -> Message | None:
+    """As `Messages.add`."""
+    values = {"session_id": session_id, **message_values(message)}
+    row = db.one(_ADD, **values)
+    if row is not None:
+        return replace(message, seq=row[0])
+    if message.kind is MessageKind.CIPHERTEXT:
+        return None
+    return message_or_none(db.one(_FILL_PLACEHOLDER, **values, new_ack=message.ack.value))
+
+
 class Messages(Repository):
     """The messages of this session."""
 
@@ -178,29 +191,7 @@ class Messages(Repository):
         Returns:
             the message as it is stored now, with its number; None if nothing was new.
         """
-        key = message.key
-        values: dict[str, Any] = {
-            "session_id": self._session_id,
-            "chat": jid_column(key.chat),
-            "id": key.id,
-            "author": author_column(key),
-            "sender": jid_column(key.sender),
-            "timestamp": message.timestamp,
-            "kind": message.kind.value,
-            "content": message.content,
-            "push_name": message.push_name,
-            "ack": message.ack.value,
-            "pending": message.pending,
-            "edited_ms": message.edited_ms,
-            "edit_id": message.edit_id,
-            "starred": message.starred,
-        }
-        row = self._db.one(_ADD, **values)
-        if row is not None:
-            return replace(message, seq=row[0])
-        if message.kind is MessageKind.CIPHERTEXT:
-            return None
-        return message_or_none(self._db.one(_FILL_PLACEHOLDER, **values, new_ack=message.ack.value))
+        return add_message(self._db, self._session_id, message)
 
     def get(self, chat: Jid, message_id: str) -> Message | None:
         """A message by chat and id; of several that share an id the own, then the oldest."""
@@ -211,7 +202,7 @@ class Messages(Repository):
         return message_or_none(self._db.one(_FIND, session_id=self._session_id, id=message_id))
 
     def page(self, chat: Jid, limit: int, before_id: str | None = None) -> list[Message]:
-        """Up to `limit` messages of a chat, newest first; add-ons are none.
+        """Up to `limit` messages of a chat, newest first; add-ons and stubs are none.
 
         Args:
             before_id: only messages older than this one; ignored if the chat has no such message.

@@ -32,8 +32,10 @@ from .schema_app_state import (
     app_state_pending,
     app_state_records,
 )
-from .schema_base import RowId, is_lid, lid_index, metadata, row_id
+from .schema_base import is_lid, lid_index, metadata, row_id
 from .schema_calls import calls, raw_stanzas
+from .schema_delivery import deliveries, delivery_lanes, event_log, send_queue
+from .schema_history import history_kept, history_notices
 from .schema_newsletters import newsletter_posts, newsletters
 from .schema_security import api_keys, vault
 
@@ -56,6 +58,8 @@ __all__ = [
     "device_lists",
     "event_log",
     "groups",
+    "history_kept",
+    "history_notices",
     "is_lid",
     "lid_mappings",
     "messages",
@@ -311,9 +315,14 @@ chats = Table(
     Column("timer_set_at", BigInteger, nullable=False, server_default="0"),
     Column("listed", Boolean, nullable=False, server_default=true()),
     Column("marked_unread", Boolean, nullable=False, server_default=false()),
+    Column("settled", Boolean, nullable=False, server_default=false()),
+    Column("counted", Boolean, nullable=False, server_default=false()),
+    Column("read_at", BigInteger, nullable=False, server_default="0"),
+    Column("history_end", Integer, nullable=False, server_default="-1"),
     sqlite_with_rowid=False,
 )
-"""Chats; one that is not `listed` has nothing yet but the timer of its messages."""
+"""Chats; one that is not `listed` has nothing yet but its settings. The last four columns keep the
+phone's history in its bounds (`ChatMarks` in history_chats.py)."""
 
 groups = Table(
     "groups",
@@ -351,59 +360,3 @@ privacy_tokens = Table(
     sqlite_with_rowid=False,
 )
 """The tokens that people gave us, and when they were given ours."""
-
-event_log = Table(
-    "event_log",
-    metadata,
-    row_id("id"),
-    Column("session_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("lane", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Index(None, "session_id", "id"),
-    sqlite_autoincrement=True,
-)
-"""What happened, in the order of the commits. `data` is JSON."""
-
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("event_id", RowId, primary_key=True, autoincrement=False),
-    Column("session_id", Text, nullable=False),
-    Column("lane", Text, nullable=False),
-    Index(None, "session_id", "lane", "event_id"),
-)
-"""Events that somebody still has to be told, written once and deleted once."""
-
-delivery_lanes = Table(
-    "delivery_lanes",
-    metadata,
-    Column("session_id", Text, primary_key=True),
-    Column("lane", Text, primary_key=True),
-    Column("head_event_id", BigInteger, nullable=False),
-    Column("due_ms", BigInteger, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("refusals", Integer, nullable=False),
-    Column("refused_ms", BigInteger, nullable=False),
-    Column("status", Integer),
-    Index(None, "session_id", "due_ms", "head_event_id"),
-    sqlite_with_rowid=False,
-)
-"""The lanes that have deliveries, one row each: the first of them, when it may be tried, and how it
-has fared (`Delivery` in event_log.py says what the counts mean)."""
-
-send_queue = Table(
-    "send_queue",
-    metadata,
-    row_id("position"),
-    Column("session_id", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
-    Column("chat", Text, nullable=False),
-    Column("stanza", LargeBinary, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    UniqueConstraint("session_id", "message_id"),
-    sqlite_autoincrement=True,
-)
-"""Stanzas that the server has not acknowledged; what leaves is what stands here."""

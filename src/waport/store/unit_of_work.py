@@ -13,6 +13,7 @@ from .contacts import Contacts
 from .devices import Devices
 from .event_log import EventLog
 from .groups import Groups
+from .history import History
 from .messages import Messages
 from .newsletters import Newsletters
 from .raw_stanzas import RawStanzas
@@ -38,6 +39,7 @@ class UnitOfWork:
         chats: the list of chats, and the timers of their messages.
         groups: what is known of each group.
         newsletters: what is known of each channel and its posts.
+        history: what the phone sends of old chats and messages.
         contacts: people's names.
         calls: the latest calls.
         tokens: the privacy tokens of people.
@@ -57,6 +59,7 @@ class UnitOfWork:
         "devices",
         "event_log",
         "groups",
+        "history",
         "messages",
         "newsletters",
         "raw_stanzas",
@@ -80,6 +83,7 @@ class UnitOfWork:
         self.chats = Chats(db, session_id)
         self.groups = Groups(db, session_id)
         self.newsletters = Newsletters(db, session_id)
+        self.history = History(db, session_id)
         self.contacts = Contacts(db, session_id)
         self.tokens = Tokens(db, session_id)
         self.calls = Calls(db, session_id)

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { peerIdentityFault, useRootKey } from './signatures.mjs'
 import { Book, revived, writeUnknownFields } from './messages.mjs'
-import { fault, messageOf, plain } from './plain.mjs'
+import { fault, historyOf, messageOf, plain } from './plain.mjs'
 import { Sending } from './sending.mjs'
 import { AppState, useMediaHost } from './state.mjs'
 import { Store } from './store.mjs'
@@ -119,6 +119,9 @@ export class Client {
           const type = this.#queued.has(message.key.id) ? 'append' : data.type
           this.#emit({ event: name, type, messages: [messageOf(baileys, message)] })
         }
+        break
+      case 'messaging-history.set':
+        this.#emit({ event: name, data: historyOf(baileys, data) })
         break
       default:
         this.#emit({ event: name, data: plain(data) })

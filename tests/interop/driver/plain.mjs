@@ -53,3 +53,27 @@ export function messageOf(baileys, message) {
     raw: plain(message),
   }
 }
+
+/**
+ * One `messaging-history.set`: chats and contacts as they are, of each message what names it, when
+ * it was written, and its text.
+ */
+export function historyOf(baileys, data) {
+  return {
+    sync_type: data.syncType ?? null,
+    progress: data.progress ?? null,
+    chunk_order: data.chunkOrder ?? null,
+    request_id: data.peerDataRequestSessionId ?? null,
+    chats: data.chats.map(({ messages, ...chat }) => plain(chat)),
+    contacts: plain(data.contacts),
+    messages: data.messages.map(message => [
+      message.key.remoteJid,
+      message.key.id,
+      Boolean(message.key.fromMe),
+      message.key.participant ?? null,
+      Number(message.messageTimestamp ?? 0),
+      message.messageStubType ?? 0,
+      textOf(baileys.normalizeMessageContent(message.message ?? undefined)),
+    ]),
+  }
+}

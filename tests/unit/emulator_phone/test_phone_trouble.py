@@ -222,7 +222,9 @@ async def test_habits_are_changed_by_the_admin_api(
     http: httpx.AsyncClient, people: list[dict[str, str]]
 ) -> None:
     path = f"/accounts/{people[0]['phone']}/habits"
-    usual = dict.fromkeys(("placeholders", "media", "keys", "state", "retries"), "answer")
+    usual = dict.fromkeys(
+        ("placeholders", "media", "keys", "state", "retries", "history"), "answer"
+    )
     assert (await http.get(path)).json() == usual
     changed = await http.post(path, json={"media": "refuse", "keys": "ignore"})
     assert changed.json() == {**usual, "media": "refuse", "keys": "ignore"}

@@ -12,6 +12,8 @@ from ...appstate import MAX_BLOB_SIZE, BlobReference
 from ...media import MediaDigest, MediaKind
 from ...model import Message
 from ...model.contents import LinkPreview
+from ...stanza.history import Notice
+from ...stanza.history_blob import MAX_DEFLATED
 from ...stanza.media import FetchMediaConn, MediaConn
 from ...store import Database
 from ..clock import SYSTEM_CLOCK, Clock
@@ -203,6 +205,26 @@ class Media:
             file_enc_sha256=blob.file_enc_sha256,
         )
         return await self._transfer.download_bytes(reference, MAX_BLOB_SIZE)
+
+    @contextlib.asynccontextmanager
+    async def open_history(self, notice: Notice) -> AsyncIterator[Path]:
+        """A piece of history on disk, still deflated, for as long as the context lasts.
+
+        Raises:
+            MediaGone, MediaTooLarge, TransferFailed, MediaError, OSError: as `download`.
+        """
+        reference = MediaReference(
+            MediaKind.HISTORY,
+            notice.direct_path or None,
+            media_key=notice.media_key,
+            file_sha256=notice.sha256 or None,
+            file_enc_sha256=notice.enc_sha256 or None,
+            file_length=notice.length,
+        )
+        async with scratch(self._folder) as folder:
+            path = folder / "history"
+            await self._transfer.download(reference, path, MAX_DEFLATED)
+            yield path
 
     @contextlib.asynccontextmanager
     async def open_download(self, message: Message) -> AsyncIterator[DownloadedFile]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from ...errors import DecodeError
 from ...proto import pb
-from ...stanza.content import parse_inline_history, unwrap
+from ...stanza.content import unwrap
 from ...stanza.contents.fields import enum_number
 from ...stanza.contents.trust import is_trusted
 from ...stanza.message import IncomingMessage
-from ...stanza.peer import parse_mapping_sync
-from ...stanza.receipt import receipt
+from ...stanza.peer import parse_mapping_sync, parse_migration_time
 from ..encryption import learn_mapping
 from ..work import Work
 
@@ -24,25 +22,44 @@ _Type = pb.ProtocolMessage.Type
 PeerAnswer = Callable[[Work, IncomingMessage, pb.ProtocolMessage], None]
 """Takes what the own phone answers to a request of ours."""
 
-MappingSync = Callable[[Work, bytes], None]
-"""Takes the payload of a LID migration."""
+MappingSync = Callable[[Work, str, bytes], None]
+"""Takes the payload of a LID migration; the text is the id of the message."""
+
+HistoryNotice = Callable[[Work, str, pb.HistorySyncNotification], None]
+"""Takes the announcement of a piece of history; the text is the id of the message."""
+
+MAX_AT_ONCE = 200
+"""Pairs of addresses that are taken in at once; a larger table is taken in step by step."""
 
 KeyShare = Callable[[Work, pb.AppStateSyncKeyShare], None]
 """Takes keys of the app state, which an own device shares."""
 
 
-def take_mappings(work: Work, payload: bytes) -> None:
-    """The phone's table of phone numbers and hidden ids.
+def mappings_taker(take_many: MappingSync) -> MappingSync:
+    """Takes the phone's table of phone numbers and hidden ids.
+
+    Args:
+        take_many: takes one that is too large to be taken in at once.
 
     Source: docs/protocol/messages.md, "Protocol messages".
     """
-    try:
-        pairs = parse_mapping_sync(payload)
-    except DecodeError as exc:
-        log.warning("a table of hidden ids is unusable: %s", exc)
-        return
-    for pn, lid in pairs:
-        learn_mapping(work.store, pn, lid)
+
+    def take_mappings(work: Work, message_id: str, payload: bytes) -> None:
+        try:
+            pairs = parse_mapping_sync(payload)
+        except DecodeError as exc:
+            log.warning("a table of hidden ids is unusable: %s", exc)
+            return
+        migrated_at = parse_migration_time(payload)
+        if migrated_at:
+            work.store.history.keep_first("account", "lid_migrated_at", str(migrated_at).encode())
+        if len(pairs) > MAX_AT_ONCE:
+            take_many(work, message_id, payload)
+            return
+        for pn, lid in pairs:
+            learn_mapping(work.store, pn, lid)
+
+    return take_mappings
 
 
 class ProtocolMessages:
@@ -52,10 +69,18 @@ class ProtocolMessages:
         on_answer: for answers of the own phone.
         on_mappings: for the phone's table of hidden ids.
         on_keys: for keys of the app state.
+        on_history: for announcements of history.
     """
 
-    def __init__(self, on_answer: PeerAnswer, on_mappings: MappingSync, on_keys: KeyShare) -> None:
+    def __init__(
+        self,
+        on_answer: PeerAnswer,
+        on_mappings: MappingSync,
+        on_keys: KeyShare,
+        on_history: HistoryNotice,
+    ) -> None:
         self._on_answer = on_answer
+        self._on_history = on_history
         self._on_mappings = on_mappings
         self._on_keys = on_keys
 
@@ -78,37 +103,13 @@ class ProtocolMessages:
         ):
             return
         if kind == _Type.HISTORY_SYNC_NOTIFICATION:
-            _history(work, incoming, protocol.historySyncNotification)
+            self._on_history(work, incoming.id, protocol.historySyncNotification)
         elif kind == _Type.APP_STATE_SYNC_KEY_SHARE:
             self._on_keys(work, protocol.appStateSyncKeyShare)
         elif kind == _Type.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE:
             self._on_answer(work, incoming, protocol)
         elif kind == _Type.LID_MIGRATION_MAPPING_SYNC:
             payload = protocol.lidMigrationMappingSyncMessage.encodedMappingPayload
-            self._on_mappings(work, payload)
+            self._on_mappings(work, incoming.id, payload)
         elif kind == _Type.SHARE_PHONE_NUMBER:
             log.debug("somebody shows their phone number; the stanza names it")
-
-
-def _history(
-    work: Work, incoming: IncomingMessage, notification: pb.HistorySyncNotification
-) -> None:
-    """Learn names and addresses from an inline first history, our own name among them."""
-    payload = notification.initialHistBootstrapInlinePayload
-    if payload:
-        try:
-            names = parse_inline_history(payload)
-        except DecodeError as exc:
-            log.warning("an inline history was unusable: %s", exc)
-            return
-        for pn, lid in names.mappings:
-            learn_mapping(work.store, pn, lid)
-        for jid, name in names.push_names:
-            if work.own.is_own(jid):
-                if name != work.credentials.push_name:
-                    work.credentials = replace(work.credentials, push_name=name)
-                    work.store.devices.save(work.credentials)
-                    work.later(work.announce)
-            else:
-                work.store.contacts.set_push_name(jid, name)
-    work.reply(receipt(work.own.pn.bare, [incoming.id], "hist_sync"))

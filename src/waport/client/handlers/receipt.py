@@ -58,7 +58,7 @@ def _apply(work: Work, receipt: Receipt) -> None:
         return
     chat = canonical(work.store, receipt.recipient or receipt.source)
     if is_own:
-        work.store.chats.mark_read(chat)
+        _read_here(work, chat, receipt.timestamp)
     for message_id in receipt.ids:
         if receipt.participant is not None:
             _read_by(work, chat, message_id, receipt.participant, level, receipt.timestamp)
@@ -70,6 +70,13 @@ def _apply(work: Work, receipt: Receipt) -> None:
         if message.key.from_me and message.kind is not MessageKind.ADD_ON:
             _keep(work, message, chat, level, receipt.timestamp)
         _raise(work, message, level, None)
+
+
+def _read_here(work: Work, chat: Jid, time: int) -> None:
+    """The account has read a chat, on another of its devices."""
+    work.store.chats.mark_read(chat)
+    # History that comes later must not bring back what was unread before.
+    work.store.history.note_read(chat, min(time, work.now) if time > 0 else work.now)
 
 
 def _raise(work: Work, message: Message, level: Ack, participant: Jid | None) -> None:
@@ -128,7 +135,7 @@ def _read(
     store = work.store
     if work.own.is_own(reader):
         if level >= Ack.READ:
-            store.chats.mark_read(chat)
+            _read_here(work, chat, time)
         return None
     message = store.messages.get(chat, message_id)
     if message is None or not message.key.from_me:
