@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from waport.store import Database, UnitOfWork
+import asyncio
+
+from waport.store import Database, LoggedEvent, UnitOfWork
 
 from .conftest import Clock
 
@@ -49,3 +51,74 @@ async def test_pruning_goes_on_beyond_one_step(database: Database) -> None:
 
     await database.write("s", many)
     assert await database.prune(2**60) == 2500
+
+
+async def test_events_are_read_on_from_any_number(database: Database, clock: Clock) -> None:
+    ids = [
+        await database.write(
+            session_id,
+            lambda work: work.event_log.append("qr", "", '{"a":"ü"}', deliver=False),
+        )
+        for session_id in ("one", "two", "one")
+    ]
+    events = await database.events_after(0, 10)
+    assert [event.id for event in events] == ids
+    assert events[0] == LoggedEvent(ids[0], "one", "qr", '{"a":"ü"}', clock.now_ms)
+    assert [event.id for event in await database.events_after(ids[0], 1)] == [ids[1]]
+    assert [event.id for event in await database.events_after(0, 10, "one")] == [ids[0], ids[2]]
+    assert await database.events_after(ids[2], 10) == []
+    assert await database.last_event_id() == ids[2]
+
+
+async def test_an_empty_log_has_no_last_event(database: Database) -> None:
+    assert await database.last_event_id() == 0
+    assert await database.events_after(0, 10) == []
+
+
+async def test_only_so_many_events_are_kept_but_for_those_that_are_still_to_be_told(
+    database: Database,
+) -> None:
+    ids = [
+        await database.write(
+            "s",
+            lambda work, number=number: work.event_log.append(
+                "message", "lane", "{}", deliver=number == 2
+            ),
+        )
+        for number in range(10)
+    ]
+    assert await database.prune(0, max_events=4) == 5
+    assert [event.id for event in await database.events_after(0, 99)] == [ids[2], *ids[6:]]
+
+
+async def test_events_of_two_writers_are_numbered_as_they_become_visible(url: str) -> None:
+    if url.startswith("sqlite"):
+        return  # a file has one owner
+    databases = [await Database.open(url) for _ in range(2)]
+    seen: list[int] = []
+    is_over = asyncio.Event()
+
+    async def write(database: Database) -> None:
+        for _ in range(150):
+            await database.write(
+                "s", lambda work: work.event_log.append("m", "", "{}", deliver=False)
+            )
+
+    async def follow() -> None:
+        after = 0
+        while True:
+            has_ended = is_over.is_set()
+            events = await databases[0].events_after(after, 1000)
+            seen.extend(event.id for event in events)
+            after = seen[-1] if seen else 0
+            if has_ended and not events:
+                return
+
+    following = asyncio.create_task(follow())
+    await asyncio.gather(*map(write, (*databases, *databases)))
+    is_over.set()
+    await following
+    assert len(seen) == 600
+    assert seen == [event.id for event in await databases[1].events_after(0, 1000)]
+    for database in databases:
+        await database.close()

@@ -51,6 +51,6 @@ def create_app(
         operations += docs.operations
     keys = keys or KeyRing(settings.api_key)
     limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
-    framework = build_framework(Services(settings, sessions, is_ready, keys))
+    framework = build_framework(Services(settings, sessions, is_ready, keys, hub))
     socket = EventSocket(settings, hub, keys, limit)
     return Gateway(settings, operations, framework, socket, keys, limit)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 
 from ..config import Settings
+from ..events import EventFeed, EventHub
 from ..model import ApiKey
 from .fields import BodyT, read_fields
 from .keys import KeyRing
@@ -32,12 +33,14 @@ class Services:
         sessions: the accounts.
         is_ready: whether the server can do its work now.
         keys: who may call.
+        hub: has the log of events.
     """
 
     settings: Settings
     sessions: SessionManager
     is_ready: Callable[[], bool]
     keys: KeyRing
+    hub: EventHub
 
 
 async def _services(request: Request) -> Services:
@@ -60,6 +63,11 @@ async def _caller(request: Request) -> ApiKey:
     return caller
 
 
+async def _feed(request: Request) -> EventFeed:
+    services: Services = request.app.state.services
+    return services.hub.feed
+
+
 async def _connected_client(request: Request) -> ClientPort:
     """The guard of all routes about an account: the session is known, and logged in."""
     services: Services = request.app.state.services
@@ -67,6 +75,7 @@ async def _connected_client(request: Request) -> ClientPort:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+Feed = Annotated[EventFeed, Depends(_feed)]
 Sessions = Annotated[SessionManager, Depends(_sessions)]
 """Lists of them have only what the caller's key is for."""
 Keys = Annotated[KeyRing, Depends(_keys)]

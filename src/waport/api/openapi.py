@@ -105,6 +105,15 @@ def _operation(operation: Operation, schemas: Document) -> Document:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _parameter_schema(name)}
         for name in _PARAMETER.findall(operation.path)
+    ] + [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in operation.query
     ]
     if parameters:
         described["parameters"] = parameters
@@ -220,6 +229,8 @@ def _event_socket() -> Document:
             }
             for name, text in (
                 ("sessionId", "Only this session's events."),
+                ("after", "Go on after the event of this id; frames carry `id`."),
+                ("ids", "`true`: frames carry `id`."),
                 ("apiKey", "The key, where no header can be set."),
             )
         ],

@@ -52,6 +52,7 @@ class Operation:
         in_document: shown in the API document.
         endpoint: what the route runs, and the types of its parameters.
         dialect: whose callers it understands, if not the usual ones.
+        query: what may stand in the query: names and what they mean.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Operation:
     in_document: bool
     endpoint: tuple[Endpoint, dict[str, Any]]
     dialect: Dialect | None = None
+    query: tuple[tuple[str, str], ...] = ()
 
     def also_at(
         self, method: str, path: str, dialect: Dialect, finish: Finish | None = None
@@ -138,6 +140,7 @@ class Routes:
         media_type: str | None = None,
         is_uncached: bool = False,
         in_document: bool = True,
+        query: tuple[tuple[str, str], ...] = (),
     ) -> Callable[[Endpoint], Endpoint]:
         def register(endpoint: Endpoint) -> Endpoint:
             hints = get_type_hints(endpoint, include_extras=True)
@@ -168,6 +171,7 @@ class Routes:
                     is_uncached=is_uncached,
                     in_document=in_document,
                     endpoint=(endpoint, hints),
+                    query=query,
                 )
             )
             return endpoint

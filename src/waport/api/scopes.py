@@ -61,7 +61,14 @@ SCOPES: Final[Mapping[str, Scope]] = {
 """Scope by the name of an operation."""
 
 _WITHOUT_SESSION: Final = frozenset(
-    {"ping", "getSessions", "terminateAllSessions", "terminateInactiveSessions"}
+    {
+        "ping",
+        "getSessions",
+        "terminateAllSessions",
+        "terminateInactiveSessions",
+        "getEvents",
+        "streamEvents",
+    }
 )
 """Routes without a session in their path that keys of named sessions may use, too; they see and
 touch only those sessions there."""

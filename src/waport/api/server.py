@@ -18,7 +18,7 @@ from ..client.config import MediaConfig
 from ..client.media_files import clear_scratch
 from ..config import Settings
 from ..errors import InvalidInput, StoreError
-from ..events import EventBus, EventHub, EventRecorder, WebhookSender, WebhookWorker
+from ..events import EventBus, EventFeed, EventHub, EventRecorder, WebhookSender, WebhookWorker
 from ..noise import WHATSAPP_ROOT_KEY
 from ..pairing import ClientVersion
 from ..sessions import SessionFolders, SessionManager
@@ -29,9 +29,6 @@ from .keys import KeyRing
 from .owned_task import OwnedTask
 
 log = logging.getLogger(__name__)
-
-EVENT_RETENTION_S = 7 * 24 * 3600
-"""Delivered events stay in the log this long."""
 
 PRUNE_INTERVAL_S = 3600.0
 
@@ -95,8 +92,10 @@ async def serve(settings: Settings, *, on_listening: Callable[[str], None] | Non
 async def _serve(
     settings: Settings, database: Database, on_listening: Callable[[str], None] | None
 ) -> int:
-    bus, hub = EventBus(), EventHub()
+    bus, feed = EventBus(), EventFeed(database)
+    hub = EventHub(feed=feed)
     bus.subscribe(hub.publish)
+    bus.subscribe(feed.on_events)
     config = client_config(settings)
     await asyncio.to_thread(clear_scratch, settings.media_folder)
     manager = SessionManager(
@@ -135,7 +134,7 @@ async def _serve(
         )
         bus.subscribe(worker.on_events)
         webhooks = OwnedTask("webhooks", worker.run)
-        owned += [webhooks, OwnedTask("prune", lambda: _prune(database, worker))]
+        owned += [webhooks, OwnedTask("prune", lambda: _prune(settings, database, worker))]
         tasks = [
             *(asyncio.create_task(task.run()) for task in owned),
             asyncio.create_task(_announce(server, on_listening), name="announce"),
@@ -177,13 +176,13 @@ async def _announce(server: Server, on_listening: Callable[[str], None] | None) 
                 on_listening(url)
 
 
-async def _prune(database: Database, worker: WebhookWorker) -> None:
+async def _prune(settings: Settings, database: Database, worker: WebhookWorker) -> None:
     """Forget old events, delivered or given up, so that the log does not grow for ever."""
     while True:
         try:
             await worker.give_up_old()
-            before_ms = int((time.time() - EVENT_RETENTION_S) * 1000)
-            await database.prune(before_ms)
+            before_ms = int((time.time() - settings.event_retention_hours * 3600) * 1000)
+            await database.prune(before_ms, settings.event_log_max_events)
         except StoreError as exc:
             log.error("old events were not removed: %s", exc)
         await asyncio.sleep(PRUNE_INTERVAL_S)

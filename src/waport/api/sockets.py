@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
 from ..config import Settings
+from ..errors import InvalidInput, StoreError
 from ..events import UNAUTHORIZED, Closing, EventHub, Subscriber
+from ..events.feed import event_id, socket_text
 from ..model import ApiKey
 from .envelope import JSON_CONTENT_TYPE, json_bytes
 from .errors import HttpError, Problem, route_not_found
@@ -20,8 +23,12 @@ from .limits import RateLimit, check_rate
 from .local import FORBIDDEN, local_callers
 from .scopes import EVENTS_SCOPE
 
+BAD_AFTER: Final = Closing(1008, "after is not the id of an event")
+NO_LOG: Final = Closing(1011, "The log of events cannot be read")
+
 NOT_FOR_THIS: Final = Closing(1008, "Forbidden")
 """How an event socket is closed whose key is not for these events."""
+
 CLOSE_TIMEOUT_S: Final = 10.0
 """A client that does not read gets no longer than this to see why it is closed."""
 
@@ -74,13 +81,37 @@ class EventSocket:
                 await _reject(send, exc.problem)
                 return
         await send({"type": "websocket.accept"})
-        subscriber = self._hub.connect(session_id, sees=caller.sees)
-        forget = self._keys.on_revoked(caller, lambda: subscriber.close(UNAUTHORIZED))
         try:
-            await self._serve(subscriber, session_id, receive, send)
+            after = await self._start_of(query)
+        except InvalidInput:
+            await _close(send, BAD_AFTER)
+            return
+        except StoreError:
+            await _close(send, NO_LOG)
+            return
+        subscriber = self._hub.connect(session_id, sees=caller.sees, is_live=after is None)
+        forget = self._keys.on_revoked(caller, lambda: subscriber.close(UNAUTHORIZED))
+        texts = self._live(subscriber)
+        if after is not None:
+            texts = self._logged(subscriber, session_id, after, caller.sees)
+        try:
+            await self._serve(subscriber, session_id, texts, receive, send)
         finally:
             forget()
             self._hub.disconnect(subscriber)
+
+    async def _start_of(self, query: dict[str, list[str]]) -> int | None:
+        """The event after which the log is followed; None when live events alone are wanted.
+
+        Raises:
+            InvalidInput: that is no event's id.
+            StoreError: the log can't be read.
+        """
+        after = query.get("after", [""])[-1]
+        if after:
+            return event_id(after)
+        has_ids = query.get("ids", [""])[-1].lower() in ("true", "1")
+        return await self._hub.feed.last_id() if has_ids else None
 
     def _caller(
         self, head: RequestHead, query_keys: list[str], session_id: str | None
@@ -97,11 +128,16 @@ class EventSocket:
         return caller
 
     async def _serve(
-        self, subscriber: Subscriber, session_id: str | None, receive: Receive, send: Send
+        self,
+        subscriber: Subscriber,
+        session_id: str | None,
+        texts: AsyncIterator[str],
+        receive: Receive,
+        send: Send,
     ) -> None:
         lock = asyncio.Lock()  # a pong may not break into another text being sent
         tasks = [
-            asyncio.create_task(self._send_events(subscriber, session_id, send, lock)),
+            asyncio.create_task(self._send_events(texts, session_id, send, lock)),
             asyncio.create_task(_answer_pings(receive, send, lock)),
             asyncio.create_task(subscriber.wait_closing()),
         ]
@@ -115,13 +151,31 @@ class EventSocket:
             await _close(send, subscriber.closing)
 
     async def _send_events(
-        self, subscriber: Subscriber, session_id: str | None, send: Send, lock: asyncio.Lock
+        self, texts: AsyncIterator[str], session_id: str | None, send: Send, lock: asyncio.Lock
     ) -> None:
         async with lock:
             await send({"type": "websocket.send", "text": self._hub.greeting(session_id)})
-        async for text in subscriber.texts():
+        async for text in texts:
             async with lock:
-                await send({"type": "websocket.send", "text": self._hub.stamped(text)})
+                await send({"type": "websocket.send", "text": text})
+
+    async def _live(self, subscriber: Subscriber) -> AsyncIterator[str]:
+        async for text in subscriber.texts():
+            yield self._hub.stamped(text)
+
+    async def _logged(
+        self,
+        subscriber: Subscriber,
+        session_id: str | None,
+        after: int,
+        sees: Callable[[str], bool],
+    ) -> AsyncIterator[str]:
+        """The log from one event on. A client that is slow reads later, and misses nothing."""
+        try:
+            async for event in self._hub.feed.follow(after, session_id, sees):
+                yield socket_text(event, self._hub.now)
+        except StoreError:
+            subscriber.close(NO_LOG)
 
 
 def _read_query(query: bytes) -> dict[str, list[str]]:

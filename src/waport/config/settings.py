@@ -110,6 +110,8 @@ class Settings(BaseModel):
     webhook_api_key: HeaderValue | None = Field(None, alias="WEBHOOK_API_KEY", repr=False)
     webhook_secret: SigningSecret | None = Field(None, alias="WEBHOOK_SECRET", repr=False)
     webhook_max_age_hours: Count = Field(96, alias="WEBHOOK_MAX_AGE_HOURS", ge=1, le=87_600)
+    event_retention_hours: Count = Field(168, alias="EVENT_RETENTION_HOURS", ge=1, le=87_600)
+    event_log_max_events: Count = Field(1_000_000, alias="EVENT_LOG_MAX_EVENTS", ge=1000)
     disabled_callbacks: Words = Field(frozenset(), alias="DISABLED_CALLBACKS")
     event_payloads: EventPayloads = Field("flat", alias="EVENT_PAYLOADS")
 

@@ -12,6 +12,7 @@ from .chat_shapes import (
     participants_json,
 )
 from .contact_shapes import ContactJson, contact_json
+from .feed import EventFeed
 from .ids import IdJson, MessageIdJson, id_json, jid_text, message_id_json, stanza_id
 from .label_shapes import LabelJson, label_json
 from .message_frames import words_of
@@ -36,6 +37,7 @@ __all__ = [
     "Closing",
     "ContactJson",
     "EventBus",
+    "EventFeed",
     "EventHub",
     "EventRecorder",
     "Frame",

@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .rawdata import compact_json
 from .render import Frame
+
+if TYPE_CHECKING:
+    from .feed import EventFeed
 
 MAX_QUEUED_FRAMES: Final = 1000
 """Frames that a client may lag behind before it is sent away."""
@@ -41,10 +44,16 @@ class Subscriber:
     """One WebSocket client; made by `EventHub.connect`."""
 
     def __init__(
-        self, session_id: str | None, limit: int, sees: Callable[[str], bool] = lambda _: True
+        self,
+        session_id: str | None,
+        limit: int,
+        sees: Callable[[str], bool] = lambda _: True,
+        *,
+        is_live: bool = True,
     ) -> None:
         self._session_id = session_id
         self._sees = sees
+        self._is_live = is_live
         self._limit = limit
         self._queue: deque[str] = deque()
         self._wake = asyncio.Event()
@@ -54,7 +63,7 @@ class Subscriber:
 
     def wants(self, session_id: str) -> bool:
         """Whether events of this session pass the filter."""
-        is_asked_for = self._session_id is None or self._session_id == session_id
+        is_asked_for = self._is_live and self._session_id in (None, session_id)
         return is_asked_for and self._sees(session_id)
 
     def offer(self, text: str) -> None:
@@ -100,11 +109,17 @@ class EventHub:
     Args:
         clock: Unix time in seconds.
         max_queued: frames that a client may lag behind.
+        feed: reads the log, for clients that go on from an event; it is closed with the hub.
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.time, max_queued: int = MAX_QUEUED_FRAMES
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        max_queued: int = MAX_QUEUED_FRAMES,
+        feed: EventFeed | None = None,
     ) -> None:
+        self._feed = feed
         self._clock = clock
         self._max_queued = max_queued
         self._subscribers: set[Subscriber] = set()
@@ -112,15 +127,31 @@ class EventHub:
         self._empty.set()
         self._is_closed = False
 
+    @property
+    def feed(self) -> EventFeed:
+        """Reads the log."""
+        assert self._feed is not None, "this hub was made without a log"
+        return self._feed
+
+    @property
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock()
+
     def connect(
-        self, session_id: str | None, *, sees: Callable[[str], bool] = lambda _: True
+        self,
+        session_id: str | None,
+        *,
+        sees: Callable[[str], bool] = lambda _: True,
+        is_live: bool = True,
     ) -> Subscriber:
         """Add a client that gets the events of one session, or of all with None.
 
         Args:
             sees: which sessions' events it may have.
+            is_live: events are queued for it; else it reads them from the log by itself.
         """
-        subscriber = Subscriber(session_id, self._max_queued, sees)
+        subscriber = Subscriber(session_id, self._max_queued, sees, is_live=is_live)
         if self._is_closed:
             subscriber.close(SHUTTING_DOWN)
         self._subscribers.add(subscriber)
@@ -155,6 +186,8 @@ class EventHub:
     async def close(self, grace_s: float = 2.0) -> None:
         """Send every client away, and wait a little until they are gone."""
         self._is_closed = True
+        if self._feed is not None:
+            self._feed.close()
         for subscriber in tuple(self._subscribers):
             subscriber.close(SHUTTING_DOWN)
         try:

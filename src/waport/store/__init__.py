@@ -3,7 +3,16 @@
 from .backend import sqlite_url
 from .database import Database
 from .deliveries import Delivery, DueLanes
+from .event_log import LoggedEvent
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 
-__all__ = ["Database", "Delivery", "DueLanes", "QueuedSend", "UnitOfWork", "sqlite_url"]
+__all__ = [
+    "Database",
+    "Delivery",
+    "DueLanes",
+    "LoggedEvent",
+    "QueuedSend",
+    "UnitOfWork",
+    "sqlite_url",
+]

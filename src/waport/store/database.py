@@ -15,7 +15,7 @@ from .api_keys import add_api_key, all_api_keys, delete_api_key
 from .backend import Backend
 from .deliveries import Deliveries, Delivery, DueLanes
 from .devices import session_ids
-from .event_log import prune, prune_retries
+from .event_log import LoggedEvent, events_after, last_event_id, prune, prune_retries
 from .statements import Connection
 from .unit_of_work import UnitOfWork
 from .writer import Writer
@@ -228,17 +228,28 @@ class Database:
         """
         return await self._read(lambda db: Deliveries(db).old(session_id, before_ms, start, limit))
 
-    async def prune(self, before_ms: int) -> int:
+    async def events_after(
+        self, after: int, limit: int, session_id: str | None = None
+    ) -> list[LoggedEvent]:
+        """The committed events behind a number, in order; of one session, or of all with None."""
+        return await self._read(lambda db: events_after(db, after, limit, session_id))
+
+    async def last_event_id(self) -> int:
+        """The number of the newest committed event; 0 of an empty log."""
+        return await self._read(last_event_id)
+
+    async def prune(self, before_ms: int, max_events: int | None = None) -> int:
         """Remove events from before that time, but none that still has to be delivered.
 
-        Old retry counts go along, and add-ons that have waited too long for their message.
+        Events that have `max_events` newer ones go as well. Old retry counts go along, and add-ons
+        that have waited too long for their message.
 
         Returns:
             how many events went.
         """
         total, after = 0, 0
         while True:
-            gone, last = await self._submit(_prune_step(before_ms, after))
+            gone, last = await self._submit(_prune_step(before_ms, after, max_events))
             total += gone
             if last is None:
                 break
@@ -288,5 +299,7 @@ class Database:
             raise StoreError("the database is closed")
 
 
-def _prune_step(before_ms: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:
-    return lambda db: prune(db, before_ms, after, _PRUNE_STEP)
+def _prune_step(
+    before_ms: int, after: int, max_events: int | None
+) -> Callable[[Connection], tuple[int, int | None]]:
+    return lambda db: prune(db, before_ms, after, _PRUNE_STEP, max_events)

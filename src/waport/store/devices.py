@@ -14,7 +14,7 @@ from ..model import Credentials, LinkState
 from ..signal import SignedPreKey
 from .rows import Repository, jid_column, parse_jid
 from .schema import credentials as table
-from .schema import deliveries, event_log, metadata
+from .schema import metadata
 from .statements import Connection, Row, Statement, add_row
 
 _VALUES = [c for c in table.columns if c.name not in ("position", "session_id", "checksum")]
@@ -41,16 +41,6 @@ _DELETE_EVENTS, _DELETE_REST = (
         if "session_id" in t.c and (t.name in _EVENT_TABLES) is events
     ]
     for events in (True, False)
-)
-
-# A subquery without correlation: SQLite builds it once.
-_DELETE_TOLD = Statement(
-    delete(event_log).where(
-        event_log.c.session_id == bindparam("session_id"),
-        event_log.c.id.not_in(
-            select(deliveries.c.event_id).where(deliveries.c.session_id == bindparam("session_id"))
-        ),
-    )
 )
 
 
@@ -91,14 +81,12 @@ class Devices(Repository):
         """Remove every row of this session, in every table.
 
         Args:
-            keep_events: leave the events that are still to be delivered, so that the world learns
-                of the end.
+            keep_events: leave its events, so that the world learns of the end, now or by a cursor
+                later; they go with their age, as all do.
         """
         for statement in _DELETE_REST:
             self._db.change(statement, session_id=self._session_id)
-        if keep_events:
-            self._db.change(_DELETE_TOLD, session_id=self._session_id)
-        else:
+        if not keep_events:
             for statement in _DELETE_EVENTS:
                 self._db.change(statement, session_id=self._session_id)
 

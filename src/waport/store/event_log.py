@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from .deliveries import add_delivery, rename_lane
 from .rows import Repository
@@ -26,6 +27,39 @@ _PRUNE = Statement(
     )
 )
 _PRUNE_RETRIES = Statement(delete(retries).where(retries.c.updated_ms < bindparam("before_ms")))
+_COLUMNS = tuple(event_log.c[name] for name in ("id", "session_id", "kind", "data", "created_ms"))
+_AFTER = Statement(
+    select(*_COLUMNS)
+    .where(event_log.c.id > bindparam("after"))
+    .order_by(event_log.c.id)
+    .limit(bindparam("limit"))
+)
+_AFTER_IN_SESSION = Statement(
+    select(*_COLUMNS)
+    .where(event_log.c.session_id == bindparam("session_id"), event_log.c.id > bindparam("after"))
+    .order_by(event_log.c.session_id, event_log.c.id)
+    .limit(bindparam("limit"))
+)
+_LAST_ID = Statement(select(func.max(event_log.c.id)))
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One event of the log.
+
+    Attributes:
+        id: its number. Numbers rise in the order of the commits.
+        session_id: whose event.
+        kind: its name.
+        data: its content, JSON text.
+        created_ms: when it happened, Unix milliseconds.
+    """
+
+    id: int
+    session_id: str
+    kind: str
+    data: str
+    created_ms: int
 
 
 class EventLog(Repository):
@@ -71,19 +105,45 @@ class EventLog(Repository):
         rename_lane(self._db, self._session_id, old, new)
 
 
-def prune(db: Connection, before_ms: int, after: int, limit: int) -> tuple[int, int | None]:
+def events_after(
+    db: Connection, after: int, limit: int, session_id: str | None = None
+) -> list[LoggedEvent]:
+    """The events behind a number, in order.
+
+    Args:
+        session_id: only this session's; None for those of all.
+    """
+    if session_id is None:
+        rows = db.all(_AFTER, after=after, limit=limit)
+    else:
+        rows = db.all(_AFTER_IN_SESSION, session_id=session_id, after=after, limit=limit)
+    return [LoggedEvent(*row) for row in rows]
+
+
+def last_event_id(db: Connection) -> int:
+    """The newest event's number; 0 of an empty log."""
+    (last,) = db.single(_LAST_ID)
+    return int(last or 0)
+
+
+def prune(
+    db: Connection, before_ms: int, after: int, limit: int, max_events: int | None = None
+) -> tuple[int, int | None]:
     """Remove old events that nobody waits for, a bounded number at a time.
 
     Args:
+        before_ms: events from before that time go, Unix milliseconds.
         after: the number to go on from; 0 to begin.
+        max_events: events go, too, that have so many newer ones.
 
     Returns:
         how many went, and the number to go on from; None when that was all.
     """
     rows = db.all(_OLDEST, after=after, limit=limit)
+    spared = 0 if max_events is None else last_event_id(db) - max_events
     upto = after
     for event_id, created_ms in rows:
-        if created_ms >= before_ms:
+        if created_ms >= before_ms and event_id > spared:
             break
         upto = event_id
     gone = db.change(_PRUNE, after=after, upto=upto) if upto > after else 0

@@ -29,6 +29,12 @@ InsertFactory = Callable[[Table], sqlite.Insert]
 """Makes an INSERT that knows ON CONFLICT. Both databases spell it alike; their types differ."""
 
 
+# One writer at a time, whoever else has the database open: events are numbered in the order in
+# which they become visible, so that nobody who reads on from a number misses one.
+_WRITERS_LOCK = 0x7761706F7274
+_BEGIN_WRITING = f"BEGIN; SELECT pg_advisory_xact_lock({_WRITERS_LOCK})"
+
+
 class DriverCursor(Protocol):
     """What a driver's cursor offers us."""
 
@@ -166,7 +172,7 @@ class Connection:
     def begin(self) -> None:
         """Open a transaction; a reader sees the database as it is at its first question."""
         if self._dialect.name == "postgresql":
-            self.run("BEGIN ISOLATION LEVEL REPEATABLE READ" if self._read_only else "BEGIN")
+            self.run("BEGIN ISOLATION LEVEL REPEATABLE READ" if self._read_only else _BEGIN_WRITING)
         else:
             # A writer takes the lock at once: taking it half-way could fail.
             self.run("BEGIN" if self._read_only else "BEGIN IMMEDIATE")

@@ -50,6 +50,8 @@ ROUTES = {
     "/apiKeys": {"get", "post"},
     "/apiKeys/{keyId}": {"delete"},
     "/ws": {"get"},
+    "/events": {"get"},
+    "/events/stream": {"get"},
 }
 
 CHAT_ACTIONS = (

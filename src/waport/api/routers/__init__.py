@@ -9,6 +9,7 @@ from . import (
     client_extras,
     client_people,
     contact,
+    events,
     group_chat,
     labels,
     message,
@@ -31,6 +32,7 @@ ALL = (
     group_chat.routes,
     message.routes,
     message_extras.routes,
+    events.routes,
     api_keys.routes,
 )
 """Every subject, in the order of the API document."""

@@ -1,0 +1,26 @@
+"""Events of the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from .common import SuccessEnvelope
+
+
+class EventJson(TypedDict):
+    """One event; `timestamp` says when it happened, ISO 8601 in UTC."""
+
+    id: str
+    sessionId: str
+    dataType: str
+    data: dict[str, Any]
+    timestamp: str
+
+
+class EventsAnswer(SuccessEnvelope):
+    """Some events in order, and the id to go on from."""
+
+    events: list[EventJson]
+    next: str

@@ -1,0 +1,104 @@
+"""The feed: every event once and in order, from any point on, whoever writes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.database import open_database
+from waport.errors import InvalidInput
+from waport.events import EventFeed, Frame
+from waport.events.feed import MAX_ID, STEP, event_id, event_json, socket_text, stream_text
+from waport.store import Database, LoggedEvent
+
+EVENT = LoggedEvent(7, "main", "message", '{"body":"a\\nb"}', 1_700_000_000_123)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await open_database(tmp_path)
+    yield database
+    await database.close()
+
+
+async def append(database: Database, feed: EventFeed, session_id: str, count: int) -> list[int]:
+    ids = await database.write(
+        session_id,
+        lambda work: [
+            work.event_log.append("message", "c", "{}", deliver=False) for _ in range(count)
+        ],
+    )
+    feed.on_events(session_id, [Frame.of("message", {}, "c")])
+    return ids
+
+
+async def test_a_follower_misses_nothing_and_gets_nothing_twice(database: Database) -> None:
+    feed = EventFeed(database)
+    first = await append(database, feed, "a", STEP + 3)
+    count = STEP + 1 + 2 + STEP
+
+    async def follow() -> list[int]:
+        got: list[int] = []
+        async for event in feed.follow(first[1]):
+            got.append(event.id)
+            if len(got) == count:
+                feed.close()
+        return got
+
+    following = asyncio.create_task(follow())
+    later = [*await append(database, feed, "a", 2), *await append(database, feed, "b", STEP)]
+    async with asyncio.timeout(10):
+        assert await following == [*first[2:], *later]
+
+
+async def test_a_follower_of_one_session_sees_no_other(database: Database) -> None:
+    feed = EventFeed(database)
+    await append(database, feed, "b", 2)
+    wanted = await append(database, feed, "a", 1)
+    await append(database, feed, "b", 2)
+    events = feed.follow(0, "a")
+    assert (await anext(events)).id == wanted[0]
+    waiting = asyncio.ensure_future(anext(events))
+    await append(database, feed, "b", 1)
+    wanted = await append(database, feed, "a", 1)
+    assert (await waiting).id == wanted[0]
+
+
+async def test_a_page_says_where_to_go_on(database: Database) -> None:
+    feed = EventFeed(database)
+    ids = await append(database, feed, "a", 3)
+    page = await feed.page(0, 2)
+    assert ([event.id for event in page.events], page.next) == (ids[:2], ids[1])
+    page = await feed.page(ids[2], 2)
+    assert (page.events, page.next) == ([], ids[2])
+    assert await feed.last_id() == ids[2]
+
+
+def test_an_event_as_text() -> None:
+    shape = {
+        "sessionId": "main",
+        "dataType": "message",
+        "data": {"body": "a\nb"},
+        "timestamp": "2023-11-14T22:13:20.123Z",
+    }
+    text = stream_text(EVENT)
+    assert text.startswith("id: 7\ndata: ")
+    assert text.endswith("\n\n")
+    assert text.count("\n") == 3
+    assert json.loads(text.split("data: ")[1]) == shape
+    assert json.loads(event_json(EVENT)) == {"id": "7", **shape}
+    sent = json.loads(socket_text(EVENT, 1_700_000_001.5))
+    assert sent == {**shape, "timestamp": "2023-11-14T22:13:21.500Z", "id": "7"}
+    assert list(sent) == ["sessionId", "dataType", "data", "timestamp", "id"]
+
+
+def test_ids_from_outside() -> None:
+    assert (event_id("0"), event_id("41"), event_id("evt_41")) == (0, 41, 41)
+    assert event_id(str(MAX_ID)) == MAX_ID
+    for text in ("", "-1", "x", "1.5", "evt_", "٣", "9" * 19, "9" * 40):
+        with pytest.raises(InvalidInput):
+            event_id(text)
