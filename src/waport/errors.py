@@ -337,3 +337,7 @@ class SessionAlreadyConnected(SessionError):
 
 class QrNotAvailable(SessionError):
     """There is no QR code to show now."""
+
+
+class PasskeyNotRequested(SessionError):
+    """Linking waits for no passkey, or not for this step of it."""

@@ -19,13 +19,14 @@ from waport.api.http_server import HttpServer
 from waport.api.keys import KeyRing
 from waport.config import Settings
 from waport.errors import (
+    PasskeyNotRequested,
     QrNotAvailable,
     SessionAlreadyConnected,
     SessionNotConnected,
     SessionNotFound,
 )
 from waport.events import EventHub
-from waport.model import Message, SessionState
+from waport.model import Message, PasskeyState, SessionState
 
 from .fake_client import FakeClient, text_message
 
@@ -40,6 +41,8 @@ class FakeSessions:
     account: FakeClient = field(default_factory=FakeClient)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     error: Exception | None = None
+    passkey_state: PasskeyState | None = None
+    assertions: list[object] = field(default_factory=list)
 
     async def _call(self, *call: str) -> None:
         self.calls.append(call)
@@ -83,6 +86,21 @@ class FakeSessions:
         if self._must_exist(session_id) is not SessionState.QR:
             raise QrNotAvailable(session_id)
         return "2@ref,bm9pc2U=,aWRlbnRpdHk=,c2VjcmV0"
+
+    def passkey(self, session_id: str) -> PasskeyState:
+        self._must_exist(session_id)
+        if self.passkey_state is None:
+            raise PasskeyNotRequested(session_id)
+        return self.passkey_state
+
+    async def answer_passkey(self, session_id: str, assertion: object) -> None:
+        self.passkey(session_id)
+        self.assertions.append(assertion)
+        await self._call("answer_passkey", session_id)
+
+    async def confirm_passkey(self, session_id: str) -> None:
+        self.passkey(session_id)
+        await self._call("confirm_passkey", session_id)
 
     async def known(self) -> Sequence[str]:
         return [*self.states, "stored"]

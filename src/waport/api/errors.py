@@ -20,6 +20,7 @@ from ..errors import (
     MediaError,
     MessageRefused,
     PairingError,
+    PasskeyNotRequested,
     QrNotAvailable,
     QueryError,
     QueryTimeout,
@@ -119,6 +120,9 @@ PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
         400, "session_already_connected", f"Session already connected: {exc.session_id}"
     ),
     QrNotAvailable: lambda _: Problem(404, "qr_not_available", "QR code not available"),
+    PasskeyNotRequested: lambda _: Problem(
+        404, "passkey_not_requested", "No passkey is asked for now"
+    ),
     QueryError: _refused_by_whatsapp,
     MessageRefused: _refused_message,
     QueryTimeout: lambda _: Problem(500, None, "Timed Out"),

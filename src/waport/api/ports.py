@@ -12,7 +12,7 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import AddOn, Message, MessageKey, SessionState
+from ..model import AddOn, Message, MessageKey, PasskeyState, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
@@ -171,6 +171,14 @@ class SessionManager(Protocol):
     async def web_version(self) -> str:
         """The client version that this server claims."""
         ...
+
+    def passkey(self, session_id: str) -> PasskeyState:
+        """How far the passkey step has come; SessionNotFound or PasskeyNotRequested without one."""
+        ...
+
+    async def answer_passkey(self, session_id: str, assertion: object) -> None: ...
+
+    async def confirm_passkey(self, session_id: str) -> None: ...
 
     def client(self, session_id: str) -> ClientPort:
         """A logged-in account; SessionNotFound or SessionNotConnected when it is none."""

@@ -196,7 +196,7 @@ class Client:
             background,
             sink,
             report=self._reporter.report,
-            changed=lambda: self._states.show(self.linking.qr, self.linking.code),
+            changed=lambda: self._states.show(self.linking.qr, self.linking.code_shown),
             clock=clock,
         )
         offline = OfflineQueue(background, clock)

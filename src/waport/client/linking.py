@@ -40,6 +40,7 @@ from .config import ClientConfig
 from .encryption import learn_mapping
 from .link import Link
 from .pairing_codes import PairingCodes
+from .passkeys import Passkeys
 from .policy import Cause, Close
 from .queries import Queries
 from .work import EventSink
@@ -49,8 +50,9 @@ log = logging.getLogger(__name__)
 RESTART_TIMEOUT_S = 10.0
 """How long the server may take to send 515 after it got our signature."""
 
-_NOTIFICATIONS = frozenset(("companion_reg_refresh", "link_code_companion_reg"))
-_PASSKEY = frozenset(("passkey_prologue_request", "crsc_continuation"))
+_PROLOGUE = "passkey_prologue_request"
+_PASSKEY = frozenset((_PROLOGUE, "crsc_continuation"))
+_NOTIFICATIONS = _PASSKEY | {"companion_reg_refresh", "link_code_companion_reg"}
 
 
 class Linking:
@@ -62,6 +64,7 @@ class Linking:
 
     Attributes:
         qr: the QR text to show now.
+        passkeys: the passkey step, which some accounts demand.
         paired: the phone has linked us over the present connection.
     """
 
@@ -97,6 +100,18 @@ class Linking:
             changed=changed,
             clock=clock,
         )
+        self.passkeys = Passkeys(
+            session_id,
+            config.profile,
+            queries,
+            background,
+            known=lambda: self._known,
+            store_secret=self._store_secret,
+            report=report,
+            changed=changed,
+            give_up=lambda reason: queries.link.close(Close(Cause.LOST, reason)),
+            clock=clock,
+        )
         self._credentials: Credentials | None = None
         self._is_verifying = False
         self._ref = ""
@@ -108,6 +123,12 @@ class Linking:
     def code(self) -> str | None:
         """The code to type on the phone now."""
         return self._codes.code
+
+    @property
+    def code_shown(self) -> str | None:
+        """The code to type on the phone, or a word that the passkey step is under way."""
+        state = self.passkeys.state
+        return self.code if state is None else state.stage.value
 
     @property
     def _known(self) -> Credentials:
@@ -129,11 +150,13 @@ class Linking:
         """The connection is gone: its QR codes and codes are dead."""
         self._stop_showing()
         self._codes.begin()
+        self.passkeys.stop()
 
     def end(self) -> None:
         """There won't be another connection."""
         self._stop_showing()
         self._codes.end()
+        self.passkeys.stop()
 
     def _stop_showing(self) -> None:
         self.qr = None
@@ -198,18 +221,29 @@ class Linking:
             StanzaError: it is malformed; nothing has changed, and it is to be acked.
         """
         kind = node.get("type")
-        if kind in _PASSKEY and self._known.state is not LinkState.LINKED:
-            log.warning("this account wants a passkey to link a device; that is not supported")
         if kind not in _NOTIFICATIONS:
             return False
         if node.get_jid("from") != SERVER:
             log.warning("ignored a step of linking that is not the server's")
         elif kind == "companion_reg_refresh":
             await self._on_refresh(node)
+        elif kind in _PASSKEY:
+            await self._on_passkey(node)
         else:
             self._codes.on_notification(node)
         link.send(ack(node))
         return True
+
+    async def _on_passkey(self, node: Node) -> None:
+        if self._known.state is LinkState.LINKED:
+            log.warning("ignored a passkey step: this device is linked")
+        elif node.get("type") == _PROLOGUE:
+            # The phone has scanned or typed; from here on neither code leads anywhere.
+            self._stop_showing()
+            self._codes.stop()
+            await self.passkeys.on_request(node)
+        else:
+            self.passkeys.on_continuation(node)
 
     async def _on_refresh(self, node: Node) -> None:
         # While companion_finish is on its way the phone has the secret already.
@@ -264,6 +298,7 @@ class Linking:
             return
         self._stop_showing()
         self._codes.stop()
+        self.passkeys.stop()
         self.paired = True
         link.send(pair_success_reply(success.request_id, paired))
         self._background.spawn(self._restart(link), "restart after pairing", essential=True)

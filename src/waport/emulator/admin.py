@@ -19,6 +19,7 @@ from .admin_faults import fault_routes
 from .admin_history import history_routes
 from .admin_media import media_routes
 from .admin_newsletters import newsletter_routes
+from .admin_passkeys import passkey_routes
 from .admin_requests import (
     MAX_BODY,
     Handler,
@@ -64,6 +65,7 @@ def admin_routes(server: AdminServer) -> list[Route]:
         *app_state_routes(server),
         *business_routes(server),
         *history_routes(server),
+        *passkey_routes(server),
         *newsletter_routes(server),
         *fault_routes(server),
     ]

@@ -12,6 +12,7 @@ from .admin_media import MediaServer
 from .admin_requests import Refused
 from .groups import GroupBook
 from .newsletters import Newsletter, NewsletterBook
+from .passkeys import Passkeys
 from .phone import Phone
 from .restrictions import Restrictions
 from .wiring import NewsletterParts
@@ -43,6 +44,11 @@ class AdminServer(MediaServer, Protocol):
     @property
     def restrictions(self) -> Restrictions:
         """Who may begin chats with strangers."""
+        ...
+
+    @property
+    def passkeys(self) -> Passkeys:
+        """Which accounts demand a passkey."""
         ...
 
     @property

@@ -55,6 +55,12 @@ def normalise(code: str) -> str:
     return plain
 
 
+def encode(data: bytes) -> str:
+    """Five bytes as eight characters, five bits each."""
+    number = int.from_bytes(data[:5], "big")
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
+
+
 def unwrap(code: str, wrapped: bytes) -> bytes:
     """The ephemeral public key that the companion wrapped with the code. Slow on purpose.
 

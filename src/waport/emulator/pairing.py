@@ -18,6 +18,7 @@ from ..wire import SERVER, AttrValue, Node
 from .accounts import Account, Device, Directory
 from .delivery import Deliveries
 from .notifications import Notifier
+from .passkeys import Passkeys
 from .policy import Policy
 from .registration import Registration, WaitingCompanion, WaitingRoom
 from .replies import Asker, Refusal, refuse, result
@@ -82,6 +83,7 @@ class Pairing:
         notifier: Notifier,
         waiting: WaitingRoom,
         policy: Policy,
+        passkeys: Passkeys,
         random_digits: Callable[[], str],
     ) -> None:
         self._directory = directory
@@ -89,6 +91,7 @@ class Pairing:
         self._notifier = notifier
         self._waiting = waiting
         self._policy = policy
+        self._passkeys = passkeys
         self._codes: dict[str, _LinkCode] = {}
         self._promised: dict[str, set[int]] = {}
         self._new_id = random_digits
@@ -110,6 +113,8 @@ class Pairing:
             return await self._pair(account, iq, upload)
         if (step := iq.find("link_code_companion_reg")) is not None:
             return self._primary_hello(account, iq, step)
+        if (identity := iq.find("primary_ephemeral_identity")) is not None:
+            return self._passkeys.answer_phone(account, iq, identity)
         if (rotation := iq.find("pair-device-rotate-qr")) is not None:
             return self._rotate_qr(iq, rotation)
         if iq.find("key-index-list") is not None:
@@ -122,6 +127,7 @@ class Pairing:
         companion = self._waiting.find(upload.child("ref").text)
         if companion is None or companion.noise_public != upload.child("pub-key").data:
             raise Refusal(404)
+        self._passkeys.check(account, companion)
         container = upload.child("device-identity").data
         signed = _read_container(container, account, companion.registration)
         key_index_list = _KeyIndexList.read(upload.child("key-index-list"))
@@ -224,6 +230,9 @@ class Pairing:
         Raises:
             Refusal, StanzaError: the question is malformed or refused.
         """
+        answer = self._passkeys.answer_waiting(companion, iq)
+        if answer is not None:
+            return answer
         step = iq.child("link_code_companion_reg")
         stage = step.get("stage")
         if stage == "companion_hello":
@@ -292,6 +301,7 @@ class Pairing:
     def left(self, companion: WaitingCompanion) -> None:
         """A waiting connection has closed."""
         self._waiting.leave(companion)
+        self._passkeys.left(companion)
         companion.gone()
         for ref in [ref for ref, code in self._codes.items() if code.companion is companion]:
             del self._codes[ref]

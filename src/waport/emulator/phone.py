@@ -258,6 +258,9 @@ class Phone:
             source = node.jid("from")
             if node.find("identity") and not source.device and source not in self.owner.own:
                 self._signal.forget_user(source)
+        elif kind == "passkey_step":
+            # The last of them takes as long as the companion does.
+            self._in_background(self.linker.passkeys.on_notification(node))
         elif kind == "privacy_token":
             self.tokens.on_notification(node)
         elif kind == "devices" and node.jid("from") in self.owner.own:

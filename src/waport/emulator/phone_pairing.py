@@ -14,14 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..crypto import KeyPair, RandomBytes
-from ..errors import CryptoError, InvalidInput, NotFound, QueryTimeout, StanzaError
+from ..errors import CryptoError, InvalidInput, NotFound, QueryError, QueryTimeout, StanzaError
 from ..wire import SERVER, Jid, Node
 from . import link_code
 from .link import DeviceLink
 from .phone_adv import AdvAccount, LinkedIdentity, key_index_list, vouch, vouch_for
 from .phone_devices import OwnAddress, ask
+from .phone_passkey import PhonePasskeys
 
 _MAX_QR = 2_000
+_PASSKEY_REQUIRED = 428
 _MAX_HELLOS = 16
 _HELLO_LIFE_S = 180.0
 _FINISH_TIMEOUT_S = 30.0
@@ -102,6 +104,7 @@ class Linker:
         self._linking = asyncio.Lock()
         self._hellos: OrderedDict[bytes, _Hello] = OrderedDict()
         self._finishes: dict[bytes, asyncio.Future[Node]] = {}
+        self.passkeys = PhonePasskeys(link, self._pair_device, random_bytes)
 
     # --- QR --------------------------------------------------------------------------------------
 
@@ -117,9 +120,20 @@ class Linker:
             QueryError: the server refused it for another reason.
         """
         code = parse_qr(text)
-        return await self._pair_device(
+        return await self._pair_or_wait(
             code.ref.encode(), code.noise_public, code.identity_public, code.adv_secret
         )
+
+    async def _pair_or_wait(
+        self, ref: bytes, noise_public: bytes, companion_identity: bytes, adv_secret: bytes
+    ) -> Jid:
+        """Upload a companion; if the server wants its passkey first, wait for that."""
+        try:
+            return await self._pair_device(ref, noise_public, companion_identity, adv_secret)
+        except QueryError as exc:
+            if exc.code != _PASSKEY_REQUIRED:
+                raise
+        return await self.passkeys.finished(adv_secret)
 
     async def _pair_device(
         self, ref: bytes, noise_public: bytes, companion_identity: bytes, adv_secret: bytes
@@ -225,7 +239,7 @@ class Linker:
                 self._hellos.pop(hello.ref, None)
                 continue
             self._hellos.pop(hello.ref, None)
-            return await self._pair_device(
+            return await self._pair_or_wait(
                 hello.ref, hello.noise_public, opened.companion_identity, opened.adv_secret
             )
         if late is not None:

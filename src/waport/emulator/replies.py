@@ -28,6 +28,7 @@ TEXTS = {
     421: "misdirected",
     423: "locked",
     426: "upgrade-required",
+    428: "precondition-required",
     429: "rate-overlimit",
     451: "unavailable-for-legal-reasons",
     500: "internal-server-error",

@@ -29,6 +29,7 @@ from .groups_pictures import group_picture_route
 from .listener import Listener
 from .media_store import MediaStore, StoredFile
 from .newsletters_lists import newsletter_picture_route
+from .passkeys import Passkeys
 from .phone import Phone
 from .policy import Policy
 from .restrictions import Restrictions
@@ -286,6 +287,11 @@ class Emulator:
     def restrictions(self) -> Restrictions:
         """Who may begin chats with strangers, and who wants none."""
         return self._parts.restrictions
+
+    @property
+    def passkeys(self) -> Passkeys:
+        """Which accounts demand a passkey of new devices."""
+        return self._parts.passkeys
 
     @property
     def newsletters(self) -> NewsletterParts:

@@ -30,6 +30,7 @@ from .newsletters_mex import NewsletterQueries
 from .newsletters_news import NewsletterNews
 from .notifications import Notifier
 from .pairing import Pairing
+from .passkeys import Passkeys
 from .phones import Phones
 from .policy import PendingFaults, Policy
 from .prekeys import PreKeys
@@ -69,6 +70,7 @@ class Parts:
     faults: Faults
     gate: ServerGate
     media: MediaHost
+    passkeys: Passkeys
 
 
 def wire(
@@ -112,7 +114,10 @@ def wire(
     media = MediaHost(store, conn, policy, pending, authority, cut_off)
     phones = Phones(deliveries, notifier, LocalMedia(store, authority), policy, random_bytes)
     waiting = WaitingRoom(policy, now, random_bytes)
-    pairing = Pairing(directory, deliveries, notifier, waiting, policy, notifier.new_id)
+    passkeys = Passkeys(
+        deliveries, notifier, waiting, random_bytes, lambda: policy.link_code_life_s
+    )
+    pairing = Pairing(directory, deliveries, notifier, waiting, policy, passkeys, notifier.new_id)
     nodes = GroupNodes(directory, deliveries)
     news = GroupNews(directory, deliveries, notifier, nodes)
     groups = Groups(directory, deliveries, nodes, news)
@@ -172,6 +177,7 @@ def wire(
         faults,
         gate,
         media,
+        passkeys,
     )
 
 

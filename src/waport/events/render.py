@@ -34,6 +34,7 @@ from ..model import (
     MexNoticed,
     NumberChanged,
     PairingCodeReady,
+    PasskeyChanged,
     PostCounted,
     PresenceChanged,
     QrReady,
@@ -56,6 +57,7 @@ __all__ = ["KINDS", "SESSION_LANE", "Frame", "render"]
 KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     QrReady: ("qr",),
     PairingCodeReady: ("code",),
+    PasskeyChanged: ("passkey",),
     Authenticated: ("authenticated",),
     Ready: ("ready",),
     AuthFailure: ("auth_failure",),
@@ -118,6 +120,9 @@ def render(
             return [Frame.of("qr", {"qr": text})]
         case PairingCodeReady(code):
             return [Frame.of("code", {"code": code})]
+        case PasskeyChanged(state):
+            shown = {"stage": state.stage.value, "publicKey": dict(state.options)}
+            return [Frame.of("passkey", {**shown, "code": state.code or None})]
         case Authenticated():
             return [Frame.of("authenticated", {})]
         case Ready(jid, push_name):

@@ -40,6 +40,7 @@ from .events import (
     MexNoticed,
     NumberChanged,
     PairingCodeReady,
+    PasskeyChanged,
     PostCounted,
     PresenceChanged,
     QrReady,
@@ -52,6 +53,7 @@ from .events import (
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
 from .history import ChatHistory, HistoryProgress, OlderHistory
 from .message import Ack, Message, MessageKey, MessageKind
+from .passkey import PasskeyStage, PasskeyState
 from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, SessionState, Step
 
@@ -112,6 +114,9 @@ __all__ = [
     "OlderHistory",
     "OwnAccount",
     "PairingCodeReady",
+    "PasskeyChanged",
+    "PasskeyStage",
+    "PasskeyState",
     "Picture",
     "PostCounted",
     "Presence",

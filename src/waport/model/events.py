@@ -12,6 +12,7 @@ from .group import GroupChange
 from .history import HistoryProgress
 from .message import Ack, Message, MessageKey
 from .newsletter import ChannelChangeKind, KnownPost, Newsletter
+from .passkey import PasskeyState
 from .presence import Presence
 
 
@@ -27,6 +28,13 @@ class PairingCodeReady:
     """A code to type on the phone, 8 characters without a dash."""
 
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyChanged:
+    """Linking to this account needs a passkey; how far that has come."""
+
+    state: PasskeyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +373,7 @@ class CallChanged:
 DomainEvent = (
     QrReady
     | PairingCodeReady
+    | PasskeyChanged
     | Authenticated
     | Ready
     | AuthFailure

@@ -15,7 +15,7 @@ from ..errors import (
     StoreError,
     WhatsAppError,
 )
-from ..model import Disconnected, SessionState
+from ..model import Disconnected, PasskeyState, SessionState
 from ..store import Database, UnitOfWork
 from .folders import SessionFolders
 from .session import Session
@@ -223,6 +223,32 @@ class SessionManager:
         await asyncio.gather(*(session.stop() for session in sessions))
 
     # --- linking -----------------------------------------------------------------------------
+
+    def passkey(self, session_id: str) -> PasskeyState:
+        """How far the passkey step of linking has come.
+
+        Raises:
+            SessionNotFound, PasskeyNotRequested: there is none.
+        """
+        return self.get(session_id).passkey
+
+    async def answer_passkey(self, session_id: str, assertion: object) -> None:
+        """Hand in what the owner's authenticator answered; see `Passkeys.answer`.
+
+        Raises:
+            SessionNotFound, PasskeyNotRequested, InvalidInput, QueryError, QueryTimeout,
+            ConnectionClosed, StanzaError.
+        """
+        await self.get(session_id).client.linking.passkeys.answer(assertion)
+
+    async def confirm_passkey(self, session_id: str) -> None:
+        """The owner has seen the same code on the phone; see `Passkeys.confirm`.
+
+        Raises:
+            SessionNotFound, PasskeyNotRequested, QueryError, QueryTimeout, ConnectionClosed,
+            StanzaError.
+        """
+        await self.get(session_id).client.linking.passkeys.confirm()
 
     async def request_pairing_code(
         self, session_id: str, phone: str, *, show_notification: bool = True

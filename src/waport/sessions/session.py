@@ -15,8 +15,8 @@ from ..client.features.messages import Messages
 from ..client.features.presence import Presence
 from ..client.features.profile import Profile
 from ..client.features.settings import Settings
-from ..errors import QrNotAvailable, SessionNotConnected, StoreError
-from ..model import SessionState
+from ..errors import PasskeyNotRequested, QrNotAvailable, SessionNotConnected, StoreError
+from ..model import PasskeyState, SessionState
 from ..wire import Jid
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,18 @@ class Session:
         if qr is None or self.state is not SessionState.QR:
             raise QrNotAvailable(self.id)
         return qr
+
+    @property
+    def passkey(self) -> PasskeyState:
+        """How far the passkey step of linking has come.
+
+        Raises:
+            PasskeyNotRequested: linking needs none now.
+        """
+        state = self.client.linking.passkeys.state
+        if state is None:
+            raise PasskeyNotRequested(self.id)
+        return state
 
     def require_connected(self) -> Session:
         """This session.

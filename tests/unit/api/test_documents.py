@@ -32,6 +32,8 @@ ROUTES = {
     "/session/qr/{sessionId}": {"get"},
     "/session/qr/{sessionId}/image": {"get"},
     "/session/requestPairingCode/{sessionId}": {"post"},
+    "/session/passkey/{sessionId}": {"get", "post"},
+    "/session/passkey/{sessionId}/confirm": {"post"},
     "/session/logout/{sessionId}": {"get"},
     "/session/restart/{sessionId}": {"get"},
     "/client/sendMessage/{sessionId}": {"post"},

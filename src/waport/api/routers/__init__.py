@@ -14,6 +14,7 @@ from . import (
     labels,
     message,
     message_extras,
+    passkey,
     session,
     system,
 )
@@ -21,6 +22,7 @@ from . import (
 ALL = (
     system.routes,
     session.routes,
+    passkey.routes,
     client.routes,
     client_chats.routes,
     client_people.routes,
