@@ -12,7 +12,7 @@ FAST := tests/unit tests/contract tests/vectors tests/property tests/store
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \
-        interop e2e crash fuzz bench proto lock clean
+        interop e2e crash fuzz bench proto audit lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -100,6 +100,9 @@ bench: $(STAMP) $(NODE_STAMP)  ## figures beside Baileys, measured in one run
 
 proto: $(STAMP)  ## regenerate src/waport/proto from proto/whatsapp.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src/waport/proto --pyi_out=src/waport/proto proto/whatsapp.proto
+
+audit: $(STAMP)  ## known weaknesses of the dependencies; asks an advisory source, so it is no part of check
+	$(BIN)/uv tool run --from 'pip-audit>=2.9,<3' pip-audit --strict --disable-pip --require-hashes -r requirements/dev.lock $(ARGS)
 
 lock: $(STAMP)  ## write the lock files anew: versions and hashes only
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --upgrade pyproject.toml -o requirements/runtime.lock
