@@ -20,7 +20,10 @@ import qrcode
 from .client import Client as LinkedDevice
 from .client import ClientConfig, Close, VersionSource
 from .client.features.chats import Chats
+from .client.features.communities import Communities
 from .client.features.contacts import Contacts
+from .client.features.group_joining import GroupJoining
+from .client.features.group_rules import GroupRules
 from .client.features.groups import Groups
 from .client.features.media import Media
 from .client.features.messages import Messages
@@ -226,6 +229,21 @@ class Client:
     def groups(self) -> Groups:
         """Groups: their members and settings."""
         return self._linked.groups
+
+    @property
+    def group_rules(self) -> GroupRules:
+        """Rules of groups beyond the usual settings."""
+        return self._linked.group_rules
+
+    @property
+    def group_joining(self) -> GroupJoining:
+        """Requests to join groups, and personal invitations."""
+        return self._linked.group_joining
+
+    @property
+    def communities(self) -> Communities:
+        """Communities: their groups and people."""
+        return self._linked.communities
 
     @property
     def newsletters(self) -> Newsletters:

@@ -248,10 +248,14 @@ class Hearing(StoredGroups):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self.refetched: list[Jid] = []
-        self._handler = group_notification_handler(self._refetch)
+        self.acknowledged: list[Jid] = []
+        self._handler = group_notification_handler(self._refetch, self._acknowledge)
 
     async def _refetch(self, jid: Jid) -> None:
         self.refetched.append(jid)
+
+    async def _acknowledge(self, jid: Jid) -> None:
+        self.acknowledged.append(jid)
 
     async def hear(self, *children: Node, **attrs: Any) -> list[GroupChanged]:
         """Handle a notification, which must be acked; the events that it caused."""

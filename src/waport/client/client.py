@@ -25,7 +25,10 @@ from .dispatch import Dispatcher
 from .features.business import Business
 from .features.calls import Calls
 from .features.chats import Chats
+from .features.communities import Communities
 from .features.contacts import Contacts
+from .features.group_joining import GroupJoining
+from .features.group_rules import GroupRules
 from .features.groups import Groups
 from .features.history import History
 from .features.media import Media
@@ -137,6 +140,11 @@ class Client:
         audience = Audience(database, session_id, self._queries)
         self.messages = Messages(database, session_id, sender, audience)
         self.mex = Mex(self._queries, config.mex_ids)
+        self.group_rules = GroupRules(database, session_id, self._queries, self.mex, clock)
+        self.group_joining = GroupJoining(database, session_id, self._queries, self.messages)
+        self.communities = Communities(
+            database, session_id, self._queries, self.mex, self.groups, clock
+        )
         watch = PostWatch(self._queries, background, clock)
         self.newsletters = Newsletters(
             database,

@@ -32,8 +32,8 @@ from ..wire import Jid
 
 SECRET_SIZE = 32
 
-_UNSAID = frozenset((MessageKind.CIPHERTEXT, MessageKind.REVOKED))
-_CLOSED = _UNSAID | {MessageKind.ADD_ON, MessageKind.STUB}
+_UNSAID = frozenset((MessageKind.CIPHERTEXT, MessageKind.REVOKED, MessageKind.STUB))
+_CLOSED = _UNSAID | {MessageKind.ADD_ON}
 
 
 class NoSuchMessage(InvalidInput):

@@ -18,7 +18,8 @@ from ..errors import (
     WhatsAppError,
 )
 from ..model.group import GROUP_AGE_S, Group
-from ..stanza.groups import FetchAllGroups, FetchGroup, read_groups
+from ..stanza.group_leaving import AcknowledgeGroup
+from ..stanza.groups import FetchAllGroups, FetchGroup, FetchGroups, read_groups
 from ..store import Database, UnitOfWork
 from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
@@ -135,6 +136,37 @@ class GroupMetadata:
                 await self._write(lambda store: mark_left(store, jid, now))
             raise
         return await self._write(lambda store: store_group(store, replace(group, fetched_at=now)))
+
+    async def several(self, jids: Iterable[Jid]) -> list[Group]:
+        """Ask for several groups at once and keep what comes; others are left out.
+
+        Raises:
+            InvalidInput: there is none, there are more than 10 000, or one is no group.
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: the question failed.
+        """
+        asked = tuple(dict.fromkeys(jids))
+        if not all(jid.is_group for jid in asked):
+            raise InvalidInput("a group's address reads 120363...@g.us")
+        now = self._now()
+        listing = await self._queries.run(FetchGroups(asked), again=True)
+
+        def job(store: UnitOfWork) -> list[Group]:
+            return [
+                store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
+                for group in listing.groups
+                if group.jid in asked
+            ]
+
+        return await self._write(job)
+
+    async def acknowledge(self, jid: Jid) -> None:
+        """Tell the server that we know of a new group.
+
+        Raises:
+            QueryError, QueryTimeout, ConnectionClosed, StanzaError: the server did not take it; it
+                tells of the group once more.
+        """
+        await self._queries.run(AcknowledgeGroup(jid))
 
     # --- all of them -------------------------------------------------------------------------
 

@@ -28,9 +28,9 @@ def updated(group: Group, change: GroupChange, *, by: GroupMember | None, at: in
             return _with_members(group, change, at)
         case _Kind.REMOVE | _Kind.LEAVE:
             return _without_members(group, change)
-        case _Kind.PROMOTE:
+        case _Kind.PROMOTE | _Kind.COMMUNITY_PROMOTE:
             return _with_roles(group, change, _promoted)
-        case _Kind.DEMOTE:
+        case _Kind.DEMOTE | _Kind.COMMUNITY_DEMOTE:
             return _with_roles(group, change, lambda _: MemberRole.MEMBER)
         case _Kind.CHANGE_NUMBER:
             return _renumbered(group, change, by)
@@ -46,6 +46,10 @@ def updated(group: Group, change: GroupChange, *, by: GroupMember | None, at: in
             return replace(group, expiration_s=change.number)
         case _Kind.MEMBER_ADD_MODE:
             return replace(group, only_admins_add=change.enabled)
+        case _Kind.MEMBER_LINK_MODE:
+            return replace(group, only_admins_link=change.enabled)
+        case _Kind.HISTORY_MODE:
+            return replace(group, only_admins_share_history=change.enabled)
         case _Kind.APPROVAL_MODE:
             return replace(group, needs_approval=change.enabled)
         case _Kind.SUSPENDED:

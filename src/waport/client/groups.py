@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..errors import CorruptRecord, StoreError
-from ..model import GroupChanged
 from ..model.group import (
     AddressingMode,
     Group,
@@ -27,6 +26,7 @@ from ..wire import Jid
 from .encryption import learn_mapping
 from .fanout import canonical
 from .group_encryption import rotate
+from .group_notices import tell_changes
 from .group_people import completed, numbered
 from .group_updates import concerned, is_known, is_older, leaves_gap, updated, with_version
 from .work import Work, own_addresses
@@ -215,11 +215,20 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
         learn_mapping(store, pn, lid)
     author = _author(work, notice)
     at = notice.timestamp or work.now
+    told: list[GroupChange] = []
     for part in notice.parts:
         group, changes = _take_in(work, group, part, author, at)
-        for change in changes:
-            who = None if author is None else author.pn or author.jid
-            work.emit(GroupChanged(notice.group, change, who, at, notice.id))
+        told += changes
+    tell_changes(
+        store,
+        work.own,
+        work.emit,
+        told,
+        group=notice.group,
+        author=None if author is None else author.jid,
+        at=at,
+        id=notice.id,
+    )
     if notice.addressing not in (None, group.addressing):
         rotate(store, [notice.group], work.own)
         group = replace(group, fetched_at=0)

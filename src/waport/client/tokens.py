@@ -6,8 +6,9 @@ Source: docs/protocol/messages.md, "Trusted-contact token".
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
-from ..model import PrivacyToken
+from ..model import GroupMember, PrivacyToken
 from ..stanza.message import OwnAddresses
 from ..stanza.tokens import (
     IssueTokens,
@@ -63,6 +64,20 @@ def message_nodes(
     if node is None and salt and token.user.is_lid:
         node = cstoken_node(salt, token.user)
     return [] if node is None else [node]
+
+
+def tokens_of(store: UnitOfWork, people: Iterable[GroupMember], now: int) -> dict[Jid, bytes]:
+    """The tokens that people gave us and that are still good, by the address they are named by.
+
+    Args:
+        now: Unix seconds.
+    """
+    found = {}
+    for person in people:
+        node = tctoken_node(known_token(store, person.jid), now) if person.jid.is_user else None
+        if node is not None and isinstance(node.content, bytes):
+            found[person.jid] = node.content
+    return found
 
 
 def to_be_given(store: UnitOfWork, own: OwnAddresses, recipient: Jid, now: int) -> bool:

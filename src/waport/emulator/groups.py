@@ -29,6 +29,7 @@ FLAGS = {
     "no_frequently_forwarded": "frequently_forwarded_ok",
     "allow_admin_reports": "not_allow_admin_reports",
     "group_history": "no_group_history",
+    "allow_non_admin_sub_group_creation": "not_allow_non_admin_sub_group_creation",
 }
 """Settings that are on or off: the element that switches one on, and the one that switches it off.
 
@@ -41,6 +42,10 @@ MODES = {
     "member_share_group_history_mode": ("admin_share", "all_member_share"),
 }
 """Settings with a value: what a new group has, and what else there is."""
+
+PLACES = ("", "parent", "default", "general", "linked")
+"""What a group is to a community: nothing, the community itself, its announcement group, the group
+in which all may write, or any other of its groups."""
 
 _CODE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 CODE_LENGTH = 22
@@ -147,6 +152,9 @@ class Group:
         requests: who waits to be let in, by number.
         removed: numbers that an admin has removed; they cannot come back by the link.
         picture: id and JPEG bytes.
+        place: one of PLACES.
+        parent: the `user` of the community that it belongs to.
+        is_hidden: it is shown to its members alone.
     """
 
     user: str
@@ -171,11 +179,19 @@ class Group:
     requests: dict[str, JoinRequest] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     picture: tuple[str, bytes] | None = None
+    place: str = ""
+    parent: str = ""
+    is_hidden: bool = False
 
     @property
     def jid(self) -> Jid:
         """Its address."""
         return Jid(self.user, "g.us")
+
+    @property
+    def parent_jid(self) -> Jid | None:
+        """The address of its community."""
+        return Jid(self.parent, "g.us") if self.parent else None
 
     @property
     def is_lid(self) -> bool:
@@ -281,6 +297,10 @@ class GroupBook:
         mine = self._of.get(number, {}).values()
         return next((g for g in mine if g.creator == number and g.key == key), None)
 
+    def inside(self, parent: Group) -> list[Group]:
+        """The groups of a community, in the order in which they were made."""
+        return [group for group in self._by_user.values() if group.parent == parent.user]
+
     def by_code(self, code: str) -> Group | None:
         """The group that an invite code belongs to, or once belonged to."""
         return self._by_code.get(code)
@@ -298,9 +318,15 @@ class GroupBook:
         del group.members[number]
         del self._of[number][group.user]
         if not group.members:
-            del self._by_user[group.user]
-            for code in (group.code, *group.reset_codes):
-                self._by_code.pop(code, None)
+            self.forget(group)
+
+    def forget(self, group: Group) -> None:
+        """End a group."""
+        for number in group.members:
+            self._of[number].pop(group.user, None)
+        self._by_user.pop(group.user, None)
+        for code in (group.code, *group.reset_codes):
+            self._by_code.pop(code, None)
 
     def reset_code(self, group: Group) -> None:
         """Give a group another invite code; the old ones are good for nothing any more."""

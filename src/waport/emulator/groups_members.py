@@ -25,8 +25,16 @@ FULL = 419
 _INVITATION_LIFE_S = 3 * 86_400
 
 
+OnJoin = Callable[[Group, Account, Sequence[str]], None]
+"""Told of people who are new in a group."""
+
+
 class Membership:
-    """Changes of members and their roles."""
+    """Changes of members and their roles.
+
+    Attributes:
+        on_join: called once people have joined a group and everybody knows.
+    """
 
     def __init__(
         self, directory: Directory, deliveries: Deliveries, nodes: GroupNodes, news: GroupNews
@@ -35,6 +43,7 @@ class Membership:
         self._deliveries = deliveries
         self._nodes = nodes
         self._news = news
+        self.on_join: OnJoin = lambda group, actor, numbers: None
 
     # --- coming ----------------------------------------------------------------------------------
 
@@ -109,6 +118,7 @@ class Membership:
         old = [number for number in group.members if number not in numbers]
         self._news.tell_only(group, actor, added, to=old)
         self._news.welcome(group, actor, numbers, **why)
+        self.on_join(group, actor, numbers)
 
     def request(self, group: Group, actor: Account, number: str, request: JoinRequest) -> None:
         """Let somebody wait for an admin, and tell the admins."""
@@ -212,6 +222,13 @@ class Membership:
             heir = next(iter(group.members.values()))
             heir.role = ADMIN
             self._tell(group, account, "promote", [heir.number])
+
+    def put_out(self, groups: Iterable[Group], number: str, actor: Account) -> None:
+        """Remove somebody from several groups, whatever they are there."""
+        for group in groups:
+            if number in group.members:
+                self._directory.groups.leave(group, number)
+                self._tell_gone(group, actor, [number])
 
     def _tell_gone(self, group: Group, actor: Account, gone: Sequence[str]) -> None:
         if gone:

@@ -98,6 +98,7 @@ class GroupNodes:
         if group.approval:
             children.append(approval_node("on"))
         children += [Node(name, {}, value.encode()) for name, value in group.modes.items()]
+        children += community_nodes(group)
         children += self.members(group, group.members if numbers is None else numbers)
         return Node("group", attrs, [*children, *extra])
 
@@ -185,3 +186,22 @@ class GroupNews:
 def approval_node(state: str) -> Node:
     """`<membership_approval_mode>`: "on" or "off"."""
     return Node("membership_approval_mode", {}, [Node("group_join", {"state": state})])
+
+
+def community_nodes(group: Group) -> list[Node]:
+    """What a group is to a community."""
+    nodes = []
+    if group.place == "parent":
+        mode: dict[str, AttrValue] = {}
+        if group.approval:
+            mode["default_membership_approval_mode"] = "request_required"
+        nodes.append(Node("parent", mode))
+    if group.parent_jid is not None:
+        nodes.append(Node("linked_parent", {"jid": group.parent_jid}))
+    if group.place == "default":
+        nodes.append(Node("default_sub_group"))
+    if group.place == "general":
+        nodes.append(Node("general_chat"))
+    if group.is_hidden:
+        nodes.append(Node("hidden_group"))
+    return nodes

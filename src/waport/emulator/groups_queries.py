@@ -12,9 +12,11 @@ from ..wire import AttrValue, Jid, Node
 from .accounts import Account, Directory
 from .delivery import Deliveries
 from .groups import FLAGS, MODES, AddressingMode, Group
+from .groups_communities import Communities
 from .groups_invites import GroupInvites
 from .groups_members import Membership, named_people
 from .groups_nodes import GroupNews, GroupNodes
+from .groups_reports import GroupReports
 from .groups_settings import (
     GroupSettings,
     read_approval,
@@ -47,6 +49,9 @@ class Groups:
         self._membership = membership = Membership(directory, deliveries, nodes, news)
         self._invites = invites = GroupInvites(directory, deliveries, nodes, news, membership)
         settings = GroupSettings(deliveries, nodes, news)
+        self.communities = communities = Communities(directory, deliveries, nodes, news, membership)
+        membership.on_join = communities.joined
+        reports = GroupReports(directory, deliveries, nodes)
         self._service: Mapping[tuple[str, str], _Service] = {
             ("set", "create"): self._create,
             ("get", "participating"): self._participating,
@@ -59,7 +64,7 @@ class Groups:
             ("get", "query"): self._query,
             ("set", "ack"): self._acknowledge,
             ("set", "add"): membership.add,
-            ("set", "remove"): membership.remove,
+            ("set", "remove"): self._remove,
             ("set", "promote"): membership.promote,
             ("set", "demote"): membership.demote,
             ("set", "subject"): settings.subject,
@@ -72,6 +77,16 @@ class Groups:
             ("get", "invite"): invites.code,
             ("set", "invite"): invites.reset,
             ("set", "revoke"): invites.revoke,
+            ("set", "links"): communities.link,
+            ("set", "unlink"): communities.unlink,
+            ("set", "delete_parent"): communities.dissolve,
+            ("get", "sub_groups"): communities.sub_groups,
+            ("get", "query_linked"): communities.query,
+            ("set", "join_linked_group"): communities.join,
+            ("get", "linked_groups_participants"): communities.participants,
+            ("set", "admin"): communities.admins,
+            ("set", "reports"): reports.report,
+            ("get", "reports"): reports.all,
             ("get", "membership_approval_requests"): invites.requests,
             ("set", "membership_requests_action"): invites.decide,
         }
@@ -132,12 +147,18 @@ class Groups:
         if len(self._book.of(account.number)) >= _MAX_GROUPS:
             raise Refusal(429)
         properties = self._read_properties(account, child)
+        parent = self.communities.check_new(account, child)
         t = int(self._deliveries.now())
         group = self._book.create(account.number, subject, t, self._mode(child), key)
         properties(group)
         own = (account.jid, account.lid)
         others = [jid for jid in people if jid not in own]
         answers = self._membership.admit(group, account, others)
+        if child.find("parent") is not None:
+            self.communities.found(group, account, child)
+        if parent is not None:
+            hidden = child.find("hidden_group") is not None
+            self.communities.put_in(group, parent, account, hidden=hidden)
         self._news.created(group, (account, asker.device.id))
         failed = [node for node in answers if "error" in node.attrs]
         metadata = self._nodes.metadata(group, extra=failed)
@@ -210,6 +231,11 @@ class Groups:
         # Communities are asked for in the same words; clients look for either list.
         return result(iq, Node("groups", {}, groups), Node("communities", {}, []))
 
+    async def _remove(self, asker: Asker, group: Group, iq: Node, child: Node) -> Node:
+        if child.get("linked_groups") == "true" and group.place == "parent":
+            return await self.communities.remove(asker, group, iq, child)
+        return await self._membership.remove(asker, group, iq, child)
+
     async def _acknowledge(self, asker: Asker, group: Group, iq: Node, child: Node) -> Node:
         return result(iq)
 
@@ -217,6 +243,15 @@ class Groups:
 
     async def _leave(self, asker: Asker, iq: Node, child: Node) -> Node:
         answers = []
+        for node in child.children("community"):
+            jid = _group_jid(node, "id")
+            parent = self._book.find(jid)
+            named: dict[str, AttrValue] = {"id": jid}
+            if parent is None or asker.account.number not in parent.members:
+                named["error"] = "404" if parent is None else "403"
+            else:
+                self.communities.leave(asker.account, parent)
+            answers.append(Node("community", named))
         for node in child.children("group"):
             jid = _group_jid(node, "id")
             group = self._book.find(jid)

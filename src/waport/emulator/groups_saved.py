@@ -10,6 +10,7 @@ from .groups import (
     ADMIN,
     FLAGS,
     MODES,
+    PLACES,
     SUPERADMIN,
     AddressingMode,
     Description,
@@ -81,6 +82,9 @@ def _dump(group: Group) -> dict[str, object]:
             for number, r in group.requests.items()
         ],
         "removed": sorted(group.removed),
+        "place": group.place,
+        "parent": group.parent,
+        "is_hidden": group.is_hidden,
         "picture_id": picture[0] if picture else "",
         "picture": picture[1].hex() if picture else "",
     }
@@ -124,10 +128,13 @@ def _load(saved: Saved) -> Group:
             for item in saved.parts("requests")
         },
         removed=set(saved.texts("removed")),
+        place=saved.text("place"),
+        parent=saved.text("parent"),
+        is_hidden=saved.flag("is_hidden"),
     )
     if picture_id := saved.text("picture_id"):
         group.picture = (picture_id, saved.data("picture"))
-    if not members or not group.flags <= FLAGS.keys():
+    if not members or not group.flags <= FLAGS.keys() or group.place not in PLACES:
         raise CorruptRecord(f"group {group.user} cannot be read")
     return group
 

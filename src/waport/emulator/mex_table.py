@@ -135,6 +135,9 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "xwa2_newsletters_directory_search",
         ("26301059626252132", "6802402206520139"),
     ),
+    ("UpdateGroupProperty", "xwa2_group_update_property", ("9418211574894172",)),
+    ("FetchAllSubgroups", "xwa2_group_query_by_id", ("9935467776504344",)),
+    ("FetchGroupInviteCode", "xwa2_group_query_by_id", ("29247029834912157",)),
     (
         "FetchReachoutTimelock",
         "xwa2_fetch_account_reachout_timelock",

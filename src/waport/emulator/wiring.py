@@ -13,6 +13,7 @@ from .delivery import Clock, Deliveries
 from .dispatcher import Dispatcher
 from .faults import Faults
 from .gate import ServerGate
+from .groups_mex import GroupMex
 from .groups_nodes import GroupNews, GroupNodes
 from .groups_pictures import GroupPictures
 from .groups_queries import Groups
@@ -140,6 +141,7 @@ def wire(
                 **newsletters.queries.operations(),
                 **newsletters.admins.operations(),
                 **restrictions.operations(),
+                **GroupMex(directory, deliveries, news, groups.communities).operations(),
             }
         ),
     )

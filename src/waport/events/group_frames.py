@@ -41,7 +41,9 @@ def group_frames(event: GroupChanged, own: Jid) -> list[Frame]:
         case _Kind.REMOVE | _Kind.LEAVE:
             data = [_moved(event, who, "remove", _way_out(event, who)) for who in _people(event)]
             return [_frame(event, "group_leave", each) for each in data]
-        case _Kind.PROMOTE | _Kind.DEMOTE as kind:
+        case (
+            _Kind.PROMOTE | _Kind.DEMOTE | _Kind.COMMUNITY_PROMOTE | _Kind.COMMUNITY_DEMOTE
+        ) as kind:
             notification = _notification(event, own, kind.value, _people(event))
             return [_frame(event, "group_admin_changed", {"notification": notification})]
         case _Kind.REQUESTS_CREATED:
@@ -127,6 +129,8 @@ _FIELDS: Final[Mapping[GroupChangeKind, tuple[str, Callable[[GroupChange], objec
     _Kind.LOCKED: ("restrict", lambda change: change.enabled),
     _Kind.INVITE_CODE: ("inviteCode", lambda change: change.text),
     _Kind.MEMBER_ADD_MODE: ("memberAddMode", lambda change: change.text == "all_member_add"),
+    _Kind.MEMBER_LINK_MODE: ("memberLinkMode", lambda change: change.text == "all_member_link"),
+    _Kind.HISTORY_MODE: ("memberHistoryMode", lambda change: change.text == "all_member_share"),
     _Kind.APPROVAL_MODE: ("joinApprovalMode", lambda change: change.enabled),
     _Kind.EPHEMERAL: ("ephemeralDuration", lambda change: change.number),
     _Kind.LINK: ("linkType", lambda change: change.text),

@@ -36,6 +36,7 @@ from .links import LinkJson, find_links
 from .rawdata import JsonObject, protobuf_json, text, unread_fields
 
 _CIPHERTEXT: Final = ContentKind("ciphertext")
+_NOTICE: Final = ContentKind("gp2")
 _STATUS: Final[dict[Ack, str]] = {
     Ack.ERROR: "ERROR",
     Ack.PENDING: "PENDING",
@@ -155,6 +156,8 @@ def message_json(message: Message, own: Jid, *, has_reaction: bool = False) -> M
 def _kind_of(message: Message, content: Content) -> ContentKind:
     if message.kind is MessageKind.CIPHERTEXT:
         return _CIPHERTEXT
+    if message.kind is MessageKind.STUB:
+        return _NOTICE
     return REVOKED if message.kind is MessageKind.REVOKED else content_kind(content)
 
 
@@ -181,6 +184,10 @@ def raw_json(message: Message, content: Content) -> JsonObject:
     raw["messageTimestamp"] = str(message.timestamp) if key.from_me else message.timestamp
     if key.from_me:
         raw["status"] = _STATUS[message.ack]
+    notice = message.notice
+    if notice is not None:
+        raw["messageStubType"] = notice.name
+        raw["messageStubParameters"] = list(notice.parameters)
     if message.push_name:
         raw["pushName"] = message.push_name
     return raw

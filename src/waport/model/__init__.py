@@ -53,6 +53,7 @@ from .events import (
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
 from .history import ChatHistory, HistoryProgress, OlderHistory
 from .message import Ack, Message, MessageKey, MessageKind
+from .notice import Notice
 from .passkey import PasskeyStage, PasskeyState
 from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, SessionState, Step
@@ -109,6 +110,7 @@ __all__ = [
     "MessageRevoked",
     "MessageUndecryptable",
     "MexNoticed",
+    "Notice",
     "NumberChanged",
     "NumberState",
     "OlderHistory",

@@ -87,9 +87,12 @@ class Group:
         expiration_s: the timer of its messages; 0 when they stay.
         needs_approval: admins decide who joins.
         only_admins_add: only admins add members.
+        only_admins_link: only admins see the invite link.
+        only_admins_share_history: only admins give new members what was written before.
         is_community: it is the parent of other groups.
         parent: the community that it belongs to.
         is_default_subgroup: it is the announcement group of its community.
+        needs_ack: it is new, and the server waits for us to say that we know.
         flags: the tags of further switches that are on, in alphabetical order.
         is_suspended: WhatsApp closed it.
         is_left: we are no member any more; it stays for its messages.
@@ -119,9 +122,12 @@ class Group:
     expiration_s: int = 0
     needs_approval: bool = False
     only_admins_add: bool = False
+    only_admins_link: bool = False
+    only_admins_share_history: bool = False
     is_community: bool = False
     parent: Jid | None = None
     is_default_subgroup: bool = False
+    needs_ack: bool = False
     flags: tuple[str, ...] = ()
     is_suspended: bool = False
     is_left: bool = False
@@ -158,12 +164,16 @@ class GroupChangeKind(StrEnum):
     EPHEMERAL = "ephemeral"
     INVITE_CODE = "invite"
     MEMBER_ADD_MODE = "member_add_mode"
+    MEMBER_LINK_MODE = "member_link_mode"
+    HISTORY_MODE = "member_share_group_history_mode"
     APPROVAL_MODE = "membership_approval_mode"
     REQUESTS_CREATED = "created_membership_requests"
     REQUESTS_REVOKED = "revoked_membership_requests"
     DELETE = "delete"
     LINK = "link"
     UNLINK = "unlink"
+    COMMUNITY_PROMOTE = "linked_group_promote"
+    COMMUNITY_DEMOTE = "linked_group_demote"
     SUSPENDED = "suspended"
     OTHER = "other"
 
@@ -182,7 +192,7 @@ class GroupChange:
         number: seconds of a timer.
         reason: how it came about ("invite", "linked_group_join", ...); empty when not said.
         detail: the id of a new description; the value of a mode that has no kind of its own; "new"
-            for a group that was just made.
+            for a group that was just made; the notification's tag for a request to join.
         groups: the other groups of a link.
     """
 
@@ -249,6 +259,21 @@ class CreatedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class CommunityOptions:
+    """What makes a new group a community.
+
+    Attributes:
+        needs_approval: admins decide who joins it.
+        with_general_chat: it gets a group in which all members may write.
+        members_add_groups: members may put groups into it, not only admins.
+    """
+
+    needs_approval: bool = False
+    with_general_chat: bool = False
+    members_add_groups: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GroupOptions:
     """How a new group is set up.
 
@@ -259,7 +284,13 @@ class GroupOptions:
         is_locked: only admins change subject, picture, description.
         needs_approval: admins decide who joins.
         only_admins_add: only admins add members; None leaves it to the server.
+        only_admins_link: only admins see the invite link; None leaves it to the server.
+        only_admins_share_history: only admins give new members what was written before; None leaves
+            it to the server.
+        limits_forwarding: messages that were forwarded often can't be sent there.
+        is_hidden: it is shown to its members alone; in a community.
         parent: the community that it is to belong to.
+        community: it is to be a community itself.
     """
 
     description: str = ""
@@ -268,7 +299,12 @@ class GroupOptions:
     is_locked: bool = False
     needs_approval: bool = False
     only_admins_add: bool | None = None
+    only_admins_link: bool | None = None
+    only_admins_share_history: bool | None = None
+    limits_forwarding: bool = False
+    is_hidden: bool = False
     parent: Jid | None = None
+    community: CommunityOptions | None = None
 
 
 PLAIN_GROUP = GroupOptions()
@@ -324,3 +360,16 @@ class GroupInvitation:
     code: str
     expiration: int
     admin: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReport:
+    """A message that members of a group reported to its admins.
+
+    Attributes:
+        message_id: which.
+        reporters: who.
+    """
+
+    message_id: str
+    reporters: tuple[GroupMember, ...]

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from ..proto import pb
 from ..wire import Jid
+from .notice import Notice
 
 
 class Ack(IntEnum):
@@ -28,8 +29,9 @@ class MessageKind(StrEnum):
     `CIPHERTEXT` is a placeholder for one that can't be read yet. `ADD_ON` speaks of another message
     (a reaction, an edit, a deletion, a vote): it is kept, but never listed as one. `REVOKED` is
     what is left of a message that was taken back; its content is the revoking `protocolMessage`.
-    `STUB` is a note of the phone's that something happened in the chat (a group was made, a call
-    was missed), never listed either; its content is a `WebMessageInfo` with type and parameters.
+    `STUB` is a note that something happened in the chat (a group was made, a call was missed):
+    `Message.notice`. It is never listed either; its content is a `WebMessageInfo` with type and
+    parameters.
     """
 
     TEXT = "text"
@@ -64,7 +66,8 @@ class Message:
     Attributes:
         key: chat, id and author.
         timestamp: Unix seconds, the server's where it gave one.
-        content: the serialized, unwrapped `pb.Message`; empty for a placeholder.
+        content: the serialized, unwrapped `pb.Message`; empty for a placeholder; of a notice the
+            serialized `pb.WebMessageInfo` with its type and parameters alone.
         kind: what it is.
         push_name: the name that the author had when writing; empty when unknown.
         ack: how far it has come (own messages), or how it was answered (others').
@@ -88,7 +91,7 @@ class Message:
     starred: bool = False
 
     def proto(self) -> pb.Message:
-        """The content as a protobuf; bytes that don't parse give an empty one."""
+        """The content as a protobuf; a notice, or bytes that don't parse, give an empty one."""
         message = pb.Message()
         if self.kind is MessageKind.STUB:
             return message
@@ -97,6 +100,11 @@ class Message:
         except ProtobufError:
             return pb.Message()
         return message
+
+    @property
+    def notice(self) -> Notice | None:
+        """What a notice says; None for every other message."""
+        return Notice.parse(self.content) if self.kind is MessageKind.STUB else None
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ Source: docs/protocol/queries.md, "Group notifications".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..errors import StanzaError
@@ -35,6 +35,9 @@ FLAG_SWITCHES: Final[Mapping[str, tuple[str, bool]]] = {
     "not_allow_non_admin_sub_group_creation": ("allow_non_admin_sub_group_creation", False),
     "growth_locked": ("growth_locked", True),
     "growth_unlocked": ("growth_locked", False),
+    "limit_sharing_enabled": ("limit_sharing_enabled", True),
+    "auto_add_disabled": ("auto_add_disabled", True),
+    "group_safety_check": ("group_safety_check", True),
 }
 """Which flag of a group a child switches, and whether on or off."""
 
@@ -160,7 +163,8 @@ def _left(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
 def _requested(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
     """Somebody waits for an admin: the author, where nobody is named."""
     people, method = _named(child, author), word(child, "request_method")
-    return (_about(GroupChangeKind.REQUESTS_CREATED, people, method),)
+    change = _about(GroupChangeKind.REQUESTS_CREATED, people, method)
+    return (replace(change, detail=child.tag),)
 
 
 def _unrequested(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
@@ -204,10 +208,14 @@ def _invite(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
     return (GroupChange(GroupChangeKind.INVITE_CODE, text=word(child, "code")),)
 
 
-def _member_add_mode(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
-    mode = child.text[:_MAX_TAG]
-    kind = GroupChangeKind.MEMBER_ADD_MODE
-    return (GroupChange(kind, text=mode, enabled=mode == "admin_add"),)
+def _mode(kind: GroupChangeKind, only_admins: str) -> _Reader:
+    """A setting with a value, which says whether only admins may."""
+
+    def read(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
+        mode = child.text[:_MAX_TAG]
+        return (GroupChange(kind, text=mode, enabled=mode == only_admins),)
+
+    return read
 
 
 def _approval_mode(child: Node, author: GroupMember | None) -> tuple[GroupChange, ...]:
@@ -261,7 +269,9 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "ephemeral": _timer,
     "not_ephemeral": _timer,
     "invite": _invite,
-    "member_add_mode": _member_add_mode,
+    "member_add_mode": _mode(GroupChangeKind.MEMBER_ADD_MODE, "admin_add"),
+    "member_link_mode": _mode(GroupChangeKind.MEMBER_LINK_MODE, "admin_link"),
+    "member_share_group_history_mode": _mode(GroupChangeKind.HISTORY_MODE, "admin_share"),
     "membership_approval_mode": _approval_mode,
     "created_membership_requests": _requested,
     "membership_approval_request": _requested,
@@ -269,6 +279,8 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "delete": _deleted,
     "link": _linked,
     "unlink": _linked,
+    "linked_group_promote": _members(GroupChangeKind.COMMUNITY_PROMOTE),
+    "linked_group_demote": _members(GroupChangeKind.COMMUNITY_DEMOTE),
     "suspended": _switch(GroupChangeKind.SUSPENDED, on=True),
     "unsuspended": _switch(GroupChangeKind.SUSPENDED, on=False),
 }

@@ -5,11 +5,14 @@ Source: docs/protocol/queries.md, "Groups".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, query_error
 from ..model.group import (
     PLAIN_GROUP,
+    CommunityOptions,
     CreatedGroup,
     Group,
     GroupMember,
@@ -25,7 +28,9 @@ from .group_settings import (
     check_subject,
     check_timer,
     description_element,
+    history_element,
     member_add_element,
+    member_link_element,
 )
 from .groups import (
     MAX_MEMBERS,
@@ -47,13 +52,22 @@ _MAX_TIME = 2**42
 _DONE = 200
 
 
-def _participants(people: tuple[GroupMember, ...], *, with_number: bool) -> list[Node]:
+Tokens = Mapping[Jid, bytes]
+"""Privacy tokens by the address that a person has in a question."""
+
+NO_TOKENS: Final[Tokens] = {}
+
+
+def _participants(
+    people: tuple[GroupMember, ...], *, with_number: bool, tokens: Tokens = NO_TOKENS
+) -> list[Node]:
     nodes = []
     for person in people:
         attrs: dict[str, AttrValue] = {"jid": person.jid}
         if with_number and person.jid.is_lid and person.pn is not None:
             attrs["phone_number"] = person.pn
-        nodes.append(Node("participant", attrs))
+        token = tokens.get(person.jid)
+        nodes.append(Node("participant", attrs, [Node("privacy", {}, token)] if token else None))
     return nodes
 
 
@@ -106,11 +120,15 @@ class ChangeParticipants(Query[tuple[ParticipantResult, ...]]):
 
     Args:
         people: at least one; the number counts only beside a LID, and only for adding.
+        tokens: the privacy tokens that people gave us, by the address used here; for adding.
+        everywhere: of a community: whoever is removed leaves all its groups.
     """
 
     group: Jid
     action: MemberAction
     people: tuple[GroupMember, ...]
+    tokens: Tokens = field(default_factory=dict)
+    everywhere: bool = False
 
     def __post_init__(self) -> None:
         """Raises InvalidInput when there is nobody, or too many at once."""
@@ -118,8 +136,11 @@ class ChangeParticipants(Query[tuple[ParticipantResult, ...]]):
 
     def request(self) -> Node:
         """`<add>`, `<remove>`, `<promote>` or `<demote>`, to the group."""
-        nodes = _participants(self.people, with_number=self.action is MemberAction.ADD)
-        return iq_set(XMLNS, Node(self.action.value, {}, nodes), to=self.group)
+        nodes = _participants(
+            self.people, with_number=self.action is MemberAction.ADD, tokens=self.tokens
+        )
+        attrs: dict[str, AttrValue] = {"linked_groups": "true"} if self.everywhere else {}
+        return iq_set(XMLNS, Node(self.action.value, attrs, nodes), to=self.group)
 
     def parse(self, reply: Node) -> tuple[ParticipantResult, ...]:
         """What came of each.
@@ -142,6 +163,7 @@ class CreateGroup(Query[CreatedGroup]):
         people: who is to be in it beside us; may be nobody.
         key: chosen by us, never the same for two groups.
         description_id: a fresh id; needed with a description.
+        tokens: as in `ChangeParticipants`.
     """
 
     subject: str
@@ -149,6 +171,7 @@ class CreateGroup(Query[CreatedGroup]):
     key: str
     options: GroupOptions = PLAIN_GROUP
     description_id: str = ""
+    tokens: Tokens = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises InvalidInput when a text is too long, or there are too many people."""
@@ -159,11 +182,13 @@ class CreateGroup(Query[CreatedGroup]):
             _check_people(self.people)
         if self.options.description and not self.description_id:
             raise InvalidInput("a description needs an id")
+        if self.options.community is not None and (self.options.parent or self.options.is_hidden):
+            raise InvalidInput("a community does not belong to another one")
 
     def request(self) -> Node:
         """`<create subject key>` with the people and what is to be set from the start."""
         options = self.options
-        children = _participants(self.people, with_number=True)
+        children = _participants(self.people, with_number=True, tokens=self.tokens)
         if options.description:
             children.append(description_element(options.description, self.description_id, ""))
         if options.is_locked:
@@ -174,10 +199,20 @@ class CreateGroup(Query[CreatedGroup]):
             children.append(Node("ephemeral", {"expiration": str(options.expiration_s)}))
         if options.needs_approval:
             children.append(approval_element(True))
-        if options.only_admins_add is not None:
-            children.append(member_add_element(options.only_admins_add))
+        for element, only_admins in (
+            (member_add_element, options.only_admins_add),
+            (member_link_element, options.only_admins_link),
+            (history_element, options.only_admins_share_history),
+        ):
+            if only_admins is not None:
+                children.append(element(only_admins))
+        if options.limits_forwarding:
+            children.append(Node("no_frequently_forwarded"))
         if options.parent is not None:
             children.append(Node("linked_parent", {"jid": options.parent}))
+        if options.is_hidden:
+            children.append(Node("hidden_group"))
+        children += _community_elements(options.community)
         create = Node("create", {"subject": self.subject, "key": self.key}, children or None)
         return iq_set(XMLNS, create, to=GROUP_SERVER)
 
@@ -200,6 +235,20 @@ class CreateGroup(Query[CreatedGroup]):
             result for result in read_results(node) if not makers & {result.jid, result.pn}
         )
         return CreatedGroup(group, results)
+
+
+def _community_elements(options: CommunityOptions | None) -> list[Node]:
+    if options is None:
+        return []
+    attrs: dict[str, AttrValue] = {}
+    if options.needs_approval:
+        attrs["default_membership_approval_mode"] = "request_required"
+    nodes = [Node("parent", attrs)]
+    if options.members_add_groups:
+        nodes.append(Node("allow_non_admin_sub_group_creation"))
+    if options.with_general_chat:
+        nodes.append(Node("create_general_chat"))
+    return nodes
 
 
 # --- join requests -------------------------------------------------------------------------------
@@ -269,3 +318,56 @@ class DecideJoinRequests(Query[tuple[ParticipantResult, ...]]):
             StanzaError: the answer speaks of something else.
         """
         return read_results(reply.child("membership_requests_action").child(self._verb))
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRequest(Query[None]):
+    """Wait no more to be let into a group.
+
+    Args:
+        own: us, as the group names its members.
+    """
+
+    group: Jid
+    own: Jid
+
+    def request(self) -> Node:
+        """`<cancel_membership_requests>`, to the group."""
+        listed = [Node("participant", {"jid": self.own})]
+        return iq_set(XMLNS, Node("cancel_membership_requests", {}, listed), to=self.group)
+
+    def parse(self, reply: Node) -> None:
+        """Nothing, if it worked.
+
+        Raises:
+            QueryError: 404: we did not wait; 401: it is not our request.
+        """
+        listing = reply.find("cancel_membership_requests")
+        for result in () if listing is None else read_results(listing):
+            if result.code != _DONE:
+                raise query_error(result.code, "request not withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelInvitations(Query[tuple[ParticipantResult, ...]]):
+    """Take personal invitations back; each may fail alone."""
+
+    group: Jid
+    people: tuple[GroupMember, ...]
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput when there is nobody, or too many at once."""
+        _check_people(self.people)
+
+    def request(self) -> Node:
+        """`<revoke>`, to the group."""
+        listed = _participants(self.people, with_number=False)
+        return iq_set(XMLNS, Node("revoke", {}, listed), to=self.group)
+
+    def parse(self, reply: Node) -> tuple[ParticipantResult, ...]:
+        """What came of each.
+
+        Raises:
+            StanzaError: the answer speaks of something else.
+        """
+        return read_results(reply.child("revoke"))

@@ -5,12 +5,16 @@ All answers are empty. Who may change what: docs/protocol/queries.md, "Metadata"
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 from ..errors import InvalidInput
+from ..model.group import MessageReport
 from ..wire import AttrValue, Jid, Node
-from .groups import XMLNS
-from .query import Query, iq_set
+from .groups import XMLNS, read_member, word
+from .query import Query, iq_get, iq_set
 
 MAX_SUBJECT = 100
 """Characters of a group's name (docs/protocol/queries.md, "Questions")."""
@@ -19,6 +23,7 @@ MAX_DESCRIPTION = 2048
 """Characters of a group's description (docs/protocol/queries.md, "Questions")."""
 
 _MAX_TIMER = 2**32 - 1
+_MAX_REPORTS = 10_000
 
 
 def check_subject(subject: str) -> None:
@@ -58,6 +63,17 @@ def approval_element(needed: bool) -> Node:
 def member_add_element(only_admins: bool) -> Node:
     """`<member_add_mode>`."""
     return Node("member_add_mode", {}, b"admin_add" if only_admins else b"all_member_add")
+
+
+def member_link_element(only_admins: bool) -> Node:
+    """`<member_link_mode>`."""
+    return Node("member_link_mode", {}, b"admin_link" if only_admins else b"all_member_link")
+
+
+def history_element(only_admins: bool) -> Node:
+    """`<member_share_group_history_mode>`."""
+    mode = b"admin_share" if only_admins else b"all_member_share"
+    return Node("member_share_group_history_mode", {}, mode)
 
 
 class _Setting(Query[None]):
@@ -176,3 +192,89 @@ class SetMemberAddMode(_Setting):
     def request(self) -> Node:
         """`<member_add_mode>`, to the group."""
         return iq_set(XMLNS, member_add_element(self.only_admins), to=self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class SetMemberLinkMode(_Setting):
+    """Show the invite link to admins alone, or to everybody."""
+
+    group: Jid
+    only_admins: bool
+
+    def request(self) -> Node:
+        """`<member_link_mode>`, to the group."""
+        return iq_set(XMLNS, member_link_element(self.only_admins), to=self.group)
+
+
+class GroupSwitch(StrEnum):
+    """A switch of a group; the values are the flags of `Group.flags`."""
+
+    LIMITED_FORWARDING = "no_frequently_forwarded"
+    ADMIN_REPORTS = "allow_admin_reports"
+    MEMBERS_ADD_GROUPS = "allow_non_admin_sub_group_creation"
+    HISTORY = "group_history"
+
+
+_OFF: Final[Mapping[GroupSwitch, str]] = {
+    GroupSwitch.LIMITED_FORWARDING: "frequently_forwarded_ok",
+    GroupSwitch.ADMIN_REPORTS: "not_allow_admin_reports",
+    GroupSwitch.MEMBERS_ADD_GROUPS: "not_allow_non_admin_sub_group_creation",
+    GroupSwitch.HISTORY: "no_group_history",
+}
+
+
+def switch_tag(switch: GroupSwitch, is_on: bool) -> str:
+    """The element that turns a switch on or off."""
+    return switch.value if is_on else _OFF[switch]
+
+
+@dataclass(frozen=True, slots=True)
+class SetSwitch(_Setting):
+    """Turn a switch of a group on or off."""
+
+    group: Jid
+    switch: GroupSwitch
+    is_on: bool
+
+    def request(self) -> Node:
+        """The element of the switch, to the group."""
+        return iq_set(XMLNS, Node(switch_tag(self.switch, self.is_on)), to=self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMessage(_Setting):
+    """Report a message to the admins of its group."""
+
+    group: Jid
+    message_id: str
+
+    def request(self) -> Node:
+        """`<reports><report message_id/></reports>`, to the group."""
+        report = Node("report", {"message_id": self.message_id})
+        return iq_set(XMLNS, Node("reports", {}, [report]), to=self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReports(Query[tuple[MessageReport, ...]]):
+    """The messages of a group that members reported; for admins."""
+
+    group: Jid
+
+    def request(self) -> Node:
+        """`<reports/>`, of the group."""
+        return iq_get(XMLNS, Node("reports"), to=self.group)
+
+    def parse(self, reply: Node) -> tuple[MessageReport, ...]:
+        """The reports; those that name no message are left out.
+
+        Raises:
+            StanzaError: there is no list.
+        """
+        found = []
+        for node in reply.child("reports").children("report")[:_MAX_REPORTS]:
+            message_id = word(node, "message_id")
+            reporters = node.children("reporter")[:_MAX_REPORTS]
+            people = tuple(person for each in reporters if (person := read_member(each)))
+            if message_id:
+                found.append(MessageReport(message_id, people))
+        return tuple(found)

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..errors import StanzaError, query_error
+from ..errors import InvalidInput, StanzaError
 from ..model.group import AddressingMode, Group, GroupInvitation, GroupMember, MemberRole
 from ..wire import GROUP_SERVER, AttrValue, Jid, Node
-from .query import Query, iq_get, iq_set
+from .query import Query, iq_get
 
 XMLNS = "w:g2"
 
@@ -36,6 +36,8 @@ _OWN_FIELDS = frozenset(
         "ephemeral",
         "membership_approval_mode",
         "member_add_mode",
+        "member_link_mode",
+        "member_share_group_history_mode",
         "parent",
         "linked_parent",
         "default_sub_group",
@@ -103,9 +105,14 @@ def parse_group(node: Node, *, addressing: AddressingMode | None = None) -> Grou
         expiration_s=0 if ephemeral is None else bounded(ephemeral, "expiration", _MAX_TIMER),
         needs_approval=_needs_approval(parts.get("membership_approval_mode")),
         only_admins_add=text_of(parts.get("member_add_mode")) == "admin_add",
+        only_admins_link=text_of(parts.get("member_link_mode")) == "admin_link",
+        only_admins_share_history=(
+            text_of(parts.get("member_share_group_history_mode")) == "admin_share"
+        ),
         is_community="parent" in parts,
         parent=None if parent is None else group_or_none(parent.get_jid("jid")),
         is_default_subgroup="default_sub_group" in parts,
+        needs_ack=node.get("ack") == "false",
         flags=_flags(parts),
         is_suspended="suspended" in parts,
         is_truncated=node.get("truncated") == "true" or (size > 0 and not members),
@@ -354,23 +361,29 @@ class FetchAllGroups(Query[Node]):
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveGroup(Query[None]):
-    """Leave a group for good."""
+class FetchGroups(Query[GroupListing]):
+    """Several groups at once; those that are not ours, or that came cut, are left out.
 
-    group: Jid
+    Args:
+        groups: 1 to 10 000.
+    """
+
+    groups: tuple[Jid, ...]
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput when there is none, or there are too many."""
+        if not 0 < len(self.groups) <= MAX_GROUPS:
+            raise InvalidInput(f"ask for 1 to {MAX_GROUPS} groups at once")
 
     def request(self) -> Node:
-        """`<leave><group id/></leave>`."""
-        leave = Node("leave", {}, [Node("group", {"id": self.group})])
-        return iq_set(XMLNS, leave, to=GROUP_SERVER)
+        """`<query><group jid/>...</query>`."""
+        asked = [Node("group", {"jid": group}) for group in self.groups]
+        return iq_get(XMLNS, Node("query", {}, asked), to=GROUP_SERVER)
 
-    def parse(self, reply: Node) -> None:
-        """Nothing, if it worked.
+    def parse(self, reply: Node) -> GroupListing:
+        """The groups that could be read.
 
         Raises:
-            QueryError: the server refused for this group.
+            StanzaError: there is no list.
         """
-        leave = reply.find("leave")
-        for node in [] if leave is None else leave.children("group"):
-            if "error" in node.attrs and node.get("error") != "200":
-                raise query_error(node.get_int("error", 0) or 0, "leave refused")
+        return read_groups(reply.child("groups"))

@@ -100,6 +100,12 @@ _PAGE_BEFORE = Statement(
     )
 )
 _PLACE = Statement(named("timestamp", "seq"))
+_NOTICES = Statement(
+    select(*COLUMNS)
+    .where(in_chat(table), table.c.kind == MessageKind.STUB.value)
+    .order_by(table.c.timestamp.desc(), table.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def _set_ack(allowed: ColumnElement[bool]) -> Statement:
@@ -215,6 +221,11 @@ class Messages(Repository):
             timestamp, seq = place
             rows = self._db.all(_PAGE_BEFORE, **where, limit=limit, timestamp=timestamp, seq=seq)
         return [read_message(row) for row in rows]
+
+    def notices(self, chat: Jid, limit: int) -> list[Message]:
+        """Up to `limit` notices of a chat, newest first."""
+        where = {"session_id": self._session_id, "chat": jid_column(chat)}
+        return [read_message(row) for row in self._db.all(_NOTICES, **where, limit=limit)]
 
     def last(self, chat: Jid) -> Message | None:
         """The newest message of a chat."""

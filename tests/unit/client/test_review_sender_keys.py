@@ -43,7 +43,7 @@ async def carol_is_removed(world: GroupWorld) -> None:
         {"id": "N1", "type": "w:gp2", "from": GROUP, "participant": PEER_LID, "t": str(NOW)},
         [gone],
     )
-    await world.account.handle(group_notification_handler(no_refetch), node)
+    await world.account.handle(group_notification_handler(no_refetch, no_refetch), node)
 
 
 def can_read(world: GroupWorld, reader: Jid, node: Node) -> bool:
@@ -87,7 +87,7 @@ async def test_who_is_removed_after_a_notice_in_another_addressing_reads_nothing
         "t": str(NOW),
         "addressing_mode": "pn",
     }
-    handler = group_notification_handler(no_refetch)
+    handler = group_notification_handler(no_refetch, no_refetch)
     await world.account.handle(handler, Node("notification", attrs, [subject]))
     await carol_is_removed(world)
     await world.account.write(
@@ -235,7 +235,7 @@ async def test_who_joined_later_does_not_get_what_was_said_before(world: GroupWo
         "participant": PEER_LID,
         "t": str(int(time.time()) + 3600),
     }
-    handler = group_notification_handler(no_refetch)
+    handler = group_notification_handler(no_refetch, no_refetch)
     await world.account.handle(handler, Node("notification", attrs, [part]))
     sent = len(world.server.messages)
     await world.receive(retry(node.attr("id"), CAROL_LID, world.carol))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,11 +114,20 @@ REQUESTED = [
         ),
         (
             Node("created_membership_requests", {"request_method": "non_admin_add"}, REQUESTED),
-            members(Kind.REQUESTS_CREATED, "non_admin_add"),
+            replace(
+                members(Kind.REQUESTS_CREATED, "non_admin_add"),
+                detail="created_membership_requests",
+            ),
         ),
         (
             Node("membership_approval_request", {"request_method": "invite_link"}),
-            GroupChange(Kind.REQUESTS_CREATED, (ANN_LID,), (ANN,), reason="invite_link"),
+            GroupChange(
+                Kind.REQUESTS_CREATED,
+                (ANN_LID,),
+                (ANN,),
+                reason="invite_link",
+                detail="membership_approval_request",
+            ),
         ),
         (
             Node("revoked_membership_requests", {}, BOB_AND_CAROL),
@@ -162,7 +172,15 @@ REQUESTED = [
         ),
         (
             Node("member_link_mode", {}, b"admin_link"),
-            GroupChange(Kind.OTHER, text="member_link_mode", detail="admin_link"),
+            GroupChange(Kind.MEMBER_LINK_MODE, text="admin_link", enabled=True),
+        ),
+        (
+            Node("member_share_group_history_mode", {}, b"all_member_share"),
+            GroupChange(Kind.HISTORY_MODE, text="all_member_share"),
+        ),
+        (
+            Node("linked_group_promote", {}, BOB_AND_CAROL),
+            members(Kind.COMMUNITY_PROMOTE),
         ),
     ],
 )

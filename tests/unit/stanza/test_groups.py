@@ -9,13 +9,13 @@ import pytest
 
 from waport.errors import NotAuthorized, NotFound, QueryError, StanzaError
 from waport.model.group import AddressingMode, Group, GroupInvitation, GroupMember, MemberRole
+from waport.stanza.group_leaving import LeaveGroup
 from waport.stanza.groups import (
     MAX_GROUPS,
     MAX_MEMBERS,
     FetchAllGroups,
     FetchGroup,
     FetchInvitedGroup,
-    LeaveGroup,
     parse_group,
     read_groups,
 )
@@ -116,6 +116,7 @@ def test_everything_that_the_server_tells_of_a_group_is_read() -> None:
         expiration_s=86_400,
         needs_approval=True,
         only_admins_add=True,
+        only_admins_link=True,
         is_community=False,
         parent=PARENT,
         is_default_subgroup=True,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ...errors import Conflict, InvalidInput, QueryError, QueryTimeout
-from ...model import GroupChanged
 from ...model.group import (
     PLAIN_GROUP,
     AddressingMode,
@@ -31,11 +30,14 @@ from ...stanza.group_invites import (
     ResetInviteCode,
     invite_code,
 )
+from ...stanza.group_leaving import LeaveGroup
 from ...stanza.group_members import (
+    NO_TOKENS,
     ChangeParticipants,
     CreateGroup,
     DecideJoinRequests,
     FetchJoinRequests,
+    Tokens,
 )
 from ...stanza.group_settings import (
     SetAnnouncement,
@@ -47,21 +49,25 @@ from ...stanza.group_settings import (
     SetTimer,
     check_description,
 )
-from ...stanza.groups import FetchInvitedGroup, LeaveGroup
+from ...stanza.groups import FetchInvitedGroup
 from ...stanza.ids import message_id
 from ...stanza.profile import SetPicture
 from ...stanza.query import Query
 from ...store import Database, UnitOfWork
 from ...wire import GROUP_SERVER, Jid
 from ..clock import SYSTEM_CLOCK, Clock
+from ..group_arguments import check_group, check_invitation, checked_people
 from ..group_metadata import GroupMetadata
+from ..group_notices import tell_changes
 from ..group_people import numbered_request, numbered_results, resolve_people, results_in
-from ..groups import NOT_OURS, apply_own_changes, mark_left, own_of, store_group
+from ..groups import NOT_OURS, apply_own_changes, mark_left, store_group
 from ..handlers.groups import group_notification_handler
 from ..pictures import profile_picture
 from ..probe_files import Source
 from ..queries import Queries
-from ..work import EventSink
+from ..tokens import tokens_of
+from ..work import EventSink, Work
+from ..work_job import in_work
 
 T = TypeVar("T")
 
@@ -101,7 +107,9 @@ class Groups:
         self._sink = sink
         self._clock = clock
         self._metadata = GroupMetadata(database, session_id, queries, clock)
-        self.handle_notification = group_notification_handler(self.refetch)
+        self.handle_notification = group_notification_handler(
+            self.refetch, self._metadata.acknowledge
+        )
 
     # --- what they are like ------------------------------------------------------------------
 
@@ -120,6 +128,10 @@ class Groups:
     async def listed(self) -> list[Group]:
         """Every known group, asked for where that works; see `GroupMetadata.listed`."""
         return await self._metadata.listed()
+
+    async def several(self, groups: Iterable[Jid]) -> list[Group]:
+        """Ask for several groups at once; those that are not ours are left out."""
+        return await self._metadata.several(groups)
 
     async def ensure(self, groups: Iterable[Jid]) -> None:
         """Have at hand what messages to these groups need; NotAuthorized when we are not in one."""
@@ -145,7 +157,8 @@ class Groups:
         """
         people = await self._people(members, AddressingMode.LID)
         key, description_id = self._fresh_id(), self._fresh_id()
-        query = CreateGroup(subject, people, key, options, description_id)
+        tokens = await self._tokens(people)
+        query = CreateGroup(subject, people, key, options, description_id, tokens)
         created = await self._create(query)
         if created.is_repeated:
             group = await self.info(created.group.jid, fresh=True)
@@ -164,19 +177,25 @@ class Groups:
         fetched_at = 0 if created.group.is_truncated else now
         change = GroupChange(GroupChangeKind.CREATE, text=created.group.subject, detail="new")
 
-        def job(store: UnitOfWork) -> tuple[CreatedGroup, list[object]]:
-            group = store_group(store, replace(created.group, fetched_at=fetched_at))
-            store.chats.touch(group.jid, now)
-            results = numbered_results(store, created.results)
-            own = own_of(store).pn.bare
+        def job(work: Work) -> CreatedGroup:
+            group = store_group(work.store, replace(created.group, fetched_at=fetched_at))
+            if not group.is_community:
+                work.store.chats.touch(group.jid, now)
+            results = numbered_results(work.store, created.results)
             # The server does not notify the device that has made it.
-            event = GroupChanged(group.jid, change, own, now, key)
-            frames = list(self._sink.record(store, event, own))
-            return replace(created, group=group, results=results), frames
+            tell_changes(
+                work.store,
+                work.own,
+                work.emit,
+                [change],
+                group=group.jid,
+                author=(work.own.lid or work.own.pn).bare,
+                at=now,
+                id=key,
+            )
+            return replace(created, group=group, results=results)
 
-        kept, frames = await self._write(job)
-        self._sink.publish(self._session_id, frames)
-        return kept
+        return await in_work(self._database, self._session_id, self._sink, now, job)
 
     # --- members -----------------------------------------------------------------------------
 
@@ -199,12 +218,13 @@ class Groups:
     async def _change(
         self, group: Jid, action: MemberAction, members: Iterable[Jid]
     ) -> tuple[ParticipantResult, ...]:
-        members = _checked(members)
+        members = checked_people(members)
         if not members:
             raise InvalidInput("name at least one participant")
         before = await self.info(group)
         people = await self._people(members, before.addressing, before)
-        results = await self._queries.run(ChangeParticipants(group, action, people))
+        tokens = await self._tokens(people) if action is MemberAction.ADD else NO_TOKENS
+        results = await self._queries.run(ChangeParticipants(group, action, people, tokens))
         return await self._keep_results(before, _KINDS[action], results)
 
     async def _keep_results(
@@ -274,16 +294,16 @@ class Groups:
 
     async def set_picture(self, group: Jid, source: Source) -> None:
         """Show a picture, of which the middle square is taken; see `Profile.set_picture`."""
-        _check_group(group)
+        check_group(group)
         await self._queries.run(SetPicture(await profile_picture(source), group), again=True)
 
     async def remove_picture(self, group: Jid) -> None:
         """Show no picture any more."""
-        _check_group(group)
+        check_group(group)
         await self._queries.run(SetPicture(None, group), again=True)
 
     async def _set(self, group: Jid, query: Query[None], change: GroupChange) -> None:
-        _check_group(group)
+        check_group(group)
         before = await self._metadata.stored(group)
         await self._queries.run(query)
         now = self._now()
@@ -293,7 +313,7 @@ class Groups:
 
     async def leave(self, group: Jid) -> None:
         """Leave a group; what was written in it stays."""
-        _check_group(group)
+        check_group(group)
         now = self._now()
         try:
             await self._queries.run(LeaveGroup(group))
@@ -305,12 +325,12 @@ class Groups:
 
     async def invite_code(self, group: Jid) -> str:
         """The code of the group's invite link."""
-        _check_group(group)
+        check_group(group)
         return await self._queries.run(FetchInviteCode(group))
 
     async def reset_invite_code(self, group: Jid) -> str:
         """Make the present invite link useless; the code of the new one."""
-        _check_group(group)
+        check_group(group)
         return await self._queries.run(ResetInviteCode(group))
 
     async def invite_info(self, code: str | GroupInvitation) -> Group:
@@ -320,7 +340,7 @@ class Groups:
             code: of an invite link, or the link itself, or a personal invitation.
         """
         if isinstance(code, GroupInvitation):
-            _check_invitation(code)
+            check_invitation(code)
             return await self._queries.run(FetchInvitedGroup(code))
         return await self._queries.run(FetchInviteInfo(invite_code(code)))
 
@@ -333,12 +353,12 @@ class Groups:
 
     async def accept_invite(self, invitation: GroupInvitation) -> Joined:
         """Join by a personal invitation. QueryError 410: it has ended."""
-        _check_invitation(invitation)
+        check_invitation(invitation)
         return await self._queries.run(AcceptInvite(invitation))
 
     async def join_requests(self, group: Jid) -> tuple[JoinRequest, ...]:
         """Who waits to be let in; for admins."""
-        _check_group(group)
+        check_group(group)
         requests = await self._queries.run(FetchJoinRequests(group))
 
         def job(store: UnitOfWork) -> tuple[JoinRequest, ...]:
@@ -350,7 +370,7 @@ class Groups:
         self, group: Jid, people: Iterable[Jid], *, approve: bool
     ) -> tuple[ParticipantResult, ...]:
         """Let people in who wait, or refuse them."""
-        people = _checked(people)
+        people = checked_people(people)
         if not people:
             raise InvalidInput("name at least one participant")
         before = await self.info(group)
@@ -366,9 +386,15 @@ class Groups:
         self, people: Iterable[Jid], addressing: AddressingMode, group: Group | None = None
     ) -> tuple[GroupMember, ...]:
         """People as the group names them, or a new group will."""
-        checked = _checked(people)
+        checked = checked_people(people)
         return await self._database.read(
             self._session_id, lambda store: resolve_people(store, addressing, checked, group)
+        )
+
+    async def _tokens(self, people: Iterable[GroupMember]) -> Tokens:
+        """The privacy tokens of people who gave us one: without it some may not be added."""
+        return await self._database.read(
+            self._session_id, lambda store: tokens_of(store, people, self._now())
         )
 
     async def _write(self, job: Callable[[UnitOfWork], T]) -> T:
@@ -379,21 +405,3 @@ class Groups:
 
     def _fresh_id(self) -> str:
         return message_id(GROUP_SERVER.server, self._now())
-
-
-def _check_group(group: Jid) -> None:
-    if not group.is_group:
-        raise InvalidInput("a group's address reads 120363...@g.us")
-
-
-def _check_invitation(invitation: GroupInvitation) -> None:
-    _check_group(invitation.group)
-    if not invitation.code:
-        raise InvalidInput("this invitation is used up")
-
-
-def _checked(people: Iterable[Jid]) -> tuple[Jid, ...]:
-    people = tuple(people)
-    if not all(jid.is_user or jid.is_bot for jid in people):
-        raise InvalidInput("participants are people: phone numbers or hidden ids")
-    return people

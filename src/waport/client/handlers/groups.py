@@ -24,11 +24,15 @@ Refetch = Callable[[Jid], Coroutine[Any, Any, None]]
 """Asks for a group's metadata, not at once and not twice at a time."""
 
 
-def group_notification_handler(refetch: Refetch) -> Callable[[Work, Node], None]:
+def group_notification_handler(
+    refetch: Refetch, acknowledge: Refetch
+) -> Callable[[Work, Node], None]:
     """A handler for notifications of the types `w:gp2` and `picture`; it acks them.
 
     Args:
         refetch: called after the commit for groups that have to be asked for.
+        acknowledge: called after the commit for new groups of which the server wants to hear that
+            we know them.
     """
 
     def handle_group_notification(work: Work, node: Node) -> None:
@@ -40,6 +44,8 @@ def group_notification_handler(refetch: Refetch) -> Callable[[Work, Node], None]
             notice = parse_group_notification(node)
             if apply_notice(work, notice):
                 work.later(partial(refetch, notice.group))
+            if notice.created is not None and notice.created.needs_ack:
+                work.later(partial(acknowledge, notice.group))
         else:
             _dirty(work, node, refetch)
         work.reply(ack(node))
