@@ -131,7 +131,7 @@ async def test_baileys_reads_what_we_write(account: Account) -> None:
         since,
         lambda each: each["id"] == str(chat) and each["name"] == "Amara Silva",
     )
-    await settings.set_label(EditLabel("7", "Work", 3))
+    await settings.write(EditLabel("7", "Work", 3))
     await account.baileys_saw(
         "labels.edit", since, lambda each: (each["id"], each["name"]) == ("7", "Work")
     )

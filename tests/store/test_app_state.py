@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from waport.appstate import Collection, CollectionState, Mutation, Operation
+from dataclasses import replace
+
+import pytest
+
+from waport.appstate import (
+    Collection,
+    CollectionState,
+    KeyRing,
+    Mutation,
+    Operation,
+    SyncKey,
+    expand_sync_key,
+)
 from waport.model import Chat
 from waport.store import Database, UnitOfWork
-from waport.store.app_state import KeptRecord, StoredCollection
+from waport.store.app_state import KeptRecord, RecoveryRequest, StoredCollection
+from waport.store.app_state_keys import KeyRequest
 from waport.wire import Jid
 
 LOW, HIGH = Collection.REGULAR_LOW, Collection.REGULAR_HIGH
@@ -17,7 +30,16 @@ def mutation(index: bytes, value: bytes = b"v", at_ms: int = 1) -> Mutation:
 
 
 async def test_a_collection_comes_back_as_it_was_kept(database: Database) -> None:
-    stored = StoredCollection(CollectionState(2**53, bytes(range(128))), 7, True, 2, True)
+    stored = StoredCollection(
+        CollectionState(2**53, bytes(range(128))),
+        7,
+        True,
+        2,
+        True,
+        True,
+        3,
+        RecoveryRequest("ID", 9),
+    )
 
     def job(work: UnitOfWork) -> list[StoredCollection]:
         work.app_state.put_collection(LOW, stored)
@@ -99,12 +121,13 @@ async def test_the_latest_change_of_a_record_waits_under_a_place_of_its_own(
     assert not await database.read("else", lambda work: work.app_state.has_pending())
 
 
-async def test_of_two_kept_records_of_one_index_the_later_stays(database: Database) -> None:
-    late = KeptRecord("label_edit", mutation(b"a", b"late", 5))
+async def test_a_kept_record_takes_the_place_of_the_one_before(database: Database) -> None:
+    late = KeptRecord("label_edit", mutation(b"a", b"late", 4))
 
     def job(work: UnitOfWork) -> list[KeptRecord]:
+        # Whoever wrote it first may have a clock that runs ahead.
+        work.app_state.keep(KeptRecord("label_edit", mutation(b"a", b"early", 5)))
         work.app_state.keep(late)
-        work.app_state.keep(KeptRecord("label_edit", mutation(b"a", b"early", 4)))
         work.app_state.keep(KeptRecord("star", mutation(b"b"), "ID"))
         return [*work.app_state.kept("label_edit"), *work.app_state.kept("star", "ID")]
 
@@ -114,14 +137,80 @@ async def test_of_two_kept_records_of_one_index_the_later_stays(database: Databa
     assert await database.read("s", lambda work: work.app_state.kept("label_edit")) == []
 
 
-async def test_a_key_remembers_when_it_was_asked_for(database: Database) -> None:
-    def job(work: UnitOfWork) -> list[int]:
-        before = work.app_state.key_asked_at(b"key")
-        work.app_state.note_key_asked(b"key", 7)
-        work.app_state.note_key_asked(b"key", 9)
-        return [before, work.app_state.key_asked_at(b"key")]
+async def test_of_two_collections_the_newer_record_counts(database: Database) -> None:
+    def job(work: UnitOfWork) -> list[bool]:
+        note = work.app_state.note_applied
+        return [
+            note(LOW, mutation(b"a", at_ms=5)),
+            note(LOW, mutation(b"a", at_ms=4)),  # in one collection the order counts
+            note(HIGH, mutation(b"a", at_ms=3)),
+            note(HIGH, mutation(b"a", at_ms=4)),
+            note(LOW, mutation(b"a", at_ms=3)),
+            note(LOW, mutation(b"b", at_ms=1)),
+        ]
 
-    assert await database.write("s", job) == [0, 9]
+    assert await database.write("s", job) == [True, True, False, True, False, True]
+
+
+async def test_all_kept_records_are_found(database: Database) -> None:
+    records = [KeptRecord("nux", mutation(b"a")), KeptRecord("", mutation(b"b"))]
+
+    def job(work: UnitOfWork) -> list[KeptRecord]:
+        for record in records:
+            work.app_state.keep(record)
+        return work.app_state.all_kept()
+
+    assert await database.write("s", job) == records
+
+
+async def test_keys_are_kept_with_all_that_belongs_to_them(database: Database) -> None:
+    key = SyncKey(b"key001", b"1" * 32, 5, b"print")
+
+    def job(work: UnitOfWork) -> list[SyncKey]:
+        work.sync_keys.put_request(key.id, KeyRequest(1, 1))
+        assert work.sync_keys.put(key)
+        assert work.sync_keys.put(replace(key, timestamp_ms=4))
+        assert work.sync_keys.put(replace(key, timestamp_ms=6))
+        assert work.sync_keys.request(key.id) == KeyRequest()
+        return work.sync_keys.all()
+
+    assert await database.write("s", job) == [replace(key, timestamp_ms=6)]
+    assert await database.read("s", lambda work: work.sync_keys.missing([key.id, b"other1"])) == [
+        b"other1"
+    ]
+
+
+@pytest.mark.parametrize("order", [(5, 5), (5, 4), (4, 5)])
+async def test_two_different_keys_of_one_id_are_both_tried(
+    database: Database, order: tuple[int, int]
+) -> None:
+    first, second = (
+        SyncKey(b"key001", data * 32, at) for data, at in zip((b"1", b"2"), order, strict=True)
+    )
+
+    def job(work: UnitOfWork) -> KeyRing:
+        assert work.sync_keys.put(first)
+        assert not work.sync_keys.put(second)
+        work.sync_keys.put(first)
+        return work.sync_keys.ring()
+
+    variants = list((await database.write("s", job)).variants())
+    used = [ring.expand(b"key001") for ring in variants]
+    both = [expand_sync_key(key.data) for key in (first, second)]
+    # The younger one encrypts, and of two of one age the one that was there.
+    assert used == (both if order[0] >= order[1] else both[::-1])
+
+
+async def test_a_missing_key_remembers_what_was_asked(database: Database) -> None:
+    request = KeyRequest(9, 7, True)
+
+    def job(work: UnitOfWork) -> list[KeyRequest]:
+        before = work.sync_keys.request(b"key")
+        work.sync_keys.put_request(b"key", KeyRequest(7, 7))
+        work.sync_keys.put_request(b"key", request)
+        return [before, work.sync_keys.request(b"key")]
+
+    assert await database.write("s", job) == [KeyRequest(), request]
 
 
 async def test_flags_of_a_chat_wait_until_something_happens_in_it(database: Database) -> None:

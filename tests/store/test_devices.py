@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import column, func, select
 
-from waport.appstate import Collection, Mutation, Operation
+from waport.appstate import Collection, Mutation, Operation, SyncKey
 from waport.crypto import KeyPair
 from waport.errors import CorruptRecord, StoreError
 from waport.model import Call, CallStatus, Credentials, DeviceList, Group, LinkState
@@ -16,6 +16,7 @@ from waport.model.newsletter import Newsletter
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.app_state import KeptRecord
+from waport.store.app_state_keys import KeyRequest
 from waport.store.schema import metadata
 from waport.wire import Jid, Node
 
@@ -153,13 +154,14 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.groups.put(Group(GROUP))
         work.tokens.put(ANN_LID, b"token", 1)
         work.contacts.set_push_name(ANN, "Ann")
-        work.app_state.put_key(b"key", bytes(32), 1)
-        work.app_state.note_key_asked(b"key", 1)
+        work.sync_keys.put(SyncKey(b"key", bytes(32), 1))
+        work.sync_keys.put_request(b"other", KeyRequest(1, 1))
         work.app_state.note_news(Collection.REGULAR)
         work.app_state.put_value_macs(Collection.REGULAR, 1, {b"index": b"value"})
         mutation = Mutation(Operation.SET, b'["label_edit","1"]', b"", 3, 1)
         work.app_state.add_pending(Collection.REGULAR, mutation)
         work.app_state.keep(KeptRecord("label_edit", mutation))
+        work.app_state.note_applied(Collection.REGULAR, mutation)
         work.calls.put(Call("C", ANN, ANN, CallStatus.OFFER, 1))
         work.raw_stanzas.add("new", Node("notification", {"id": "N"}), 1)
         work.newsletters.put(Newsletter(CHANNEL))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from waport.appstate import (
@@ -11,12 +12,17 @@ from waport.appstate import (
     Collection,
     CollectionState,
     Mutation,
+    SyncKey,
     parse_blob_reference,
+    read_key_request,
     write_blob_reference,
 )
+from waport.appstate.actions import Action, write_action
 from waport.client.app_state import AppStateSync
 from waport.client.background import Background
+from waport.client.features.labels import Labels
 from waport.client.features.settings import Settings
+from waport.client.features.shared import SharedRecords
 from waport.proto import pb
 from waport.stanza.appstate import (
     CollectionAnswer,
@@ -93,9 +99,12 @@ class Server:
         if request.patch is not None and request.version == len(log):
             patch = pb.SyncdPatch.FromString(request.patch)
             patch.version.version = len(log) + 1
-            data = patch.SerializeToString()
-            assert self.replicas[collection].apply(data).agrees
-            log.append(data)
+            log.append(patch.SerializeToString())
+            mutations = list(self._mutations(patch))
+            patch.ClearField("externalMutations")
+            del patch.mutations[:]
+            patch.mutations.extend(mutations)
+            assert self.replicas[collection].apply(patch.SerializeToString()).agrees
             return CollectionAnswer(collection, len(log))
         if request.wants_snapshot and self.has_snapshots and log:
             return CollectionAnswer(collection, len(log), self.snapshot(collection))
@@ -143,14 +152,67 @@ class Server:
         return Counter(request.collection for request in self.asked)
 
 
-class Requests:
-    """Keeps which keys the phone would be asked for."""
+class Phone:
+    """Stands for what speaks with the own devices; keeps what they would be told.
 
-    def __init__(self) -> None:
-        self.asked: list[bytes] = []
+    Attributes:
+        told: every message, by the number of the device.
+        names: their ids.
+        failure: raised instead of sending, while it is set.
+        news: set with each message.
+    """
 
-    async def ask(self, key_ids: Sequence[bytes]) -> None:
-        self.asked.extend(key_ids)
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.told: list[tuple[int, pb.ProtocolMessage]] = []
+        self.names: list[str] = []
+        self.failure: Exception | None = None
+        self.news = asyncio.Event()
+
+    async def send_made(
+        self,
+        make: Callable[[UnitOfWork], pb.Message | None],
+        *,
+        device: int = 0,
+        note: Callable[[UnitOfWork, str], None] | None = None,
+    ) -> str | None:
+        """One message, if there is one to send."""
+        name = f"PEER{len(self.told)}"
+
+        def job(store: UnitOfWork) -> pb.Message | None:
+            message = make(store)
+            if message is not None and note is not None:
+                note(store, name)
+            return message
+
+        message = await self._account.write(job)
+        if message is None:
+            return None
+        if self.failure is not None:
+            raise self.failure
+        self.told.append((device, message.protocolMessage))
+        self.names.append(name)
+        self.news.set()
+        return name
+
+    @property
+    def asked(self) -> list[bytes]:
+        """The keys that the phone was asked for."""
+        return [
+            key_id
+            for _, message in self.told
+            for key_id in read_key_request(message.appStateSyncKeyRequest)
+        ]
+
+    @property
+    def copies(self) -> list[str]:
+        """The collections that the phone was asked for."""
+        requests = [message.peerDataOperationRequestMessage for _, message in self.told]
+        return [
+            request.syncdCollectionFatalRecoveryRequest.collectionName
+            for request in requests
+            if request.HasField("syncdCollectionFatalRecoveryRequest")
+        ]
 
 
 class Device:
@@ -160,21 +222,37 @@ class Device:
         self.account = account
         self.server = server
         self.clock = FakeClock()
-        self.requests = Requests()
+        self.phone = Phone(account)
         self.background = Background()
         self.announced = 0
+        self.upload_failures: list[Exception] = []
         self.sync = AppStateSync(
             account.database,
             SESSION,
             server,  # type: ignore[arg-type]
             self.background,
             account.sink,
+            self.phone,  # type: ignore[arg-type]
             download=server.download,
-            requests=self.requests,  # type: ignore[arg-type]
+            upload=self._upload,
             announce=self._announce,
             clock=self.clock,
         )
-        self.settings = Settings(account.database, SESSION, self.sync)
+        records = SharedRecords(account.database, SESSION, self.sync)
+        self.labels = Labels(records, self.clock)
+        self.settings = Settings(records, self.labels)
+
+    async def write(self, actions: Iterable[Action]) -> None:
+        """Make changes of ours in one go."""
+        made = list(actions)
+        await self.sync.write(
+            lambda _, at_ms: [write_action(action, timestamp_ms=at_ms) for action in made]
+        )
+
+    async def _upload(self, data: bytes) -> BlobReference:
+        if self.upload_failures:
+            raise self.upload_failures.pop(0)
+        return parse_blob_reference(self.server.put_blob(data))
 
     async def _announce(self) -> None:
         self.announced += 1
@@ -184,7 +262,7 @@ class Device:
 
         def job(store: UnitOfWork) -> None:
             for key_id in key_ids:
-                store.app_state.put_key(key_id, KEYS[key_id], 1)
+                store.sync_keys.put(SyncKey(key_id, KEYS[key_id], 1))
 
         await self.account.write(job)
 

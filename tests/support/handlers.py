@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from waport.client.audience import Audience
@@ -9,7 +10,7 @@ from waport.client.config import ClientConfig
 from waport.client.devices import Devices
 from waport.client.features.messages import Messages
 from waport.client.features.privacy import Privacy
-from waport.client.handlers.app_state import key_share_handler
+from waport.client.handlers.app_state import key_request_handler, key_share_handler
 from waport.client.handlers.contacts import (
     account_sync_handler,
     handle_about,
@@ -38,6 +39,9 @@ from .account import SESSION, Account
 asked_phone: list[tuple[MessageKey, bool]] = []
 """What `handle_message` would have the phone asked for."""
 
+asked_keys: list[tuple[int, tuple[bytes, ...]]] = []
+"""The devices that were given app-state keys, and which."""
+
 
 def _ask(work: Work, key: MessageKey, at_once: bool) -> None:
     del work
@@ -56,11 +60,16 @@ def _large_table(work: Work, message_id: str, payload: bytes) -> None:
     work.store.history.add_notice(message_id, SyncType.ADDRESSES, 0, payload)
 
 
+async def _give_keys(device: int, key_ids: Sequence[bytes]) -> None:
+    asked_keys.append((device, tuple(key_ids)))
+
+
 handle_message = MessageHandler(
     ProtocolMessages(
-        take_phone_answer,
+        (take_phone_answer,),
         mappings_taker(_large_table),
         key_share_handler(_keys_shared),
+        key_request_handler(_give_keys),
         _announced,
     ),
     _ask,

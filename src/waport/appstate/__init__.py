@@ -52,6 +52,7 @@ from .patches import (
     load_external,
     parse_patch,
 )
+from .recovery import CollectionCopy, PlainRecord, apply_copy, parse_copy
 from .snapshots import AppliedSnapshot, Snapshot, apply_snapshot, parse_snapshot
 from .state import MAX_RECORDS, MAX_VERSION, Collection, CollectionState, FindValueMac
 from .uploads import MAX_INLINE, Upload, build_patch, latest_only
@@ -70,6 +71,7 @@ __all__ = [
     "BlobReference",
     "Changes",
     "Collection",
+    "CollectionCopy",
     "CollectionState",
     "FindValueMac",
     "KeyRing",
@@ -78,12 +80,14 @@ __all__ = [
     "MutationKeys",
     "Operation",
     "Patch",
+    "PlainRecord",
     "Rebased",
     "SealedRecord",
     "Snapshot",
     "SyncKey",
     "Upload",
     "advance",
+    "apply_copy",
     "apply_patch",
     "apply_snapshot",
     "build_patch",
@@ -99,6 +103,7 @@ __all__ = [
     "mutation_data",
     "open_record",
     "parse_blob_reference",
+    "parse_copy",
     "parse_patch",
     "parse_snapshot",
     "patch_mac",

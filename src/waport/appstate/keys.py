@@ -5,7 +5,7 @@ Source: docs/protocol/app-state.md, "Sync keys".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -79,13 +79,23 @@ class KeyRing:
 
     Args:
         keys: 32 bytes for each id.
+        others: 32 other bytes for ids under which different keys were shared.
     """
 
-    __slots__ = ("_data", "_expanded")
+    __slots__ = ("_data", "_expanded", "_others")
 
-    def __init__(self, keys: Mapping[bytes, bytes]) -> None:
+    def __init__(
+        self, keys: Mapping[bytes, bytes], others: Mapping[bytes, bytes] | None = None
+    ) -> None:
         self._data = dict(keys)
+        self._others = dict(others or {})
         self._expanded: dict[bytes, MutationKeys] = {}
+
+    def variants(self) -> Iterator[KeyRing]:
+        """These keys, then with the other key of each id that has two; only to decrypt with."""
+        yield self
+        for key_id, data in self._others.items():
+            yield KeyRing({**self._data, key_id: data})
 
     @property
     def ids(self) -> tuple[bytes, ...]:

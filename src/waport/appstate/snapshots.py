@@ -5,7 +5,7 @@ Source: docs/protocol/app-state.md, "Snapshots".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -95,16 +95,21 @@ def apply_snapshot(collection: Collection, snapshot: Snapshot, keys: KeyRing) ->
     if not equal(snapshot.mac, snapshot_mac(keys.expand(snapshot.key_id), collection, state)):
         raise MacMismatch("snapshot")
     mutations = tuple([open_record(record, keys.expand(record.key_id)) for record in records])
-    return AppliedSnapshot(state, value_macs, mutations, _effects(records, mutations))
+    epochs = (key_epoch(record.key_id) for record in records)
+    effects = newest_of_each(zip(mutations, epochs, strict=True))
+    return AppliedSnapshot(state, value_macs, mutations, effects)
 
 
-def _effects(
-    records: Sequence[SealedRecord], mutations: Sequence[Mutation]
-) -> tuple[Mutation, ...]:
+def newest_of_each(mutations: Iterable[tuple[Mutation, int]]) -> tuple[Mutation, ...]:
+    """The newest mutation of each index.
+
+    Args:
+        mutations: each with the epoch of its key, which decides between two of one time.
+    """
     newest: dict[bytes, tuple[tuple[int, int], Mutation]] = {}
-    for record, mutation in zip(records, mutations, strict=True):
-        age = (mutation.timestamp_ms, key_epoch(record.key_id))
+    for mutation, epoch in mutations:
+        age = (mutation.timestamp_ms, epoch)
         known = newest.get(mutation.index)
         if known is None or known[0] < age:
             newest[mutation.index] = (age, mutation)
-    return tuple(mutation for _, mutation in newest.values())
+    return tuple([mutation for _, mutation in newest.values()])

@@ -1,7 +1,7 @@
 """The account's app state: fetched, kept, and written, one exchange with the server after another.
 
-What is to be done stands in the store (news, broken collections, own changes), so that it goes on
-where it stopped after a reconnect or a restart.
+What is to be done stands in the store (news, broken collections, own changes, requests to the
+phone), so that it goes on where it stopped after a reconnect or a restart.
 
 Source: docs/protocol/app-state.md, "Syncing".
 """
@@ -11,44 +11,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from ..appstate import (
-    Collection,
-    CollectionState,
-    Patch,
-    following,
-    load_external,
-    parse_patch,
-)
+from ..appstate import BlobReference, Collection
 from ..appstate.actions import PendingMutation
-from ..crashpoints import crash_point
-from ..errors import (
-    AppStateError,
-    ConnectionClosed,
-    DecodeError,
-    MacMismatch,
-    MediaError,
-    MissingKeys,
-    QueryError,
-    QueryTimeout,
-    StanzaError,
-    VersionGap,
-    WhatsAppError,
-)
-from ..stanza.appstate import CollectionAnswer, CollectionError, SyncCollections
+from ..errors import ConnectionClosed, MissingKeys, QueryError, QueryTimeout, StanzaError
+from ..stanza.appstate import SyncCollections
 from ..store import Database, UnitOfWork
-from ..store.app_state import StoredCollection
 from . import app_state_jobs as jobs
+from .app_state_answers import FAILURES, Answers
 from .app_state_effects import Effects
 from .app_state_jobs import Outcome, Plan
-from .app_state_keys import KeyRequests
+from .app_state_keys import ASK_AGAIN_S, KeyRequests
+from .app_state_recovery import PhoneAnswer, Recoveries
 from .app_state_snapshots import Download, Snapshots
 from .app_state_troubles import Troubles
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
+from .peer import Peer
 from .queries import Queries
-from .threads import in_thread
 from .work import EventSink
 
 log = logging.getLogger(__name__)
@@ -61,39 +43,22 @@ KEYS_TIMEOUT_S = 29.0
 MakeChanges = Callable[[UnitOfWork, int], Sequence[PendingMutation]]
 """What to change; runs in the transaction that keeps it."""
 
-
-class _Refused(WhatsAppError):
-    """The server refused what was asked about one collection."""
-
-    def __init__(self, error: CollectionError) -> None:
-        super().__init__(f"{error.code} {error.text}".strip())
-        self.error = error
-
-
-class _Stuck(WhatsAppError):
-    """An answer that leads nowhere."""
-
-
-_FAILURES = (
-    AppStateError,
-    DecodeError,
-    StanzaError,
-    MediaError,
-    QueryError,
-    QueryTimeout,
-    OSError,
-    _Refused,
-    _Stuck,
-)
+Upload = Callable[[bytes], Awaitable[BlobReference]]
+"""Puts a file of the app state onto the media hosts."""
 
 
 class AppStateSync:
     """Keeps the collections of one account; one exchange at a time.
 
     Args:
+        peer: speaks with the phone.
         download: fetches a file of the app state from the media hosts.
-        requests: asks the own devices for missing keys.
+        upload: puts one there.
         announce: tells the server the account's name, once it has changed.
+
+    Attributes:
+        keys: asks for keys, and answers those who ask us.
+        recoveries: asks the phone for its copies of collections.
     """
 
     def __init__(
@@ -103,9 +68,10 @@ class AppStateSync:
         queries: Queries,
         background: Background,
         sink: EventSink,
+        peer: Peer,
         *,
         download: Download,
-        requests: KeyRequests,
+        upload: Upload,
         announce: Callable[[], Awaitable[None]],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -114,11 +80,16 @@ class AppStateSync:
         self._queries = queries
         self._background = background
         self._sink = sink
-        self._download = download
-        self._snapshots = Snapshots(database, session_id, sink, download)
-        self._requests = requests
+        self._upload = upload
         self._announce = announce
         self._clock = clock
+        self._troubles = Troubles(clock)
+        snapshots = Snapshots(database, session_id, sink, download)
+        self._answers = Answers(
+            database, session_id, sink, snapshots, download, self._troubles, self._follow_up
+        )
+        self.keys = KeyRequests(database, session_id, peer, clock)
+        self.recoveries = Recoveries(database, session_id, peer, snapshots, clock)
         self._news = asyncio.Event()
         self._keys_came = asyncio.Event()
         self._exchanged = asyncio.Event()
@@ -126,18 +97,18 @@ class AppStateSync:
         self._is_running = False
         self._is_open = False
         self._blocked: set[Collection] = set()
-        self._troubles = Troubles(clock)
-        self._gaps: set[Collection] = set()
+        self._waking: asyncio.Task[None] | None = None
+        self._wake_at = 0.0
 
     # --- occasions ---------------------------------------------------------------------------
 
     async def resume(self) -> None:
         """After a login: fetch what is missing or new, and write what is to be written."""
         self._troubles.clear()
-        self._gaps.clear()
+        self._answers.clear()
         self._blocked.clear()
         self._keys_came.clear()
-        if not await self._read(lambda store: store.app_state.keys()):
+        if not await self._read(lambda store: store.sync_keys.all()):
             # The phone shares its keys after the first login, without being asked.
             await self._clock.wait(self._keys_came, KEYS_TIMEOUT_S)
         self._is_open = True
@@ -148,14 +119,14 @@ class AppStateSync:
         self._is_open = False
 
     async def refresh(self) -> None:
-        """There is something new, or keys have come."""
+        """There is something new."""
         self._troubles.forgive()
         self._news.set()
         if self._is_open:
             await self._run()
 
     async def keys_shared(self) -> None:
-        """New keys are in the store: go on with what waited for them."""
+        """The phone has said something about keys: go on with what waited for them."""
         self._blocked.clear()
         self._keys_came.set()
         await self.refresh()
@@ -187,7 +158,6 @@ class AppStateSync:
         outcome = await self._write(
             lambda store: jobs.write_changes(store, self._sink, make(store, at_ms))
         )
-        crash_point("app_state.kept")
         await self._follow_up(outcome)
         self._news.set()
         if self._is_open:
@@ -224,6 +194,8 @@ class AppStateSync:
     async def _step(self) -> bool:
         """Do what is due, or wait for it; False when nothing is left to be done."""
         self._news.clear()
+        while (copy := self.recoveries.next_answer()) is not None:
+            await self._take_copy(copy)
         ready = [
             each
             for each in Collection
@@ -235,13 +207,35 @@ class AppStateSync:
             return True
         for each in ready:
             self._troubles.end(each)  # nothing is to be done about it any more
+        wait_s = await self.recoveries.ask_next()
+        if wait_s is not None:
+            self._wake_in(wait_s)
         pause = self._troubles.pause_s()
         if pause is None:
             return self._news.is_set()
         await self._clock.wait(self._news, pause)
         return True
 
+    def _wake_in(self, seconds: float) -> None:
+        """Look again after a while, if the connection lasts so long."""
+        at = self._clock.monotonic() + seconds
+        if self._waking is not None and not self._waking.done():
+            if self._wake_at <= at:
+                return
+            self._waking.cancel()
+
+        async def wake() -> None:
+            await self._clock.sleep(seconds)
+            self._waking = None
+            await self.keys_shared()
+
+        self._wake_at = at
+        self._waking = self._background.spawn(wake(), "app state, later")
+
     async def _exchange(self, plans: Sequence[Plan]) -> None:
+        plans = [plan for plan in [await self._ready(each) for each in plans] if plan is not None]
+        if not plans:
+            return
         try:
             answers = await self._queries.run(SyncCollections([plan.request for plan in plans]))
         except (QueryError, QueryTimeout, StanzaError) as exc:
@@ -249,118 +243,53 @@ class AppStateSync:
             for plan in plans:
                 self._troubles.note(plan.collection)
             return
-        crash_point("app_state.answered")
         for plan, answer in zip(plans, answers, strict=True):
             try:
-                await self._take(plan, answer)
+                await self._answers.take(plan, answer)
             except MissingKeys as exc:
-                self._blocked.add(plan.collection)
-                await self._requests.ask(exc.key_ids)
-            except _FAILURES as exc:
+                await self._block(plan.collection, exc)
+            except FAILURES as exc:
                 log.warning("%s was not synced: %s", plan.collection, exc)
-                await self._recover(plan, exc)
+                await self._answers.recover(plan, exc)
         exchanged, self._exchanged = self._exchanged, asyncio.Event()
         exchanged.set()
 
-    async def _recover(self, plan: Plan, failure: Exception) -> None:
-        """Decide what to ask for after an answer that could not be used."""
-        collection = plan.collection
-        self._troubles.note(collection)
-        is_snapshot = plan.request.wants_snapshot
-        if isinstance(failure, VersionGap) and collection not in self._gaps:
-            self._gaps.add(collection)  # at first from our version; then a snapshot
-        elif isinstance(failure, MacMismatch | VersionGap) or (
-            isinstance(failure, _Refused) and failure.error.is_fatal
-        ):
-            # A snapshot that is wrong itself helps nobody: patches may still go on.
-            await self._write(lambda store: jobs.set_broken(store, collection, not is_snapshot))
+    async def _ready(self, plan: Plan) -> Plan | None:
+        """The plan with its file uploaded, if it needs one; None if that fails."""
+        if plan.upload is None or plan.request.patch is not None:
+            return plan
+        try:
+            blob = await self._upload(plan.upload.blob())
+        except ConnectionClosed:
+            raise
+        except FAILURES as exc:
+            log.warning("the changes of %s were not uploaded: %s", plan.collection, exc)
+            self._troubles.note(plan.collection)
+            return None
+        return replace(plan, request=replace(plan.request, patch=plan.upload.patch(blob)))
 
-    # --- answers -----------------------------------------------------------------------------
+    async def _block(self, collection: Collection, missing: MissingKeys) -> None:
+        """Leave a collection alone until its keys have come, or the phone has given a copy."""
+        self._blocked.add(collection)
+        log.info("%s waits for keys", collection)
+        if await self.keys.ask(missing.key_ids):
+            self._wake_in(ASK_AGAIN_S)
+        else:
+            await self._write(lambda store: jobs.want_copy(store, collection))
 
-    async def _take(self, plan: Plan, answer: CollectionAnswer) -> None:
-        """Take an answer in.
-
-        Raises:
-            MissingKeys, and what `_FAILURES` names.
-        """
-        error = answer.error
-        if error is not None and not error.is_conflict:
-            raise _Refused(error)
-        if plan.upload is not None and error is None:
-            await self._uploaded(plan, answer)
-            return
-        stored = plan.stored
-        if answer.snapshot is not None:
-            outcome = await self._snapshots.take(plan.collection, stored, answer.snapshot)
+    async def _take_copy(self, copy: PhoneAnswer) -> None:
+        try:
+            outcome = await self.recoveries.take(copy)
+        except MissingKeys as exc:
+            await self.keys.ask(exc.key_ids)
+        except FAILURES as exc:
+            log.warning("the phone's copy of %s is no good: %s", copy.collection, exc)
+        else:
             await self._follow_up(outcome)
-            stored = outcome.stored
-        patches = await in_thread(lambda: [parse_patch(data) for data in answer.patches])
-        if plan.request.wants_snapshot and answer.snapshot is None:
-            stored = await self._begin_anew(plan, answer, patches)
-        for patch in following(stored.state, patches):
-            stored = await self._take_patch(plan.collection, stored, patch)
-        await self._taken(plan, answer, stored.state)
-
-    async def _taken(self, plan: Plan, answer: CollectionAnswer, state: CollectionState) -> None:
-        collection = plan.collection
-        has_moved = plan.request.wants_snapshot or state.version > plan.stored.state.version
-        if answer.error is not None:
-            # Somebody was first: our patch is built anew. Not for ever, and not in a hurry.
-            self._troubles.note(collection, at_once=has_moved)
-            if not has_moved or answer.has_more:
-                await self._write(lambda store: store.app_state.note_news(collection))
-            return
-        if answer.has_more:
-            if not has_moved:
-                raise _Stuck("the server announces more, but gives nothing")
-            return
-        if answer.version is not None and answer.version > state.version:
-            raise VersionGap(state.version + 1, answer.version)
-        await self._write(lambda store: jobs.finish(store, plan))
-        self._gaps.discard(collection)
-        if not await self._read(lambda store: store.app_state.pending(collection)):
-            self._troubles.end(collection)
-
-    async def _uploaded(self, plan: Plan, answer: CollectionAnswer) -> None:
-        upload = plan.upload
-        assert upload is not None  # the caller has looked
-        if answer.version not in (None, upload.state.version) or answer.patches:
-            # It went on top of something else than we know: what that is, a fetch tells.
-            self._troubles.note(plan.collection, at_once=True)
-            await self._write(lambda store: store.app_state.note_news(plan.collection))
-            return
-        await self._write(lambda store: jobs.keep_upload(store, plan, upload))
-        crash_point("app_state.uploaded")
-        self._troubles.end(plan.collection)
-
-    async def _take_patch(
-        self, collection: Collection, stored: StoredCollection, patch: Patch
-    ) -> StoredCollection:
-        if patch.external is not None:
-            data = await self._download(patch.external)
-            patch = await in_thread(load_external, patch, data)
-        applied = await self._read(lambda store: jobs.open_patch(store, collection, stored, patch))
-        outcome = await self._write(
-            lambda store: jobs.keep_patch(
-                store, self._sink, collection, applied, is_silent=not stored.is_synced
-            )
-        )
-        crash_point("app_state.patched")
-        await self._follow_up(outcome)
-        return outcome.stored
-
-    async def _begin_anew(
-        self, plan: Plan, answer: CollectionAnswer, patches: Sequence[Patch]
-    ) -> StoredCollection:
-        """The server has answered the wish for a snapshot by its patches, or by nothing."""
-        new = following(CollectionState(), patches)
-        if not new and answer.version:
-            raise _Stuck("neither a snapshot nor patches")
-        if new and new[0].version != 1:
-            raise VersionGap(1, new[0].version)
-        anew = await self._write(lambda store: jobs.begin_anew(store, plan.collection))
-        await self._snapshots.drop_others(plan.collection, anew.generation)
-        return anew
+            self._blocked.discard(copy.collection)
+            self._troubles.end(copy.collection)
+            self._answers.clear()
+            await self._write(lambda store: store.app_state.note_news(copy.collection))
 
     # --- what follows ------------------------------------------------------------------------
 

@@ -35,12 +35,18 @@ from ..appstate.actions import (
 from ..errors import DecodeError, InvalidInput
 from ..model import (
     Ack,
+    Chat,
     ChatArchived,
+    ChatFlagged,
     ChatRemoved,
+    Contact,
+    ContactSaved,
     DomainEvent,
     Message,
     MessageDeleted,
     MessageKind,
+    MessageStarred,
+    SettingChanged,
     UnreadChanged,
 )
 from ..store import UnitOfWork
@@ -93,6 +99,8 @@ class Effects:
             is_done = False
         if not is_done:
             self._keep(mutation)
+            is_removal = mutation.operation is Operation.REMOVE
+            self._emit(SettingChanged(action, is_removal))
 
     # --- chats and messages ------------------------------------------------------------------
 
@@ -101,11 +109,11 @@ class Effects:
             case ArchiveChat():
                 self._archive(action)
             case PinChat(chat, pinned):
-                self._store.chats.set_flags(self._chat(chat), pinned=pinned)
+                self._flag(self._store.chats.set_flags(self._chat(chat), pinned=pinned))
             case MuteChat():
-                self._store.chats.set_flags(
-                    self._chat(action.chat), muted_until=_muted_until(action)
-                )
+                until = _muted_until(action)
+                chat = self._chat(action.chat)
+                self._flag(self._store.chats.set_flags(chat, muted_until=until))
             case MarkChatRead():
                 self._mark(action, mutation)
             case StarMessage(message, starred):
@@ -120,6 +128,11 @@ class Effects:
 
     def _chat(self, jid: Jid) -> Jid:
         return canonical(self._store, jid)
+
+    def _flag(self, changed: tuple[Chat, Chat]) -> None:
+        before, after = changed
+        if before != after:
+            self._emit(ChatFlagged(after, before))
 
     def _archive(self, action: ArchiveChat) -> None:
         chat = self._chat(action.chat)
@@ -192,7 +205,9 @@ class Effects:
         if self._store.messages.get(chat, message.id) is None:
             self._wait(message, starred, mutation)
             return
-        self._store.messages.star(chat, message.id, starred)
+        changed = self._store.messages.star(chat, message.id, starred)
+        if changed is not None:
+            self._emit(MessageStarred(changed))
 
     def _delete(self, message: MessageRef, mutation: Mutation) -> None:
         if mutation.operation is Operation.REMOVE:
@@ -266,8 +281,7 @@ class Effects:
             case SaveContact():
                 self._save_contact(action)
             case SaveLidContact():
-                person = self._chat(action.lid)
-                self._store.contacts.set_name(person, action.full_name, action.first_name)
+                self._name(self._chat(action.lid), action.full_name, action.first_name)
             case NumberOfLid(lid, pn):
                 self._learn(pn, lid)
             case PushName(name):
@@ -280,8 +294,11 @@ class Effects:
         numbers = (action.user, action.pn)
         pn = next((each for each in numbers if each is not None and each.is_pn), None)
         self._learn(pn, action.user if action.user.is_lid else action.lid)
-        person = self._chat(action.user)
-        self._store.contacts.set_name(person, action.full_name, action.first_name)
+        self._name(self._chat(action.user), action.full_name, action.first_name)
+
+    def _name(self, person: Jid, full_name: str, first_name: str) -> None:
+        if self._store.contacts.set_name(person, full_name, first_name):
+            self._emit(ContactSaved(self._store.contacts.get(person) or Contact(person)))
 
     def _learn(self, pn: Jid | None, lid: Jid | None) -> None:
         if pn is not None and lid is not None and pn.is_pn and lid.is_lid:
@@ -292,6 +309,7 @@ class Effects:
         if name and credentials is not None and credentials.push_name != name:
             self._store.devices.save(replace(credentials, push_name=name))
             self.is_renamed = True
+            self._emit(SettingChanged(PushName(name)))
 
     # --- the rest ----------------------------------------------------------------------------
 

@@ -25,18 +25,31 @@ from ..appstate import (
 )
 from ..appstate.actions import KeyExpiration, PendingMutation, read_action
 from ..appstate.keys import NOTHING_EXPIRED
-from ..errors import MissingKeys, StoreError
+from ..errors import (
+    AppStateError,
+    DecodeError,
+    MacMismatch,
+    MissingKeys,
+    StoreError,
+    WhatsAppError,
+)
 from ..model import DomainEvent
 from ..stanza.appstate import CollectionRequest
 from ..store import UnitOfWork
-from ..store.app_state import StoredCollection
+from ..store.app_state import RecoveryRequest, StoredCollection
 from .app_state_effects import Effects
 from .work import EventSink
 
 log = logging.getLogger(__name__)
 
-MAX_WRITTEN = 50
+MAX_WRITTEN = 1000
 """Changes of ours in one patch; what is over goes into the next one."""
+
+MAX_AT_ONCE = 200
+"""Records of patches that are verified and kept in one transaction."""
+
+MAX_FAILURES = 2
+"""Failures in a row after which the phone is asked for its copy of a collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +90,25 @@ class Outcome:
     is_renamed: bool = False
     has_rest: bool = False
 
-
-def key_ring(store: UnitOfWork) -> KeyRing:
-    """All keys that this device has."""
-    return KeyRing(store.app_state.keys())
+    def add(self, step: Outcome) -> None:
+        """What another step did, after this."""
+        self.stored = step.stored
+        self.frames.extend(step.frames)
+        self.is_renamed = self.is_renamed or step.is_renamed
+        self.has_rest = self.has_rest or step.has_rest
 
 
 def make_plan(store: UnitOfWork, collections: Iterable[Collection]) -> list[Plan]:
     """What has to be asked about these collections: fetched first, then written."""
-    keys = key_ring(store)
+    keys = store.sync_keys.ring()
     plans: list[Plan] = []
     for collection in collections:
         stored = store.app_state.collection(collection)
         if stored.is_broken or stored.news or not stored.is_synced:
             plans.append(_fetch(collection, stored))
             continue
+        if stored.is_diverged:
+            continue  # what we would write on top of it, nobody could check
         try:
             plan = _write(store, collection, stored, keys)
         except MissingKeys:
@@ -115,14 +132,11 @@ def _write(
         return None
     key_id = keys.writing_key(_expired_epoch(store))
     find = partial(store.app_state.value_mac, collection, stored.generation)
-    while True:
-        mutations = [each.mutation for each in pending]
-        upload = build_patch(collection, stored.state, mutations, keys, key_id, find)
-        # Records under older keys are removed by the same patch, so that it may grow.
-        if not upload.needs_blob or len(pending) == 1:
-            break
-        pending = pending[: len(pending) // 2]
-    request = CollectionRequest(collection, stored.state.version, patch=upload.patch())
+    mutations = [each.mutation for each in pending]
+    upload = build_patch(collection, stored.state, mutations, keys, key_id, find)
+    # With its mutations in a file, that has to be uploaded first.
+    patch = None if upload.needs_blob else upload.patch()
+    request = CollectionRequest(collection, stored.state.version, patch=patch)
     return Plan(stored, request, upload, tuple(each.position for each in pending))
 
 
@@ -140,8 +154,48 @@ def open_patch(
     Raises:
         VersionGap, MissingKeys, MacMismatch, DecodeError: as `apply_patch`.
     """
+    return _opened(store, collection, stored, patch, store.sync_keys.ring())
+
+
+def _opened(
+    store: UnitOfWork,
+    collection: Collection,
+    stored: StoredCollection,
+    patch: Patch,
+    keys: KeyRing,
+) -> AppliedPatch:
     find = partial(store.app_state.value_mac, collection, stored.generation)
-    return apply_patch(collection, stored.state, patch, key_ring(store), find)
+    failure: AppStateError | None = None
+    for variant in keys.variants():
+        try:
+            return apply_patch(collection, stored.state, patch, variant, find)
+        except MacMismatch as exc:
+            failure = failure or exc
+    assert failure is not None  # there is one variant at least
+    raise failure
+
+
+def take_patches(
+    store: UnitOfWork,
+    sink: EventSink,
+    collection: Collection,
+    stored: StoredCollection,
+    patches: Sequence[Patch],
+) -> tuple[Outcome, WhatsAppError | None]:
+    """Verify and keep patches that follow each other, as far as they are good.
+
+    Returns:
+        what they did, and why the first bad one was refused.
+    """
+    total, keys = Outcome(stored), store.sync_keys.ring()
+    for patch in patches:
+        try:
+            applied = _opened(store, collection, total.stored, patch, keys)
+        except (AppStateError, DecodeError) as exc:
+            return total, exc
+        is_silent = not stored.is_synced
+        total.add(keep_patch(store, sink, collection, applied, is_silent=is_silent))
+    return total, None
 
 
 def keep_patch(
@@ -160,11 +214,16 @@ def keep_patch(
     outcome = keep_effects(store, sink, collection, applied.effects, is_silent=is_silent)
     stored = outcome.stored
     store.app_state.put_value_macs(collection, stored.generation, applied.changes)
-    if not applied.agrees:
+    diverges = stored.is_synced and not stored.is_diverged and not applied.agrees
+    if diverges:
         log.warning("another device knows %s differently; asking for all of it", collection)
-    # While all of it is being fetched there is nothing that a snapshot could make better.
-    is_broken = stored.is_broken or (stored.is_synced and not applied.agrees)
-    outcome.stored = replace(stored, state=applied.state, is_broken=is_broken)
+    outcome.stored = replace(
+        stored,
+        state=applied.state,
+        is_broken=stored.is_broken or diverges,
+        # While all of it is being fetched, only how that ends counts.
+        is_diverged=diverges or (stored.is_diverged if stored.is_synced else not applied.agrees),
+    )
     store.app_state.put_collection(collection, outcome.stored)
     return outcome
 
@@ -188,19 +247,26 @@ def keep_effects(
             store.app_state.drop_pending([each.position])
         elif now is not each.mutation:
             store.app_state.add_pending(collection, now)
-    apply_effects(store, sink, rebased.effects, outcome, is_silent=is_silent)
+    apply_effects(store, sink, collection, rebased.effects, outcome, is_silent=is_silent)
     return outcome
 
 
 def apply_effects(
     store: UnitOfWork,
     sink: EventSink,
+    collection: Collection,
     mutations: Iterable[Mutation],
     outcome: Outcome,
     *,
-    is_silent: bool,
+    is_silent: bool = False,
+    is_own: bool = False,
 ) -> None:
-    """Do what records say, and note in `outcome` what follows from it."""
+    """Do what records say, and note in `outcome` what follows from it.
+
+    Args:
+        is_silent: no events tell of it.
+        is_own: they are changes of ours, which count whatever was there.
+    """
     credentials = store.devices.get()
     if credentials is None or credentials.pn is None:
         raise StoreError("the credentials are gone")
@@ -212,7 +278,8 @@ def apply_effects(
 
     effects = Effects(store, emit)
     for mutation in mutations:
-        effects.apply(mutation)
+        if store.app_state.note_applied(collection, mutation) or is_own:
+            effects.apply(mutation)
     outcome.is_renamed = outcome.is_renamed or effects.is_renamed
     outcome.has_rest = outcome.has_rest or effects.has_rest
 
@@ -224,16 +291,21 @@ def write_changes(
     outcome = Outcome()
     for change in changes:
         store.app_state.add_pending(change.collection, change.mutation)
-    mutations = [change.mutation for change in changes]
-    apply_effects(store, sink, mutations, outcome, is_silent=False)
+        mutations = [change.mutation]
+        apply_effects(store, sink, change.collection, mutations, outcome, is_own=True)
     return outcome
 
 
 def begin_anew(store: UnitOfWork, collection: Collection) -> StoredCollection:
     """Forget a collection's records: its patches come from the first one on."""
     stored = store.app_state.collection(collection)
-    anew = StoredCollection(
-        CollectionState(), stored.generation + 1, is_synced=False, news=stored.news
+    anew = replace(
+        stored,
+        state=CollectionState(),
+        generation=stored.generation + 1,
+        is_synced=False,
+        is_broken=False,
+        is_diverged=False,
     )
     store.app_state.put_collection(collection, anew)
     return anew
@@ -244,24 +316,48 @@ def take_over(
 ) -> StoredCollection:
     """The records of a snapshot are all there: from now on they count."""
     stored = store.app_state.collection(collection)
-    now = replace(stored, state=state, generation=generation, is_broken=False)
+    now = StoredCollection(
+        state, generation, is_synced=stored.is_synced, news=stored.news, failures=0
+    )
     store.app_state.put_collection(collection, now)
     return now
 
 
 def finish(store: UnitOfWork, plan: Plan) -> None:
     """A collection has been fetched to its end; news that came meanwhile stay news."""
-    stored = store.app_state.collection(plan.collection)
-    news = stored.news - plan.stored.news
-    store.app_state.put_collection(
-        plan.collection, replace(stored, is_synced=True, news=max(news, 0))
-    )
-
-
-def set_broken(store: UnitOfWork, collection: Collection, is_broken: bool) -> None:
-    """Ask for a snapshot the next time, or no longer."""
+    collection = plan.collection
     stored = store.app_state.collection(collection)
-    store.app_state.put_collection(collection, replace(stored, is_broken=is_broken))
+    done = replace(stored, is_synced=True, news=max(stored.news - plan.stored.news, 0))
+    if not stored.is_diverged:
+        done = replace(done, failures=0, recovery=None)
+    elif not stored.is_synced:
+        # All of it is here, and still it is not what its authors knew.
+        done = _failed(collection, done)
+    store.app_state.put_collection(collection, done)
+
+
+def note_failure(store: UnitOfWork, collection: Collection) -> None:
+    """What the server has of a collection was no good: ask for a snapshot, then the phone."""
+    stored = store.app_state.collection(collection)
+    store.app_state.put_collection(collection, _failed(collection, stored))
+
+
+def want_copy(store: UnitOfWork, collection: Collection) -> None:
+    """Only the phone can help."""
+    stored = store.app_state.collection(collection)
+    if collection is not Collection.CRITICAL_BLOCK and stored.recovery is None:
+        wanted = replace(stored, recovery=RecoveryRequest())
+        store.app_state.put_collection(collection, wanted)
+
+
+def _failed(collection: Collection, stored: StoredCollection) -> StoredCollection:
+    failures = stored.failures + 1
+    # Phones give no copies of that one.
+    if failures < MAX_FAILURES or collection is Collection.CRITICAL_BLOCK:
+        return replace(stored, failures=failures, is_broken=True)
+    # Patches may still go on.
+    recovery = stored.recovery or RecoveryRequest()
+    return replace(stored, failures=failures, is_broken=False, recovery=recovery)
 
 
 def keep_upload(store: UnitOfWork, plan: Plan, upload: Upload) -> None:

@@ -19,7 +19,7 @@ from ..appstate import (
     parse_blob_reference,
     parse_snapshot,
 )
-from ..errors import VersionGap
+from ..errors import AppStateError, MacMismatch, VersionGap
 from ..store import Database, UnitOfWork
 from ..store.app_state import StoredCollection
 from . import app_state_jobs as jobs
@@ -67,10 +67,16 @@ class Snapshots:
             MediaError, OSError: its file could not be fetched.
         """
         data = await self._download(parse_blob_reference(reference))
-        keys = await self._database.read(self._session_id, jobs.key_ring)
+        keys = await self._database.read(self._session_id, lambda store: store.sync_keys.ring())
         snapshot = await in_thread(_open, collection, data, keys)
         if snapshot.state.version < stored.state.version and not stored.is_broken:
             raise VersionGap(stored.state.version + 1, snapshot.state.version)
+        return await self.put(collection, stored, snapshot)
+
+    async def put(
+        self, collection: Collection, stored: StoredCollection, snapshot: AppliedSnapshot
+    ) -> Outcome:
+        """Put all records, which are verified, in the place of what is known of a collection."""
         generation = stored.generation + 1
         await self.drop_others(collection, stored.generation)
         await self._put_records(collection, generation, snapshot.value_macs)
@@ -114,4 +120,12 @@ class Snapshots:
 
 
 def _open(collection: Collection, data: bytes, keys: KeyRing) -> AppliedSnapshot:
-    return apply_snapshot(collection, parse_snapshot(data), keys)
+    snapshot = parse_snapshot(data)
+    failure: AppStateError | None = None
+    for variant in keys.variants():
+        try:
+            return apply_snapshot(collection, snapshot, variant)
+        except MacMismatch as exc:
+            failure = failure or exc
+    assert failure is not None  # there is one variant at least
+    raise failure

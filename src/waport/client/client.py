@@ -15,7 +15,6 @@ from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
 from .app_state import AppStateSync
-from .app_state_keys import KeyRequests
 from .audience import Audience
 from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
@@ -31,6 +30,7 @@ from .features.group_joining import GroupJoining
 from .features.group_rules import GroupRules
 from .features.groups import Groups
 from .features.history import History
+from .features.labels import Labels
 from .features.media import Media
 from .features.messages import Messages
 from .features.newsletter_admins import NewsletterAdmins
@@ -40,7 +40,8 @@ from .features.presence import Presence
 from .features.privacy import Privacy
 from .features.profile import Profile
 from .features.settings import Settings
-from .handlers.app_state import key_share_handler, server_sync_handler
+from .features.shared import SharedRecords
+from .handlers.app_state import key_request_handler, key_share_handler, server_sync_handler
 from .handlers.business import handle_business
 from .handlers.calls import handle_call
 from .handlers.contacts import (
@@ -177,12 +178,15 @@ class Client:
             self._queries,
             background,
             sink,
+            peer,
             download=self.media.download_blob,
-            requests=KeyRequests(peer, clock),
+            upload=self.media.upload_blob,
             announce=self.presence.announce,
             clock=clock,
         )
-        self.settings = Settings(database, session_id, app_state)
+        records = SharedRecords(database, session_id, app_state)
+        self.labels = Labels(records, clock)
+        self.settings = Settings(records, self.labels)
         requests = HistoryRequests()
         self.history = History(database, session_id, peer, requests, clock)
         history = HistorySync(
@@ -222,9 +226,13 @@ class Client:
         on_keys = key_share_handler(app_state.keys_shared)
         messages = MessageHandler(
             ProtocolMessages(
-                partial(_take_answer, history),
+                (
+                    partial(_take_answer, history),
+                    app_state.recoveries.handler(app_state.refresh),
+                ),
                 mappings_taker(history.take_addresses),
                 on_keys,
+                key_request_handler(app_state.keys.answer),
                 history.take_notice,
             ),
             placeholders.want,

@@ -1,4 +1,4 @@
-"""Messages to the own phone, which no other device gets.
+"""Messages to the own phone, or another own device, which no other device gets.
 
 Source: docs/protocol/messages.md, "Peer messages".
 """
@@ -28,12 +28,25 @@ from .queries import Queries
 MakeContent = Callable[[UnitOfWork], pb.Message | None]
 """Runs in the transaction that encrypts; None when there is nothing to say after all."""
 
+Note = Callable[[UnitOfWork, str], None]
+"""Runs in the same transaction; gets the message's id."""
+
 
 @dataclass(frozen=True, slots=True)
 class _NeedBundle:
-    """The phone's key bundle must be asked for first."""
+    """The device's key bundle must be asked for first."""
 
-    phone: Jid
+    device: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """What is to be sent; see `Peer.send_made`."""
+
+    make: MakeContent
+    priority: PushPriority | None
+    device: int
+    note: Note | None
 
 
 class Peer:
@@ -78,9 +91,18 @@ class Peer:
         return sent
 
     async def send_made(
-        self, make: MakeContent, *, priority: PushPriority | None = None
+        self,
+        make: MakeContent,
+        *,
+        priority: PushPriority | None = None,
+        device: int = 0,
+        note: Note | None = None,
     ) -> str | None:
         """Send what `make` finds to be sent, if anything; what it changes is committed with it.
+
+        Args:
+            device: the number of the own device that gets it; the phone's is 0.
+            note: remembers the message's id.
 
         Returns:
             The message's id; None when there was nothing to say.
@@ -92,44 +114,44 @@ class Peer:
         # Before anything is changed: without a connection nothing could leave.
         _ = self._queries.link
         answer: BundleAnswer | None = None
-        while isinstance(outcome := await self._attempt(make, priority, answer), _NeedBundle):
-            answers = await self._devices.bundles([outcome.phone])
-            answer = answers.get(outcome.phone, BundleAnswer(None, None, 0))
+        letter = _Letter(make, priority, device, note)
+        while isinstance(outcome := await self._attempt(letter, answer), _NeedBundle):
+            answers = await self._devices.bundles([outcome.device])
+            answer = answers.get(outcome.device, BundleAnswer(None, None, 0))
         if outcome is None:
             return None
         self._queries.link.send(outcome)
         return outcome.attr("id")
 
     async def _attempt(
-        self, make: MakeContent, priority: PushPriority | None, answer: BundleAnswer | None
+        self, letter: _Letter, answer: BundleAnswer | None
     ) -> Node | _NeedBundle | None:
         return await self._database.write(
-            self._session_id, lambda store: self._prepare(store, make, priority, answer)
+            self._session_id, lambda store: self._prepare(store, letter, answer)
         )
 
     def _prepare(
-        self,
-        store: UnitOfWork,
-        make: MakeContent,
-        priority: PushPriority | None,
-        answer: BundleAnswer | None,
+        self, store: UnitOfWork, letter: _Letter, answer: BundleAnswer | None
     ) -> Node | _NeedBundle | None:
         credentials = store.devices.get()
         if credentials is None or credentials.pn is None:
             raise SessionError(store.session_id, "not linked")
-        phone = (credentials.lid or credentials.pn).with_device(0)
-        if not has_session(store, phone):
+        device = (credentials.lid or credentials.pn).with_device(letter.device)
+        if not has_session(store, device):
             if answer is None:
-                return _NeedBundle(phone)
-            install_bundle(store, credentials, phone, check_bundle(store, phone, answer))
-        content = make(store)
+                return _NeedBundle(device)
+            install_bundle(store, credentials, device, check_bundle(store, device, answer))
+        content = letter.make(store)
         if content is None:
             return None
+        name = message_id(credentials.pn.user, int(self._clock.unix()))
+        if letter.note is not None:
+            letter.note(store, name)
         return build_peer_message(
-            message_id(credentials.pn.user, int(self._clock.unix())),
-            credentials.pn,
-            encrypt_for(store, phone, content.SerializeToString()),
+            name,
+            credentials.pn.with_device(letter.device) if letter.device else credentials.pn.bare,
+            encrypt_for(store, device, content.SerializeToString()),
             device_identity=credentials.account,
-            priority=priority or push_priority(content),
+            priority=letter.priority or push_priority(content),
             privacy_sensitive=is_privacy_sensitive(content),
         )

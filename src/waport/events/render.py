@@ -14,8 +14,10 @@ from ..model import (
     CallChanged,
     ChannelChanged,
     ChatArchived,
+    ChatFlagged,
     ChatRemoved,
     ChatTimerChanged,
+    ContactSaved,
     CredentialsSaved,
     Disconnected,
     DomainEvent,
@@ -30,6 +32,7 @@ from ..model import (
     MessageKey,
     MessagePinned,
     MessageRevoked,
+    MessageStarred,
     MessageUndecryptable,
     MexNoticed,
     NumberChanged,
@@ -40,6 +43,7 @@ from ..model import (
     QrReady,
     ReactionChanged,
     Ready,
+    SettingChanged,
     StateChanged,
     UnreadChanged,
     VoteChanged,
@@ -93,6 +97,10 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     ChatArchived: ("chat_archived",),
     ChatRemoved: ("chat_removed",),
     UnreadChanged: ("unread_count",),
+    ChatFlagged: (),
+    MessageStarred: (),
+    ContactSaved: (),
+    SettingChanged: (),
     CallChanged: ("call",),
     HistoryProgress: ("loading_screen",),
 }
@@ -141,6 +149,10 @@ def render(
             | ChatTimerChanged()
             | IdentityChanged()
             | BusinessChanged()
+            | ChatFlagged()
+            | MessageStarred()
+            | ContactSaved()
+            | SettingChanged()
             | PresenceChanged()
             | ChannelChanged()
             | PostCounted()

@@ -57,6 +57,7 @@ from .notice import Notice
 from .passkey import PasskeyStage, PasskeyState
 from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, SessionState, Step
+from .shared_events import ChatFlagged, ContactSaved, MessageStarred, SettingChanged
 
 __all__ = [
     "TRANSITIONS",
@@ -79,11 +80,13 @@ __all__ = [
     "ChannelChanged",
     "Chat",
     "ChatArchived",
+    "ChatFlagged",
     "ChatHistory",
     "ChatRemoved",
     "ChatSummary",
     "ChatTimerChanged",
     "Contact",
+    "ContactSaved",
     "Credentials",
     "CredentialsSaved",
     "DeviceList",
@@ -108,6 +111,7 @@ __all__ = [
     "MessageKind",
     "MessagePinned",
     "MessageRevoked",
+    "MessageStarred",
     "MessageUndecryptable",
     "MexNoticed",
     "Notice",
@@ -131,6 +135,7 @@ __all__ = [
     "Registration",
     "Scope",
     "SessionState",
+    "SettingChanged",
     "StateChanged",
     "Step",
     "TimerSetting",

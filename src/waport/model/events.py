@@ -14,6 +14,7 @@ from .message import Ack, Message, MessageKey
 from .newsletter import ChannelChangeKind, KnownPost, Newsletter
 from .passkey import PasskeyState
 from .presence import Presence
+from .shared_events import ChatFlagged, ContactSaved, MessageStarred, SettingChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +403,10 @@ DomainEvent = (
     | ChatArchived
     | ChatRemoved
     | UnreadChanged
+    | ChatFlagged
+    | MessageStarred
+    | ContactSaved
+    | SettingChanged
     | CallChanged
     | BusinessChanged
     | HistoryProgress

@@ -67,26 +67,26 @@ def is_privacy_sensitive(content: pb.Message) -> bool:
 
 def build_peer_message(
     message_id: str,
-    own: Jid,
+    to: Jid,
     ciphertext: Ciphertext,
     *,
     device_identity: bytes,
     priority: PushPriority,
     privacy_sensitive: bool = False,
 ) -> Node:
-    """A message to the own phone, which no other device gets.
+    """A message to one own device, which no other gets.
 
     Args:
         message_id: see `ids.message_id`.
-        own: the own account by phone number.
-        ciphertext: for the phone, device 0.
+        to: the device by phone number; bare for the phone.
+        ciphertext: for that device.
         device_identity: ours; it travels only beside a pkmsg.
         priority: see `push_priority`.
         privacy_sensitive: see `is_privacy_sensitive`.
     """
     attrs: dict[str, AttrValue] = {
         "id": message_id,
-        "to": own.bare,
+        "to": to,
         "type": "text",
         "category": "peer",
         "push_priority": priority.value,

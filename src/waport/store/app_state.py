@@ -1,4 +1,4 @@
-"""The account's app state: keys, collections, own changes on their way, and what is kept as is."""
+"""The account's app state: collections, own changes on their way, and what is kept as it came."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Text, and_, bindparam, delete, select
+from sqlalchemy import BigInteger, BindParameter, Text, and_, bindparam, delete, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from ..appstate import (
@@ -20,13 +20,25 @@ from ..appstate import (
 )
 from ..errors import CorruptRecord
 from .rows import Repository
+from .schema import app_state_applied as applied
 from .schema import app_state_collections as collections
 from .schema import app_state_kept as kept
-from .schema import app_state_key_requests as key_requests
-from .schema import app_state_keys as keys
 from .schema import app_state_pending as pending
 from .schema import app_state_records as records
-from .statements import InsertFactory, Statement, add_row, put_row, row_values
+from .statements import InsertFactory, Row, Statement, add_row, put_row, row_values
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryRequest:
+    """The phone is to give its own copy of a collection.
+
+    Attributes:
+        message_id: of the request, which the answer names; empty until it is sent.
+        asked_at: when it was sent, Unix seconds; 0 until then.
+    """
+
+    message_id: str = ""
+    asked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,10 @@ class StoredCollection:
         is_synced: all of it was fetched once; until then nothing is written to it.
         news: how often it was said since the last fetch that there is something new.
         is_broken: only a snapshot makes it right again.
+        is_diverged: others count its records in another way than we do: until a snapshot has come
+            their hash of them says nothing.
+        failures: how often in a row it could not be brought up to date from what the server has.
+        recovery: what is asked of the phone because of that; None for nothing.
     """
 
     state: CollectionState = field(default_factory=CollectionState)
@@ -46,6 +62,9 @@ class StoredCollection:
     is_synced: bool = False
     news: int = 0
     is_broken: bool = False
+    is_diverged: bool = False
+    failures: int = 0
+    recovery: RecoveryRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +95,6 @@ class KeptRecord:
     target: str = ""
 
 
-def _put_key(insert_into: InsertFactory) -> ClauseElement:
-    row = insert_into(keys).values(row_values(keys))
-    return row.on_conflict_do_update(
-        index_elements=["session_id", "key_id"],
-        set_={"key_data": row.excluded.key_data, "timestamp": row.excluded.timestamp},
-        where=keys.c.timestamp <= row.excluded.timestamp,
-    )
-
-
 def _note_news(insert_into: InsertFactory) -> ClauseElement:
     row = insert_into(collections).values(row_values(collections))
     return row.on_conflict_do_update(
@@ -98,22 +108,38 @@ def _keep(insert_into: InsertFactory) -> ClauseElement:
     return row.on_conflict_do_update(
         index_elements=["session_id", "index"],
         set_={name: row.excluded[name] for name in names},
-        where=kept.c.timestamp_ms <= row.excluded.timestamp_ms,
+    )
+
+
+def _note_applied(insert_into: InsertFactory) -> ClauseElement:
+    row = insert_into(applied).values(row_values(applied))
+    new = row.excluded
+    return row.on_conflict_do_update(
+        index_elements=["session_id", "index"],
+        set_={"collection": new.collection, "timestamp_ms": new.timestamp_ms},
+        where=or_(
+            applied.c.collection == new.collection,
+            applied.c.timestamp_ms <= new.timestamp_ms,
+        ),
     )
 
 
 _SESSION: BindParameter[str] = bindparam("session_id", type_=Text)
-_KEYS = Statement(select(keys.c.key_id, keys.c.key_data).where(keys.c.session_id == _SESSION))
-_PUT_KEY = Statement(_put_key)
-_ASKED = Statement(
-    select(key_requests.c.asked_at).where(
-        key_requests.c.session_id == _SESSION, key_requests.c.key_id == bindparam("key_id")
-    )
-)
-_PUT_ASKED = put_row(key_requests)
-
 _STATE_COLUMNS = [
-    collections.c[name] for name in ("version", "lthash", "generation", "synced", "news", "broken")
+    collections.c[name]
+    for name in (
+        "version",
+        "lthash",
+        "generation",
+        "synced",
+        "news",
+        "broken",
+        "diverged",
+        "failures",
+        "recovering",
+        "recovery_id",
+        "recovery_at",
+    )
 ]
 _ONE_COLLECTION = and_(
     collections.c.session_id == _SESSION, collections.c.name == bindparam("name")
@@ -172,8 +198,10 @@ _KEPT_COLUMNS = [
 _IN_KEPT = kept.c.session_id == _SESSION
 _NAMED = and_(_IN_KEPT, kept.c.name == bindparam("name"))
 _KEPT = Statement(select(*_KEPT_COLUMNS).where(_NAMED).order_by(kept.c["index"]))
+_ALL_KEPT = Statement(select(*_KEPT_COLUMNS).where(_IN_KEPT).order_by(kept.c["index"]))
 _ABOUT = Statement(select(*_KEPT_COLUMNS).where(_NAMED, kept.c.target == bindparam("target")))
 _KEEP = Statement(_keep)
+_NOTE_APPLIED = Statement(_note_applied)
 _FORGET = Statement(delete(kept).where(_IN_KEPT, kept.c["index"] == bindparam("index")))
 
 
@@ -181,32 +209,6 @@ class AppState(Repository):
     """The app state of this session's account."""
 
     __slots__ = ()
-
-    # --- keys --------------------------------------------------------------------------------
-
-    def keys(self) -> dict[bytes, bytes]:
-        """Every key, 32 bytes, by its id."""
-        rows = self._db.all(_KEYS, session_id=self._session_id)
-        return {bytes(key_id): bytes(key_data) for key_id, key_data in rows}
-
-    def put_key(self, key_id: bytes, key_data: bytes, timestamp: int) -> None:
-        """Keep a key; of two with one id the newer stays."""
-        self._db.change(
-            _PUT_KEY,
-            session_id=self._session_id,
-            key_id=key_id,
-            key_data=key_data,
-            timestamp=timestamp,
-        )
-
-    def key_asked_at(self, key_id: bytes) -> int:
-        """When a key was last asked for, Unix seconds; 0 for never."""
-        row = self._db.one(_ASKED, session_id=self._session_id, key_id=key_id)
-        return 0 if row is None else int(row[0])
-
-    def note_key_asked(self, key_id: bytes, at: int) -> None:
-        """Remember that a key was asked for at a time, Unix seconds."""
-        self._db.change(_PUT_ASKED, session_id=self._session_id, key_id=key_id, asked_at=at)
 
     # --- collections -------------------------------------------------------------------------
 
@@ -219,14 +221,24 @@ class AppState(Repository):
         row = self._db.one(_STATE, session_id=self._session_id, name=name.value)
         if row is None:
             return StoredCollection()
-        version, lthash, generation, synced, news, broken = row
+        version, lthash, generation, synced, news, broken, diverged, failures, *recovery = row
         if len(lthash) != HASH_SIZE:
             raise CorruptRecord("the stored hash of a collection has another length")
-        state = CollectionState(version, bytes(lthash))
-        return StoredCollection(state, generation, bool(synced), news, bool(broken))
+        is_recovering, message_id, asked_at = recovery
+        return StoredCollection(
+            CollectionState(version, bytes(lthash)),
+            generation,
+            bool(synced),
+            news,
+            bool(broken),
+            bool(diverged),
+            failures,
+            RecoveryRequest(message_id, asked_at) if is_recovering else None,
+        )
 
     def put_collection(self, name: Collection, stored: StoredCollection) -> None:
         """Keep what is known of a collection."""
+        recovery = stored.recovery or RecoveryRequest()
         self._db.change(
             _PUT_STATE,
             session_id=self._session_id,
@@ -237,6 +249,11 @@ class AppState(Repository):
             synced=stored.is_synced,
             news=stored.news,
             broken=stored.is_broken,
+            diverged=stored.is_diverged,
+            failures=stored.failures,
+            recovering=stored.recovery is not None,
+            recovery_id=recovery.message_id,
+            recovery_at=recovery.asked_at,
         )
 
     def note_news(self, name: Collection) -> None:
@@ -251,6 +268,11 @@ class AppState(Repository):
             synced=False,
             news=1,
             broken=False,
+            diverged=False,
+            failures=0,
+            recovering=False,
+            recovery_id="",
+            recovery_at=0,
         )
 
     def value_mac(self, name: Collection, generation: int, index_mac: bytes) -> bytes | None:
@@ -322,10 +344,27 @@ class AppState(Repository):
         rows = ({"session_id": self._session_id, "position": each} for each in positions)
         self._db.many(_DROP_PENDING, rows)
 
+    # --- effects -----------------------------------------------------------------------------
+
+    def note_applied(self, name: Collection, mutation: Mutation) -> bool:
+        """Remember that a record takes effect; False if it must not.
+
+        Some writers put a record into another collection than others do: of the two the newer one
+        counts, whichever is fetched last.
+        """
+        changed = self._db.change(
+            _NOTE_APPLIED,
+            session_id=self._session_id,
+            index=mutation.index,
+            collection=name.value,
+            timestamp_ms=mutation.timestamp_ms,
+        )
+        return changed > 0
+
     # --- kept records ------------------------------------------------------------------------
 
     def keep(self, record: KeptRecord) -> None:
-        """Keep a record; of two with one index the later stays."""
+        """Keep a record in the place of the one that had its index."""
         mutation = record.mutation
         self._db.change(
             _KEEP,
@@ -353,10 +392,16 @@ class AppState(Repository):
             rows = self._db.all(_KEPT, **where)
         else:
             rows = self._db.all(_ABOUT, **where, target=target)
-        return [
-            KeptRecord(row_name, _mutation(Operation.SET.value, *rest), row_target)
-            for row_name, row_target, *rest in rows
-        ]
+        return [_kept(row) for row in rows]
+
+    def all_kept(self) -> list[KeptRecord]:
+        """Every kept record, by index."""
+        return [_kept(row) for row in self._db.all(_ALL_KEPT, session_id=self._session_id)]
+
+
+def _kept(row: Row) -> KeptRecord:
+    name, target, *rest = row
+    return KeptRecord(name, _mutation(Operation.SET.value, *rest), target)
 
 
 def _mutation(operation: int, index: bytes, value: bytes, version: int, at_ms: int) -> Mutation:

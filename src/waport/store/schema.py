@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from .schema_app_state import (
+    app_state_applied,
     app_state_collections,
     app_state_kept,
     app_state_key_requests,
@@ -43,6 +44,7 @@ __all__ = [
     "REVISION",
     "add_ons",
     "api_keys",
+    "app_state_applied",
     "app_state_collections",
     "app_state_kept",
     "app_state_key_requests",

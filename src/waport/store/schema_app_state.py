@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from .schema_base import metadata, row_id
@@ -23,8 +24,11 @@ app_state_keys = Table(
     Column("key_id", LargeBinary, primary_key=True),
     Column("key_data", LargeBinary, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary),
+    Column("other_data", LargeBinary),
     sqlite_with_rowid=False,
 )
+"""`other_data` is another key that was shared under the same id."""
 
 app_state_key_requests = Table(
     "app_state_key_requests",
@@ -32,9 +36,12 @@ app_state_key_requests = Table(
     Column("session_id", Text, primary_key=True),
     Column("key_id", LargeBinary, primary_key=True),
     Column("asked_at", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False, server_default="0"),
+    Column("unknown", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
-"""When the own devices were last asked for a key."""
+"""When a key that is missing was first missed and last asked for, and whether the phone lacks it
+too."""
 
 app_state_collections = Table(
     "app_state_collections",
@@ -47,6 +54,11 @@ app_state_collections = Table(
     Column("synced", Boolean, nullable=False),
     Column("news", BigInteger, nullable=False),
     Column("broken", Boolean, nullable=False),
+    Column("diverged", Boolean, nullable=False, server_default=false()),
+    Column("failures", BigInteger, nullable=False, server_default="0"),
+    Column("recovering", Boolean, nullable=False, server_default=false()),
+    Column("recovery_id", Text, nullable=False, server_default=""),
+    Column("recovery_at", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 """What is known of each collection (`StoredCollection` in app_state.py says what it means)."""
@@ -79,6 +91,17 @@ app_state_pending = Table(
     sqlite_autoincrement=True,
 )
 """Changes of our own that the server has not taken yet, the latest of each record."""
+
+app_state_applied = Table(
+    "app_state_applied",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("index", LargeBinary, primary_key=True),
+    Column("collection", Text, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Of each record that took effect: out of which collection, and when it was made."""
 
 app_state_kept = Table(
     "app_state_kept",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from .add_ons import AddOns
 from .addresses import Addresses
 from .app_state import AppState
+from .app_state_keys import SyncKeys
 from .calls import Calls
 from .chats import Chats
 from .contacts import Contacts
@@ -33,7 +34,8 @@ class UnitOfWork:
         signal: ratchets, identities and pre-keys.
         sender_keys: the keys of groups, and who was told ours.
         addresses: LID mappings and device lists.
-        app_state: keys of the account's app state.
+        app_state: the account's app state.
+        sync_keys: its keys.
         messages: the messages of all chats.
         add_ons: reactions, votes, answers, pins; and what waits for its message.
         chats: the list of chats, and the timers of their messages.
@@ -67,6 +69,7 @@ class UnitOfWork:
         "sender_keys",
         "session_id",
         "signal",
+        "sync_keys",
         "tokens",
     )
 
@@ -78,6 +81,7 @@ class UnitOfWork:
         self.sender_keys = SenderKeys(db, session_id, now_ms)
         self.addresses = Addresses(db, session_id)
         self.app_state = AppState(db, session_id)
+        self.sync_keys = SyncKeys(db, session_id)
         self.messages = Messages(db, session_id, now_ms)
         self.add_ons = AddOns(db, session_id, now_ms)
         self.chats = Chats(db, session_id)

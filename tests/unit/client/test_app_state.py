@@ -15,7 +15,7 @@ from waport.appstate.actions import ArchiveChat, MessageRange, MuteChat, PushNam
 from waport.client.app_state import KEYS_TIMEOUT_S
 from waport.client.app_state_troubles import MAX_TRIES
 from waport.errors import QueryTimeout
-from waport.model import ChatArchived
+from waport.model import ChatArchived, ChatFlagged
 from waport.proto import pb
 from waport.stanza.appstate import CollectionAnswer, CollectionError, CollectionRequest
 from waport.store import UnitOfWork
@@ -65,7 +65,7 @@ async def test_without_keys_the_collections_say_which_ones_are_missing(
     resuming = asyncio.create_task(device.sync.resume())
     await device.clock.pass_by(KEYS_TIMEOUT_S)
     await resuming
-    assert device.requests.asked == [KEY_ID]
+    assert device.phone.asked == [KEY_ID]
     await device.share(KEY_ID)
     await device.sync.keys_shared()
     assert await device.is_even(LOW)
@@ -127,12 +127,14 @@ async def test_a_large_snapshot_is_taken_and_patches_go_on_from_it(
     server.write(LOW, *[pin(chat(number)) for number in range(2345)])
     await device.ready()
     assert await device.is_even(LOW)
+    assert device.account.sink.recorded == []
     server.write(LOW, pin(chat(3), False, at=NOW_MS + 1))
     await device.notified(LOW)
     assert await device.is_even(LOW)
     assert not server.asked[-1].wants_snapshot
     assert str(chat(3)) not in await device.pinned()
-    assert device.account.sink.recorded == []
+    (flagged,) = device.account.sink.of(ChatFlagged)
+    assert (flagged.chat.pinned, flagged.previous.pinned) == (False, True)
 
 
 async def test_a_patch_with_its_mutations_in_a_file_is_taken(
@@ -241,7 +243,7 @@ async def test_a_missing_key_holds_up_its_collection_alone(device: Device, serve
     server.write(LOW, pin(chat(1)), key_id=OTHER_ID)
     server.write(HIGH, mutation(MuteChat(CHAT, True, -1)))
     await device.notified(LOW, HIGH)
-    assert device.requests.asked == [OTHER_ID]
+    assert device.phone.asked == [OTHER_ID]
     assert await device.is_even(HIGH)
     assert (await device.state(LOW)).version == 0
     count = len(server.asked)

@@ -35,12 +35,14 @@ from waport.model import (
     Ack,
     Chat,
     ChatArchived,
+    ChatFlagged,
     ChatRemoved,
     DomainEvent,
     Message,
     MessageDeleted,
     MessageKey,
     MessageKind,
+    MessageStarred,
     UnreadChanged,
 )
 from waport.store import UnitOfWork
@@ -109,7 +111,10 @@ async def test_flags_reach_the_chat_by_number_and_by_hidden_id(account: Account,
     )
     chat = await chat_of(account)
     assert (chat.archived, chat.pinned, chat.muted_until) == (True, True, 7)
-    assert events == [ChatArchived(events[0].chat, True, False)]
+    assert [type(event) for event in events] == [ChatArchived, ChatFlagged, ChatFlagged]
+    assert events[0] == ChatArchived(events[0].chat, True, False)
+    assert (events[1].previous.pinned, events[1].chat.pinned) == (False, True)
+    assert (events[2].previous.muted_until, events[2].chat.muted_until) == (0, 7)
     assert events[0].chat.jid == PEER_PN
     assert await run(ArchiveChat(PEER_PN, True, UNTIL_NOW)) == []
     await run(removal(PinChat(PEER_PN)), removal(MuteChat(PEER_PN)))
@@ -208,7 +213,9 @@ async def test_what_is_said_of_a_message_waits_until_it_comes(
         apply_waiting(store, stored, events.append)
         return events
 
-    assert await account.write(arrive) == []
+    (starred,) = await account.write(arrive)
+    assert isinstance(starred, MessageStarred)
+    assert (starred.message.key.from_me, starred.message.starred) == (from_me, True)
     assert (await account.read(lambda store: store.messages.get(PEER_PN, "A"))).starred
     assert await account.read(lambda store: store.app_state.kept("star")) == []
     assert len(await account.read(lambda store: store.app_state.kept("deleteMessageForMe"))) == 1

@@ -15,7 +15,7 @@ from support.appstate import KEY_ID, KEYS
 from support.client import ClientWorld, Versions
 from support.clock import TIMEOUT_S
 from support.whatsapp import Wire
-from waport.appstate import Collection
+from waport.appstate import Collection, SyncKey
 from waport.client import Client, ClientConfig
 from waport.emulator import Emulator, EmulatorOptions
 from waport.emulator.accounts import Account
@@ -45,7 +45,7 @@ async def syncing(world: ClientWorld) -> Wire:
     """A client that has a key, and has fetched all collections, which are empty."""
     await world.link()
     await world.database.write(
-        SESSION, lambda store: store.app_state.put_key(KEY_ID, KEYS[KEY_ID], 1)
+        SESSION, lambda store: store.sync_keys.put(SyncKey(KEY_ID, KEYS[KEY_ID], 1))
     )
     wire = await world.log_in()
     question = await wire.hear("iq", xmlns="w:sync:app:state")

@@ -12,7 +12,7 @@ from support.appstate_server import Device, Server
 from waport.appstate import Collection, Operation
 from waport.appstate.actions import MuteChat, PinChat
 from waport.client.app_state import KEYS_TIMEOUT_S
-from waport.errors import ConnectionClosed
+from waport.errors import ConnectionClosed, MediaError
 from waport.model import ChatArchived
 from waport.proto import pb
 from waport.stanza.appstate import CollectionAnswer, CollectionError, CollectionRequest
@@ -128,14 +128,32 @@ async def test_a_server_that_always_finds_a_conflict_is_left_alone(
     assert await device.account.read(lambda store: store.app_state.has_pending())
 
 
-async def test_many_changes_go_up_in_several_patches(device: Device, server: Server) -> None:
+@pytest.mark.parametrize("count", [100, 101, 1001])
+async def test_many_changes_go_up_in_one_patch_and_more_than_a_hundred_in_a_file(
+    device: Device, server: Server, count: int
+) -> None:
     await device.ready()
     device.sync.pause()
-    for number in range(60):
-        await device.settings.write(PinChat(chat(number), True))
+    await device.write(PinChat(chat(number), True) for number in range(count))
     again = Device(device.account, server)
     await again.sync.resume()
-    assert len(server.logs[LOW]) == 2
+    patches = [pb.SyncdPatch.FromString(data) for data in server.logs[LOW]]
+    assert patches[0].HasField("externalMutations") == (count > 100)
+    assert len(patches) == (2 if count > 1000 else 1)
+    assert await again.is_even(LOW)
+
+
+async def test_a_file_that_nobody_takes_is_tried_again(device: Device, server: Server) -> None:
+    await device.ready()
+    device.sync.pause()
+    await device.write(PinChat(chat(number), True) for number in range(101))
+    again = Device(device.account, server)
+    again.upload_failures = [MediaError("full"), OSError("no disk")]
+    resuming = asyncio.create_task(again.sync.resume())
+    for pause in (1, 2):
+        assert server.logs[LOW] == []
+        await again.clock.pass_by(pause)
+    await resuming
     assert await again.is_even(LOW)
 
 

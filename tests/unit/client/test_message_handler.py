@@ -159,7 +159,7 @@ async def test_a_key_share_is_kept_only_from_an_own_device(account: Account, pee
     key.keyData.keyData = bytes(32)
     key.keyData.timestamp = NOW
     await account.handle(handle_message, stanza(peer.encrypt(message.SerializeToString()), "K1"))
-    assert await account.read(lambda store: store.app_state.keys()) == {}
+    assert await account.read(lambda store: store.sync_keys.all()) == []
 
     phone = Peer(OWN_PN.with_device(0))
     phone.open(account.bundle())
@@ -167,7 +167,8 @@ async def test_a_key_share_is_kept_only_from_an_own_device(account: Account, pee
         phone.encrypt(message.SerializeToString()), "K2", OWN_PN.with_device(0), category="peer"
     )
     work = await account.handle(handle_message, node)
-    assert list(await account.read(lambda store: store.app_state.keys())) == [key.keyId.keyId]
+    (kept,) = await account.read(lambda store: store.sync_keys.all())
+    assert kept.id == key.keyId.keyId
     assert only_reply(work).get("type") == "peer_msg"
     assert account.sink.recorded == []
 

@@ -35,7 +35,7 @@ Result = pb.PeerDataOperationRequestResponseMessage.PeerDataOperationResult
 def build(kind: Literal["pkmsg", "msg"], *, sensitive: bool = False) -> Node:
     return build_peer_message(
         "3EB0AA",
-        OWN,
+        OWN.bare,
         Ciphertext(kind, b"body"),
         device_identity=b"identity",
         priority=PushPriority.HIGH_FORCE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...appstate import MAX_BLOB_SIZE, BlobReference
-from ...media import MediaDigest, MediaKind
+from ...media import MAC_SIZE, MediaDigest, MediaKind
 from ...model import Message
 from ...model.contents import LinkPreview
 from ...stanza.history import Notice
@@ -205,6 +205,26 @@ class Media:
             file_enc_sha256=blob.file_enc_sha256,
         )
         return await self._transfer.download_bytes(reference, MAX_BLOB_SIZE)
+
+    async def upload_blob(self, data: bytes) -> BlobReference:
+        """Upload a file of the app state.
+
+        Raises:
+            MediaTooLarge, TransferFailed, QueryError, QueryTimeout, ConnectionClosed, StanzaError,
+            OSError: the hosts do not take it.
+        """
+        await in_thread(make_folder, self._folder)
+        made = await self._transfer.upload(data, MediaKind.APP_STATE)
+        assert made.media_key is not None  # files of this kind are encrypted
+        assert made.file_enc_sha256 is not None
+        return BlobReference(
+            made.media_key,
+            made.direct_path,
+            made.file_sha256,
+            made.file_enc_sha256,
+            made.file_length // 16 * 16 + 16 + MAC_SIZE,
+            made.handle or "",
+        )
 
     @contextlib.asynccontextmanager
     async def open_history(self, notice: Notice) -> AsyncIterator[Path]:

@@ -1,10 +1,9 @@
-"""What all devices of an account share: flags of chats and messages, names, labels, settings."""
+"""What all devices of an account share: flags of chats and messages, names, settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from ...appstate import Operation
 from ...appstate.actions import (
@@ -15,38 +14,36 @@ from ...appstate.actions import (
     DeleteChat,
     DeleteMessageForMe,
     EditLabel,
-    EditQuickReply,
-    LabelChat,
+    Favorites,
+    LinkPreviews,
     LockChat,
     MarkChatRead,
     MessageRange,
-    MessageRef,
     MuteChat,
-    PendingMutation,
+    MuteStatus,
     PinChat,
     PushName,
-    RangeMessage,
+    RelayCalls,
     SaveContact,
     SaveLidContact,
     StarMessage,
+    TimeFormat,
+    UnarchiveChats,
+    UnknownAction,
+    read_action,
     with_side_effects,
-    write_action,
 )
-from ...appstate.actions import read_action as _read_action
-from ...errors import InvalidInput, NotFound
-from ...model import Message
-from ...store import Database, UnitOfWork
+from ...errors import InvalidInput
+from ...store import UnitOfWork
 from ...wire import Jid
-from ..app_state import AppStateSync
 from ..fanout import canonical
-
-A = TypeVar("A", bound=Action)
-
-MAX_NAMED = 16
-"""Messages of one second that the range of an action names."""
+from .labels import Labels, chats_with, ids_of_chat
+from .shared import A, SharedRecords, kept, known_message, newest_range, ref_of
 
 MAX_NAME = 100
 """Characters of a name."""
+
+MAX_FAVORITES = 1000
 
 
 class Settings:
@@ -60,14 +57,13 @@ class Settings:
         StoreError: nothing is changed.
     """
 
-    def __init__(self, database: Database, session_id: str, sync: AppStateSync) -> None:
-        self._database = database
-        self._session_id = session_id
-        self._sync = sync
+    def __init__(self, records: SharedRecords, labels: Labels) -> None:
+        self._records = records
+        self._labels = labels
 
     async def settle(self) -> None:
         """Wait until the server has all that was changed here."""
-        await self._sync.settle()
+        await self._records.settle()
 
     async def write(self, action: Action, *, remove: bool = False) -> None:
         """Write any record of the app state.
@@ -76,7 +72,24 @@ class Settings:
             remove: take the record away instead; only what it is about counts then.
         """
         operation = Operation.REMOVE if remove else Operation.SET
-        await self._change(lambda _store, _now_s: [action], operation)
+        await self._records.change(lambda _store, _now_s: [action], operation)
+
+    async def records(self, kind: type[A]) -> list[A]:
+        """All records of a kind that no other part of this library reads.
+
+        Args:
+            kind: such as `TimeFormat`, `StatusPrivacy` or `PrimaryFeatures`.
+        """
+        return await self._records.all(kind)
+
+    async def unknown(self) -> list[UnknownAction]:
+        """The records that this version cannot read, as they came."""
+
+        def job(store: UnitOfWork) -> list[UnknownAction]:
+            actions = (read_action(each.mutation) for each in store.app_state.all_kept())
+            return [action for action in actions if isinstance(action, UnknownAction)]
+
+        return await self._records.read(job)
 
     # --- chats -------------------------------------------------------------------------------
 
@@ -115,6 +128,29 @@ class Settings:
         """Put a chat behind the phone's lock, or take it out."""
         await self._to_chat(chat, lambda jid, _: LockChat(jid, locked))
 
+    async def locked_chats(self) -> list[Jid]:
+        """The chats that are behind the phone's lock."""
+
+        def job(store: UnitOfWork) -> list[Jid]:
+            return [canonical(store, each.chat) for each in kept(store, LockChat) if each.locked]
+
+        return await self._records.read(job)
+
+    async def favorites(self) -> list[Jid]:
+        """The favourite chats, in order."""
+
+        def job(store: UnitOfWork) -> list[Jid]:
+            found = kept(store, Favorites)
+            return [canonical(store, chat) for chat in found[0].chats] if found else []
+
+        return await self._records.read(job)
+
+    async def set_favorites(self, chats: Sequence[Jid]) -> None:
+        """Let these be the favourite chats, in this order."""
+        if len(chats) > MAX_FAVORITES:
+            raise InvalidInput(f"there are at most {MAX_FAVORITES} favourites")
+        await self._records.write(Favorites(tuple(dict.fromkeys(chat.bare for chat in chats))))
+
     async def mark_read(self, chat: Jid) -> None:
         """Nothing in a chat is unread any more, on any device. The authors are not told."""
         await self._to_chat(chat, lambda jid, newest: MarkChatRead(jid, True, newest))
@@ -150,10 +186,10 @@ class Settings:
         """
 
         def make(store: UnitOfWork, _: int) -> list[Action]:
-            message = _message(store, chat, message_id)
-            return [StarMessage(_ref(message), starred)]
+            message = known_message(store, chat, message_id)
+            return [StarMessage(ref_of(message), starred)]
 
-        await self._change(make)
+        await self._records.change(make)
 
     async def delete_for_me(self, chat: Jid, message_id: str, *, delete_media: bool = True) -> None:
         """Delete a message for this account.
@@ -163,17 +199,17 @@ class Settings:
         """
 
         def make(store: UnitOfWork, _: int) -> list[Action]:
-            message = _message(store, chat, message_id)
-            return [DeleteMessageForMe(_ref(message), delete_media, message.timestamp)]
+            message = known_message(store, chat, message_id)
+            return [DeleteMessageForMe(ref_of(message), delete_media, message.timestamp)]
 
-        await self._change(make)
+        await self._records.change(make)
 
     # --- people ------------------------------------------------------------------------------
 
     async def set_push_name(self, name: str) -> None:
         """Set the name that others see."""
         name = _checked(name)
-        await self._change(lambda _store, _now_s: [PushName(name)])
+        await self._records.change(lambda _store, _now_s: [PushName(name)])
 
     async def set_contact(
         self, person: Jid, full_name: str, first_name: str = "", *, on_phone: bool = True
@@ -191,116 +227,100 @@ class Settings:
                 return [replace(contact, full_name=name, first_name=first_name)]
             return [replace(contact, full_name=name, first_name=first_name, on_phone=on_phone)]
 
-        await self._change(make)
+        await self._records.change(make)
 
     async def remove_contact(self, person: Jid) -> None:
         """Take a person out of the address book."""
-        await self._change(lambda store, _: [_contact(store, person)], Operation.REMOVE)
+        await self._records.change(lambda store, _: [_contact(store, person)], Operation.REMOVE)
 
-    # --- labels and quick replies ------------------------------------------------------------
+    async def mute_status(self, person: Jid, muted: bool = True) -> None:
+        """Hide a person's status posts, or show them again."""
+
+        def make(store: UnitOfWork, _: int) -> list[Action]:
+            jid = canonical(store, person)
+            if not jid.is_user:
+                raise InvalidInput("only people have a status")
+            return [MuteStatus(store.addresses.lid_of(jid) or jid, muted)]
+
+        await self._records.change(make)
+
+    async def muted_statuses(self) -> list[Jid]:
+        """The people whose status posts are hidden."""
+
+        def job(store: UnitOfWork) -> list[Jid]:
+            return [canonical(store, each.user) for each in kept(store, MuteStatus) if each.muted]
+
+        return await self._records.read(job)
+
+    # --- settings ----------------------------------------------------------------------------
+
+    async def is_24_hours(self) -> bool:
+        """Whether times are shown with 24 hours."""
+        found = await self._records.one(TimeFormat)
+        return found is not None and found.is_24_hours
+
+    async def set_24_hours(self, enabled: bool) -> None:
+        """Show times with 24 hours, or with twelve."""
+        await self._records.write(TimeFormat(enabled))
+
+    async def unarchives_chats(self) -> bool:
+        """Whether a new message brings an archived chat back."""
+        found = await self._records.one(UnarchiveChats)
+        return found is not None and found.enabled
+
+    async def set_unarchive_chats(self, enabled: bool) -> None:
+        """Let a new message bring an archived chat back, or not."""
+        await self._records.write(UnarchiveChats(enabled))
+
+    async def has_link_previews(self) -> bool:
+        """Whether links get a preview."""
+        found = await self._records.one(LinkPreviews)
+        return found is None or not found.disabled
+
+    async def set_link_previews(self, enabled: bool) -> None:
+        """Let links have a preview, or none."""
+        await self._records.write(LinkPreviews(not enabled))
+
+    async def relays_calls(self) -> bool:
+        """Whether calls go over WhatsApp's servers, so that nobody learns the address."""
+        found = await self._records.one(RelayCalls)
+        return found is not None and found.enabled
+
+    async def set_relay_calls(self, enabled: bool) -> None:
+        """Let calls go over WhatsApp's servers, or directly."""
+        await self._records.write(RelayCalls(enabled))
+
+    # --- labels: see `Labels` ----------------------------------------------------------------
 
     async def labels(self) -> list[EditLabel]:
         """All labels that there are."""
-        found = await self._kept("label_edit", EditLabel)
-        return [label for label in found if not label.deleted]
+        return await self._labels.all()
 
     async def label_ids_of(self, chat: Jid) -> list[str]:
         """The ids of the labels of a chat."""
-
-        def job(store: UnitOfWork) -> list[str]:
-            jid = canonical(store, chat)
-            return [
-                each.label_id
-                for each in _kept(store, "label_jid", LabelChat)
-                if each.labeled and canonical(store, each.chat) == jid
-            ]
-
-        return await self._database.read(self._session_id, job)
+        return sorted(await self._records.read(lambda store: ids_of_chat(store, chat)))
 
     async def chats_of_label(self, label_id: str) -> list[Jid]:
         """The chats that have a label."""
-
-        def job(store: UnitOfWork) -> list[Jid]:
-            return [
-                canonical(store, each.chat)
-                for each in _kept(store, "label_jid", LabelChat)
-                if each.labeled and each.label_id == label_id
-            ]
-
-        return await self._database.read(self._session_id, job)
-
-    async def set_label(self, label: EditLabel) -> None:
-        """Make a label or change it; with `deleted` it goes away."""
-        await self.write(label)
+        return await self._records.read(lambda store: chats_with(store, label_id))
 
     async def label_chat(self, chat: Jid, label_id: str, labeled: bool = True) -> None:
-        """Give a chat a label, or take it away."""
-        await self._to_chat(chat, lambda jid, _: LabelChat(label_id, jid, labeled))
+        """Give a chat a label, or take it away.
 
-    async def quick_replies(self) -> list[EditQuickReply]:
-        """All texts that are sent by a shortcut."""
-        found = await self._kept("quick_reply", EditQuickReply)
-        return [reply for reply in found if not reply.deleted]
-
-    async def set_quick_reply(self, reply: EditQuickReply) -> None:
-        """Make a quick reply or change it; with `deleted` it goes away."""
-        await self.write(reply)
+        Raises:
+            NotFound: there is no such label that could be given.
+        """
+        await self._labels.put_on_chat(chat, label_id, labeled)
 
     # --- how ---------------------------------------------------------------------------------
 
     async def _to_chat(self, chat: Jid, make: Callable[[Jid, MessageRange], Action]) -> None:
         def actions(store: UnitOfWork, now_s: int) -> Sequence[Action]:
             jid = canonical(store, chat)
-            newest = _newest(store, jid, now_s)
+            newest = newest_range(store, jid, now_s)
             return with_side_effects(make(jid, newest), newest)
 
-        await self._change(actions)
-
-    async def _change(
-        self,
-        make: Callable[[UnitOfWork, int], Sequence[Action]],
-        operation: Operation = Operation.SET,
-    ) -> None:
-        def changes(store: UnitOfWork, at_ms: int) -> list[PendingMutation]:
-            return [
-                write_action(action, timestamp_ms=at_ms, operation=operation)
-                for action in make(store, at_ms // 1000)
-            ]
-
-        await self._sync.write(changes)
-
-    async def _kept(self, name: str, kind: type[A]) -> list[A]:
-        return await self._database.read(self._session_id, lambda store: _kept(store, name, kind))
-
-
-def _kept(store: UnitOfWork, name: str, kind: type[A]) -> list[A]:
-    actions = [_read_action(each.mutation) for each in store.app_state.kept(name)]
-    return [action for action in actions if isinstance(action, kind)]
-
-
-def _newest(store: UnitOfWork, chat: Jid, now_s: int) -> MessageRange:
-    """All messages that a chat has now.
-
-    Source: docs/protocol/app-state.md, "Message ranges".
-    """
-    page = store.messages.page(chat, MAX_NAMED)
-    if not page:
-        return MessageRange(now_s)
-    last_s = page[0].timestamp
-    named = [RangeMessage(_ref(each), last_s) for each in page if each.timestamp == last_s]
-    return MessageRange(last_s, messages=tuple(named))
-
-
-def _message(store: UnitOfWork, chat: Jid, message_id: str) -> Message:
-    message = store.messages.get(canonical(store, chat), message_id)
-    if message is None:
-        raise NotFound(404, "there is no such message")
-    return message
-
-
-def _ref(message: Message) -> MessageRef:
-    key = message.key
-    return MessageRef(key.chat, key.id, key.from_me, None if key.from_me else key.sender)
+        await self._records.change(actions)
 
 
 def _contact(store: UnitOfWork, person: Jid) -> SaveContact | SaveLidContact:

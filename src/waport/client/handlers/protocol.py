@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...errors import DecodeError
 from ...proto import pb
@@ -33,6 +33,9 @@ MAX_AT_ONCE = 200
 
 KeyShare = Callable[[Work, pb.AppStateSyncKeyShare], None]
 """Takes keys of the app state, which an own device shares."""
+
+KeyRequest = Callable[[Work, IncomingMessage, pb.AppStateSyncKeyRequest], None]
+"""Takes the wish of another own device for keys of the app state."""
 
 
 def mappings_taker(take_many: MappingSync) -> MappingSync:
@@ -66,23 +69,26 @@ class ProtocolMessages:
     """Acts on machinery; the same from anybody who may not send it is dropped silently.
 
     Args:
-        on_answer: for answers of the own phone.
+        on_answers: for answers of the own phone; each takes those to its own requests.
         on_mappings: for the phone's table of hidden ids.
         on_keys: for keys of the app state.
+        on_key_request: for own devices that lack some.
         on_history: for announcements of history.
     """
 
     def __init__(
         self,
-        on_answer: PeerAnswer,
+        on_answers: Sequence[PeerAnswer],
         on_mappings: MappingSync,
         on_keys: KeyShare,
+        on_key_request: KeyRequest,
         on_history: HistoryNotice,
     ) -> None:
-        self._on_answer = on_answer
+        self._on_answers = on_answers
         self._on_history = on_history
         self._on_mappings = on_mappings
         self._on_keys = on_keys
+        self._on_key_request = on_key_request
 
     def handle(self, work: Work, incoming: IncomingMessage, message: pb.Message) -> None:
         """Act on a message, if it is machinery.
@@ -106,8 +112,11 @@ class ProtocolMessages:
             self._on_history(work, incoming.id, protocol.historySyncNotification)
         elif kind == _Type.APP_STATE_SYNC_KEY_SHARE:
             self._on_keys(work, protocol.appStateSyncKeyShare)
+        elif kind == _Type.APP_STATE_SYNC_KEY_REQUEST:
+            self._on_key_request(work, incoming, protocol.appStateSyncKeyRequest)
         elif kind == _Type.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE:
-            self._on_answer(work, incoming, protocol)
+            for take in self._on_answers:
+                take(work, incoming, protocol)
         elif kind == _Type.LID_MIGRATION_MAPPING_SYNC:
             payload = protocol.lidMigrationMappingSyncMessage.encodedMappingPayload
             self._on_mappings(work, incoming.id, payload)
