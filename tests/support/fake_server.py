@@ -26,7 +26,7 @@ from waport.errors import (
     SessionNotFound,
 )
 from waport.events import EventHub
-from waport.model import Message, PasskeyState, SessionState
+from waport.model import Evidence, Message, PasskeyState, SessionState
 
 from .fake_client import FakeClient, text_message
 
@@ -43,6 +43,7 @@ class FakeSessions:
     error: Exception | None = None
     passkey_state: PasskeyState | None = None
     assertions: list[object] = field(default_factory=list)
+    proofs: dict[str, Evidence] = field(default_factory=dict)
 
     async def _call(self, *call: str) -> None:
         self.calls.append(call)
@@ -78,6 +79,9 @@ class FakeSessions:
 
     def state(self, session_id: str) -> SessionState | None:
         return self.states.get(session_id)
+
+    def evidence(self, session_id: str) -> Evidence | None:
+        return self.proofs.get(session_id)
 
     def list(self) -> Sequence[tuple[str, SessionState]]:
         return list(self.states.items())

@@ -12,7 +12,7 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
-from ..model import AddOn, Message, MessageKey, PasskeyState, SessionState
+from ..model import AddOn, Evidence, Message, MessageKey, PasskeyState, SessionState
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
@@ -150,6 +150,10 @@ class SessionManager(Protocol):
 
     def state(self, session_id: str) -> SessionState | None:
         """Where a session stands; None when it is not started."""
+        ...
+
+    def evidence(self, session_id: str) -> Evidence | None:
+        """What shows that a session's connection lives; None when there is none."""
         ...
 
     def list(self) -> Sequence[tuple[str, SessionState]]:

@@ -24,6 +24,7 @@ from ..pairing import ClientVersion
 from ..sessions import SessionFolders, SessionManager
 from ..store import Database
 from .app import create_app
+from .health import StoreHealth
 from .http_server import HttpServer
 from .keys import KeyRing
 from .owned_task import OwnedTask
@@ -113,13 +114,16 @@ async def _serve(
     )
     keys = KeyRing(settings.api_key, database)
     await keys.load()
+    health = StoreHealth(database.ping)
     owned: list[OwnedTask] = []
     app = create_app(
         settings,
         manager,
         hub,
         keys=keys,
-        is_ready=lambda: not server.should_exit and all(task.is_running for task in owned),
+        is_ready=lambda: (
+            not server.should_exit and health.is_well and all(task.is_running for task in owned)
+        ),
     )
     server = Server(settings, app, hub)
     loop = asyncio.get_running_loop()
@@ -134,7 +138,11 @@ async def _serve(
         )
         bus.subscribe(worker.on_events)
         webhooks = OwnedTask("webhooks", worker.run)
-        owned += [webhooks, OwnedTask("prune", lambda: _prune(settings, database, worker))]
+        owned += [
+            webhooks,
+            OwnedTask("prune", lambda: _prune(settings, database, worker)),
+            OwnedTask("database probe", health.run),
+        ]
         tasks = [
             *(asyncio.create_task(task.run()) for task in owned),
             asyncio.create_task(_announce(server, on_listening), name="announce"),

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ..errors import ConnectionClosed
-from ..model import SessionState
+from ..model import Evidence, SessionState
 from ..proto import pb
 from ..stanza.login import RemoveCompanion
 from ..stanza.message import IncomingMessage
@@ -326,6 +326,11 @@ class Client:
     def state(self) -> SessionState:
         """Where this client stands now."""
         return self._states.now
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What shows that its connection lives; None when there is none."""
+        return self._runner.evidence
 
     @property
     def own_jid(self) -> Jid:

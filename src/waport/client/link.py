@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 TIMER_CHECK_S = 5.0
 """Longest pause between looks at the deadlines; sending and receiving may bring them closer."""
 
+CLOCK_JUMP_S = 30.0
+"""When the calendar has moved so much more than the time that passed, the machine has slept, and
+the connection must prove anew that it lives."""
+
 GOODBYE_TIMEOUT_S = 2.0
 
 
@@ -91,6 +95,8 @@ class Link:
         self._unsent: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self.was_open = False
+        self.received_at: float | None = None
+        """When something came last, Unix seconds."""
         self._closed: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
 
     @property
@@ -186,8 +192,9 @@ class Link:
     async def _read(self, carrier: Carrier) -> None:
         try:
             async for data in carrier:
+                unix_now = self.received_at = self._clock.unix()
                 events = self._connection.receive_data(
-                    data, now=self._now(), unix_now=int(self._clock.unix())
+                    data, now=self._now(), unix_now=int(unix_now)
                 )
                 for event in events:
                     if self._closed.done():
@@ -228,10 +235,18 @@ class Link:
             self.close(Close(Cause.LOST, exc.reason))
 
     async def _watch_timers(self) -> None:
+        offset = self._clock_offset()
         while True:
             deadline = self._connection.next_deadline()
             until = TIMER_CHECK_S if deadline is None else deadline - self._now()
             await self._clock.sleep(min(max(until, 0.01), TIMER_CHECK_S))
-            for event in self._connection.check_timers(self._now()):
+            events = self._connection.check_timers(self._now())
+            if abs(self._clock_offset() - offset) > CLOCK_JUMP_S:
+                offset = self._clock_offset()
+                events += self._connection.doubt(self._now())
+            for event in events:
                 await self._handle(event)
             self._wake.set()
+
+    def _clock_offset(self) -> float:
+        return self._clock.unix() - self._clock.monotonic()

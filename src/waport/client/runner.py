@@ -15,6 +15,7 @@ from ..model import (
     AuthFailure,
     Credentials,
     Disconnected,
+    Evidence,
     LinkState,
     Ready,
     Step,
@@ -49,6 +50,10 @@ STABLE_S = 30.0
 LONG_BACKOFF_STEPS = 5
 
 PING_TIMEOUT_S = 20.0
+
+LOGIN_TIMEOUT_S = 60.0
+"""From the end of the handshake until a linked device is logged in. A server that answers pings and
+says neither yes nor no would else be waited for without end."""
 
 MAX_TOLD = 2000
 """Characters of the server's own words in an event."""
@@ -110,6 +115,8 @@ class Runner:
         self._credentials: Credentials | None = None
         self._claimed: ClientVersion | None = None
         self._logged_in = False
+        self._logged_in_at: float | None = None
+        self._pong_at: float | None = None
         self._has_hurried = False
         self._dropped: Counter[tuple[str, int]] = Counter()
         self._told_lost = False
@@ -169,6 +176,7 @@ class Runner:
         credentials = await self._database.write(self._session_id, load_or_create)
         self._credentials = credentials
         self._logged_in = False
+        self._logged_in_at = self._pong_at = None
         self._dispatcher.linked = credentials.state is LinkState.LINKED
         self._dispatcher.available = False
         self._reporter.own = credentials.pn.bare if credentials.pn is not None else None
@@ -212,11 +220,28 @@ class Runner:
             self._config,
             connection,
             on_node=self._on_node,
-            on_open=self._queries.attach,
+            on_open=self._on_open,
             on_keep_alive=self._keep_alive,
             on_dropped=self._on_dropped,
             open_carrier=self._open_carrier,
         )
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What shows that the present connection lives; None when there is none."""
+        if self._link is None or not self._link.is_open:
+            return None
+        return Evidence(self._link.received_at, self._logged_in_at, self._pong_at)
+
+    def _on_open(self, link: Link) -> None:
+        self._queries.attach(link)
+        if self._credentials is not None and self._credentials.state is LinkState.LINKED:
+            self._background.spawn(self._expect_login(link), "login watch", essential=True)
+
+    async def _expect_login(self, link: Link) -> None:
+        await self._clock.sleep(LOGIN_TIMEOUT_S)
+        if not self._logged_in:
+            link.close(Close(Cause.LOST, "the login was not answered"))
 
     async def _on_node(self, link: Link, node: Node) -> None:
         self._offline.on_stanza(link, node)
@@ -235,6 +260,7 @@ class Runner:
 
     async def _ping(self) -> None:
         await self._queries.run(Ping(), PING_TIMEOUT_S)
+        self._pong_at = self._clock.unix()
 
     # --- logging in --------------------------------------------------------------------------
 
@@ -264,6 +290,7 @@ class Runner:
         is_first = credentials.login_counter == 1
         if is_first:
             self._reporter.report(Authenticated())
+        self._logged_in_at = self._clock.unix()
         self._states.advance(Step.LOG_IN)
         if not is_first:
             self._reporter.report(Authenticated())

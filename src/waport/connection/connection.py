@@ -220,6 +220,14 @@ class Connection:
             self._ping_asked = now
         return [KeepAliveDue()]
 
+    def doubt(self, now: float) -> list[ConnectionEvent]:
+        """Have the server prove at once that it is there: the machine may have slept."""
+        if self._phase is not _Phase.OPEN or self._ping_asked is not None:
+            return []
+        self._ping_asked = now
+        self._next_ping = now + self._ping_interval()
+        return [KeepAliveDue()]
+
     def next_deadline(self) -> float | None:
         """When `check_timers` has something to do, on the clock of `now`; `None`: never."""
         if self._phase is _Phase.HANDSHAKE:

@@ -56,7 +56,7 @@ from .message import Ack, Message, MessageKey, MessageKind
 from .notice import Notice
 from .passkey import PasskeyStage, PasskeyState
 from .presence import Presence, PresenceState
-from .session import TRANSITIONS, WA_WORDS, SessionState, Step
+from .session import TRANSITIONS, WA_WORDS, Evidence, SessionState, Step
 from .shared_events import ChatFlagged, ContactSaved, MessageStarred, SettingChanged
 
 __all__ = [
@@ -93,6 +93,7 @@ __all__ = [
     "Disconnected",
     "DomainEvent",
     "EventAnswered",
+    "Evidence",
     "Group",
     "GroupChange",
     "GroupChangeKind",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
 
@@ -14,6 +15,21 @@ class SessionState(StrEnum):
     PAIRING = "pairing"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows that a connection lives; Unix seconds.
+
+    Attributes:
+        received_at: something came, whatever it was; None: nothing yet.
+        logged_in_at: the login was complete; None: not yet.
+        pong_at: a ping was answered; None: none had to be sent yet.
+    """
+
+    received_at: float | None
+    logged_in_at: float | None
+    pong_at: float | None
 
 
 class Step(Enum):

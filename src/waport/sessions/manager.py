@@ -15,7 +15,7 @@ from ..errors import (
     StoreError,
     WhatsAppError,
 )
-from ..model import Disconnected, PasskeyState, SessionState
+from ..model import Disconnected, Evidence, PasskeyState, SessionState
 from ..store import Database, UnitOfWork
 from .folders import SessionFolders
 from .session import Session
@@ -75,6 +75,11 @@ class SessionManager:
         """Where a session stands, None when it is not started."""
         session = self._sessions.get(session_id)
         return None if session is None else session.state
+
+    def evidence(self, session_id: str) -> Evidence | None:
+        """What shows that a session's connection lives; None when there is none."""
+        session = self._sessions.get(session_id)
+        return None if session is None else session.evidence
 
     def list(self) -> list[tuple[str, SessionState]]:
         """All started sessions, in the order in which they were started."""

@@ -16,7 +16,7 @@ from ..client.features.presence import Presence
 from ..client.features.profile import Profile
 from ..client.features.settings import Settings
 from ..errors import PasskeyNotRequested, QrNotAvailable, SessionNotConnected, StoreError
-from ..model import PasskeyState, SessionState
+from ..model import Evidence, PasskeyState, SessionState
 from ..wire import Jid
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,11 @@ class Session:
     def state(self) -> SessionState:
         """Where the session stands."""
         return self.client.state
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What shows that its connection lives; None when there is none."""
+        return self.client.evidence
 
     @property
     def own_jid(self) -> Jid:

@@ -21,7 +21,7 @@ from waport.errors import (
     WhatsAppError,
     query_error,
 )
-from waport.model import SessionState
+from waport.model import Evidence, SessionState
 
 UNKNOWN = (404, "Session not found: none", "session_not_found")
 
@@ -64,6 +64,21 @@ async def test_stop_and_logout_know_the_session_once(call: Any, problem: Any, ve
 async def test_terminate_and_restart_take_unknown_sessions(call: Any) -> None:
     assert (await call("DELETE", "/session/terminate/none")).json()["success"] is True
     assert (await call("GET", "/session/restart/none")).json()["success"] is True
+
+
+async def test_status_tells_what_proves_the_connection(call: Any, sessions: Any) -> None:
+    sessions.proofs["on"] = Evidence(1_700_000_002.5, 1_700_000_001.0, None)
+    assert (await call("GET", "/session/status/on")).json() == {
+        "success": True,
+        "state": "CONNECTED",
+        "message": "session_connected",
+        "evidence": {
+            "connectedAt": 1_700_000_001_000,
+            "lastReceivedAt": 1_700_000_002_500,
+            "lastPongAt": None,
+        },
+    }
+    assert "evidence" not in (await call("GET", "/session/status/qr")).json()
 
 
 @pytest.mark.parametrize(

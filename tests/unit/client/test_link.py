@@ -219,6 +219,35 @@ async def test_a_quiet_line_is_pinged_and_a_dead_one_is_given_up(desk: Desk) -> 
     assert (await desk.run_down()).cause is Cause.DEAD
 
 
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+async def test_a_calendar_that_jumps_makes_the_server_prove_itself(
+    desk: Desk, jump_s: float
+) -> None:
+    wire = await desk.open()
+    desk.clock._unix += jump_s
+    await desk.clock.pass_by(0.01, 5)
+    await asyncio.wait_for(desk.pings.wait(), TIMEOUT_S)
+    desk.pings.clear()
+    # An answer is enough; the jump is told once.
+    wire.say(Node("iq"))
+    await desk.nodes.get()
+    await desk.clock.pass_by(0.01, 5)
+    await desk.clock.sleeping(0.01, 5)
+    assert not desk.pings.is_set()
+    assert desk.link.received_at == desk.clock.unix() - 5
+
+
+async def test_a_machine_that_slept_finds_out_that_the_server_is_gone(desk: Desk) -> None:
+    await desk.open()
+    desk.clock._unix += 3600
+    started = desk.clock.monotonic()
+    await desk.clock.pass_by(0.01, 5)
+    await asyncio.wait_for(desk.pings.wait(), TIMEOUT_S)
+    desk.link.send(Node("iq"))
+    assert (await desk.run_down()).cause is Cause.DEAD
+    assert desk.clock.monotonic() - started <= 30
+
+
 async def test_a_stream_that_ends_and_a_socket_that_closes_are_losses(desk: Desk) -> None:
     wire = await desk.open()
     wire.say_bytes(b"\x02")

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ...model import WA_WORDS, SessionState
 from ..deps import SessionId, Sessions, request_body
 from ..errors import HttpError
+from ..evidence import add_evidence
 from ..qr_image import qr_png
 from ..routes import NO_CACHE, Routes
 from ..schemas.common import MessageAnswer, done
@@ -62,11 +63,13 @@ async def get_session_status(session_id: SessionId, sessions: Sessions) -> Statu
     if state is None:
         return {"success": True, "state": "STOPPED", "message": "session_not_found"}
     is_connected = state is SessionState.CONNECTED
-    return {
+    answer: StatusAnswer = {
         "success": True,
         "state": STATUS[state],
         "message": "session_connected" if is_connected else "session_not_connected",
     }
+    add_evidence(answer, sessions.evidence(session_id))
+    return answer
 
 
 @routes.delete("/session/terminate/{sessionId}")

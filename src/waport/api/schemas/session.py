@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -19,11 +19,24 @@ StatusWord = Literal[
 StateWord = Literal["connecting", "qr", "pairing", "connected", "disconnected"]
 
 
+class EvidenceJson(TypedDict):
+    """What shows that the connection to WhatsApp lives, Unix milliseconds each; null: not yet.
+
+    `lastReceivedAt`: something came. `lastPongAt`: a ping was answered; one is sent after 15
+    quiet seconds, and a connection on which nothing comes for another 20 is given up.
+    """
+
+    connectedAt: int | None
+    lastReceivedAt: int | None
+    lastPongAt: int | None
+
+
 class StatusAnswer(SuccessEnvelope):
     """Where a session stands; one that is not started is `STOPPED`. `message` is a word for it."""
 
     state: StatusWord
     message: Literal["session_connected", "session_not_connected", "session_not_found"]
+    evidence: NotRequired[EvidenceJson]
 
 
 class SessionJson(TypedDict):
