@@ -18,6 +18,7 @@ from .limits import RateLimit
 from .openapi import build_document
 from .ports import SessionManager
 from .routers import ALL, callback_example
+from .routes import Operation
 from .sockets import EventSocket
 
 
@@ -41,6 +42,16 @@ def create_app(
         is_ready: what `/readyz` says.
         keys: who may call; None: whoever has `API_KEY`, and nobody else.
     """
+    operations = all_operations(settings)
+    keys = keys or KeyRing(settings.api_key)
+    limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
+    framework = build_framework(Services(settings, sessions, is_ready, keys, hub))
+    socket = EventSocket(settings, hub, keys, limit)
+    return Gateway(settings, operations, framework, socket, keys, limit)
+
+
+def all_operations(settings: Settings) -> list[Operation]:
+    """Every route of a server with these settings, under each of its names."""
     operations = [operation for routes in ALL for operation in routes.operations]
     if settings.enable_local_callback_example:
         operations += callback_example.routes.operations
@@ -49,8 +60,4 @@ def create_app(
     if settings.has_docs:
         docs = docs_routes(lambda: build_document(own, settings.base_path), settings.base_path)
         operations += docs.operations
-    keys = keys or KeyRing(settings.api_key)
-    limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
-    framework = build_framework(Services(settings, sessions, is_ready, keys, hub))
-    socket = EventSocket(settings, hub, keys, limit)
-    return Gateway(settings, operations, framework, socket, keys, limit)
+    return operations

@@ -51,6 +51,7 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getSessionQr getSessionQrImage requestPairingCode
         setStatus setDisplayName setProfilePicture deleteProfilePicture
         makeApiKey getApiKeys revokeApiKey
+        takeCallback echoCallback
     """,
 }
 # An invite code opens a group to whoever has it, and a QR code would link a stranger's account.
