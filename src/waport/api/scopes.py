@@ -49,6 +49,7 @@ _NAMES: Final[Mapping[Scope, str]] = {
         startSession stopSession restartSession logoutSession terminateSession resetState
         terminateAllSessions terminateInactiveSessions
         getSessionQr getSessionQrImage requestPairingCode
+        getPasskey answerPasskey confirmPasskey
         setStatus setDisplayName setProfilePicture deleteProfilePicture
         makeApiKey getApiKeys revokeApiKey
         takeCallback echoCallback
