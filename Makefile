@@ -101,6 +101,9 @@ bench: $(STAMP) $(NODE_STAMP)  ## figures beside Baileys, measured in one run
 proto: $(STAMP)  ## regenerate src/waport/proto from proto/whatsapp.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src/waport/proto --pyi_out=src/waport/proto proto/whatsapp.proto
 
+conformance: $(STAMP)  ## how the operations of the older servers are served, counted by group
+	PYTHONPATH=tests $(BIN)/python -m contract.conformance
+
 audit: $(STAMP)  ## known weaknesses of the dependencies; asks an advisory source, so it is no part of check
 	$(BIN)/uv tool run --from 'pip-audit>=2.9,<3' pip-audit --strict --disable-pip --require-hashes -r requirements/dev.lock $(ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from support.fake_server import (
 )
 from support.fake_server import sessions as bare_sessions
 from waport.appstate.actions import EditLabel
-from waport.model import About, Chat, ChatSummary, Contact
+from waport.model import About, AddOn, AddOnKind, Chat, ChatSummary, Contact
 from waport.proto import pb
 
 __all__ = [
@@ -34,6 +35,13 @@ __all__ = [
     "sessions",
 ]
 
+_POLL = pb.Message(
+    pollCreationMessage=pb.PollCreationMessage(
+        name="Tea?",
+        options=[pb.PollCreationMessage.Option(optionName=name) for name in ("yes", "no")],
+    )
+)
+_ORDER = pb.Message(orderMessage=pb.OrderMessage(orderId="1", token="t"))
 _FILE = pb.Message(imageMessage=pb.ImageMessage(directPath="/v", mimetype="image/png"))
 
 
@@ -45,6 +53,12 @@ def fill(account: FakeClient) -> None:
         text_message("A"),
         text_message("B", from_me=True),
         stored("F", _FILE),
+        stored("P", _POLL),
+        stored("O", _ORDER),
+    ]
+    target = account.stored[0].key
+    account.add_ons = [
+        AddOn(target, AddOnKind.REACTION, PEER, replace(target, id="R"), b"\xf0\x9f\x91\x8d", 5)
     ]
     account.quoted = account.stored[0]
     account.chats.listed = [ChatSummary(Chat(PEER), account.stored[0], person)]

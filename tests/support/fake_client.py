@@ -33,6 +33,7 @@ from waport.proto import pb
 from waport.stanza.contents import encode
 from waport.wire import Jid
 
+from .fake_channels import FakeBusiness, FakeChannels, file_of
 from .fake_groups import FakeChats, FakeChatSettings, FakeGroups, FakePresence
 from .fake_people import FakeContacts, FakeProfile
 
@@ -198,6 +199,11 @@ class FakeMedia:
         self.account.previewed.append(text)
         return LinkPreview("https://a.example", "Title") if "https://a.example" in text else None
 
+    def open_url(self, url: str) -> contextlib.AbstractAsyncContextManager[Path]:
+        self.account.fail()
+        self.account.calls.append(("get", url))
+        return file_of(self.account.file)
+
     @contextlib.asynccontextmanager
     async def open_download(self, message: Message) -> AsyncIterator[DownloadedFile]:
         self.account.fail()
@@ -300,6 +306,8 @@ class FakeClient:
         self.chats = FakeChats(self)
         self.presence = FakePresence(self)
         self.settings = FakeSettings(self)
+        self.newsletters = FakeChannels(self)
+        self.business = FakeBusiness(self)
 
     def fail(self) -> None:
         """Raise what the test wants raised."""

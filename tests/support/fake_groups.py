@@ -127,6 +127,9 @@ class FakeGroups:
     async def set_locked(self, group: Jid, only_admins: bool) -> None:
         self._call("locked", group, only_admins)
 
+    async def set_member_add_mode(self, group: Jid, only_admins: bool) -> None:
+        self._call("add mode", group, only_admins)
+
     async def set_picture(self, group: Jid, source: Path | bytes) -> None:
         self._call("picture", group, bytes_of(source))
 

@@ -23,6 +23,7 @@ TAGS: Final = {
     "Contact": "People",
     "Group": "Groups",
     "Message": "Single messages",
+    "Channel": "Channels",
     "Events": "Events, over webhooks and WebSockets",
     "Keys": "API keys",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 from ..client.addon_reading import Vote
@@ -13,8 +14,10 @@ from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
 from ..model import AddOn, Evidence, Message, MessageKey, PasskeyState, SessionState
+from ..model.business import OrderDetails
 from ..model.contents import Content, LinkPreview
 from ..wire import Jid
+from .channel_ports import ChannelsPort
 from .chat_ports import ChatSettingsPort, ChatsPort, PresencePort
 from .group_ports import GroupsPort
 from .people_ports import ContactsPort, ProfilePort
@@ -83,6 +86,10 @@ class MediaPort(Protocol):
         """The preview of the first link in a text; whatever goes wrong, None comes in time."""
         ...
 
+    def open_url(self, url: str) -> AbstractAsyncContextManager[Path]:
+        """A file of another server on disk, for as long as the context lasts."""
+        ...
+
     def open_download(self, message: Message) -> AbstractAsyncContextManager[DownloadedFile]:
         """A message's file on disk, for as long as the context lasts."""
         ...
@@ -100,6 +107,12 @@ class SettingsPort(ChatSettingsPort, Protocol):
     async def delete_for_me(
         self, chat: Jid, message_id: str, *, delete_media: bool = True
     ) -> None: ...
+
+
+class BusinessPort(Protocol):
+    """What businesses sell; see `client.features.business`."""
+
+    async def order(self, order_id: str, token: str) -> OrderDetails: ...
 
 
 class ClientPort(Protocol):
@@ -133,6 +146,12 @@ class ClientPort(Protocol):
 
     @property
     def settings(self) -> SettingsPort: ...
+
+    @property
+    def newsletters(self) -> ChannelsPort: ...
+
+    @property
+    def business(self) -> BusinessPort: ...
 
 
 class SessionManager(Protocol):

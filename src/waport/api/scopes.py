@@ -29,7 +29,9 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getFormattedNumber getCountryCode
         getGroupInfo getGroupChat getGroupParticipants getInviteInfo getGroupMembershipRequests
         getMessage getMessageInfo getMessageContact getQuotedMessage getMentions getGroupMentions
-        getReactions getPollVotes getPayment downloadMedia downloadMediaAsData
+        getReactions getPollVotes getPayment getOrder
+        getChannels getChannelByInviteCode searchChannels getChannel fetchPosts getSubscribers
+        downloadMedia downloadMediaAsData
         openChatWindow openChatWindowAt getPageScreenshot
         getEvents streamEvents
     """,
@@ -42,8 +44,13 @@ _NAMES: Final[Mapping[Scope, str]] = {
         blockContact unblockContact block unblock
         createGroup addParticipants removeParticipants promoteParticipants demoteParticipants
         setGroupSubject setGroupDescription setMessagesAdminsOnly setInfoAdminsOnly
+        setAddMembersAdminsOnly
         setGroupPicture deleteGroupPicture leaveGroup getInviteCode revokeInvite acceptInvite
         approveGroupMembershipRequests rejectGroupMembershipRequests
+        subscribeToChannel unsubscribeFromChannel createChannel deleteChannel sendPost
+        sendChannelSeen muteChannel unmuteChannel setChannelSubject setChannelDescription
+        setChannelPicture setReactionSetting sendChannelAdminInvite acceptChannelAdminInvite
+        revokeChannelAdminInvite demoteChannelAdmin transferChannelOwnership
     """,
     Scope.MANAGE: """
         startSession stopSession restartSession logoutSession terminateSession resetState
@@ -51,6 +58,7 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getSessionQr getSessionQrImage requestPairingCode
         getPasskey answerPasskey confirmPasskey
         setStatus setDisplayName setProfilePicture deleteProfilePicture
+        runClientMethod runChatMethod runGroupMethod runMessageMethod
         makeApiKey getApiKeys revokeApiKey
         takeCallback echoCallback
     """,

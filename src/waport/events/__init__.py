@@ -1,6 +1,7 @@
 """From domain events to webhooks and event sockets, and the JSON shapes that both share."""
 
 from .bus import EventBus
+from .channel_shapes import ChannelJson, channel_json
 from .chat_shapes import (
     ChatJson,
     GroupInfoJson,
@@ -33,6 +34,7 @@ from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, is
 __all__ = [
     "TOO_SLOW",
     "UNAUTHORIZED",
+    "ChannelJson",
     "ChatJson",
     "Closing",
     "ContactJson",
@@ -54,6 +56,7 @@ __all__ = [
     "Subscriber",
     "WebhookSender",
     "WebhookWorker",
+    "channel_json",
     "chat_json",
     "compact_json",
     "contact_json",

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable
 
 from ..client import Cause, Client, Close
+from ..client.features.business import Business
 from ..client.features.chats import Chats
 from ..client.features.contacts import Contacts
 from ..client.features.groups import Groups
 from ..client.features.media import Media
 from ..client.features.messages import Messages
+from ..client.features.newsletters import Newsletters
 from ..client.features.presence import Presence
 from ..client.features.profile import Profile
 from ..client.features.settings import Settings
@@ -161,6 +163,16 @@ class Session:
     def presence(self) -> Presence:
         """Being online, and showing that one types."""
         return self.client.presence
+
+    @property
+    def newsletters(self) -> Newsletters:
+        """Channels."""
+        return self.client.newsletters
+
+    @property
+    def business(self) -> Business:
+        """What businesses sell."""
+        return self.client.business
 
     @property
     def settings(self) -> Settings:

@@ -79,9 +79,19 @@ CLIENT_ACTIONS = (
     *("getBlockedContacts", "blockContact", "unblockContact", "setStatus", "setDisplayName"),
     *("getNumberId", "sendPresenceUpdate"),
 )
+CHANNEL_ACTIONS = (
+    *("acceptChannelAdminInvite", "deleteChannel", "demoteChannelAdmin", "fetchMessages"),
+    *("getClassInfo", "getSubscribers", "mute", "revokeChannelAdminInvite"),
+    *("sendChannelAdminInvite", "sendMessage", "sendSeen", "setDescription"),
+    *("setProfilePicture", "setReactionSetting", "setSubject"),
+    *("transferChannelOwnership", "unmute"),
+)
 OLDER = {
     **{f"/session/{name}": {"get"} for name in ("terminateAll", "terminateInactive")},
-    **{f"/client/{name}/{{sessionId}}": {"get"} for name in ("getState", "getWWebVersion")},
+    **{
+        f"/client/{name}/{{sessionId}}": {"get"}
+        for name in ("getState", "getWWebVersion", "getChannels")
+    },
     "/session/getPageScreenshot/{sessionId}": {"get"},
     "/client/deleteProfilePicture/{sessionId}": {"delete"},
     **{
@@ -93,7 +103,12 @@ OLDER = {
             *("client/addOrRemoveLabels", "chat/changeLabels", "groupChat/getClassInfo"),
             *("message/getClassInfo", "message/getContact", "message/getGroupMentions"),
             *("message/getReactions", "message/getPollVotes", "message/getPayment"),
-            "message/downloadMediaAsData",
+            *("message/downloadMediaAsData", "message/getOrder", "message/vote"),
+            *("client/runMethod", "chat/runMethod", "groupChat/runMethod", "message/runMethod"),
+            *("groupChat/setAddMembersAdminsOnly", "client/getChannelByInviteCode"),
+            *("client/searchChannels", "client/subscribeToChannel", "client/createChannel"),
+            "client/unsubscribeFromChannel",
+            *(f"channel/{name}" for name in CHANNEL_ACTIONS),
         )
     },
 }
@@ -176,7 +191,17 @@ async def test_it_describes_the_routes_that_exist(document: dict[str, Any]) -> N
 
 async def test_it_has_the_contracts_tags_scheme_and_webhook(document: dict[str, Any]) -> None:
     names = [tag["name"] for tag in document["tags"]]
-    contract = ["System", "Session", "Client", "Chat", "Contact", "Group", "Message", "Events"]
+    contract = [
+        "System",
+        "Session",
+        "Client",
+        "Chat",
+        "Contact",
+        "Group",
+        "Message",
+        "Channel",
+        "Events",
+    ]
     assert names == [*contract, "Keys"]
     scheme = document["components"]["securitySchemes"]["ApiKeyAuth"]
     assert scheme == {"type": "apiKey", "in": "header", "name": "x-api-key"}
@@ -328,7 +353,8 @@ async def test_only_routes_that_take_files_offer_forms_for_them(document: dict[s
     }
     picture = "/groupChat/setPicture/{sessionId}"
     own = "/client/setProfilePicture/{sessionId}"
-    assert set(takers) == {"/client/sendMessage/{sessionId}", picture, own}
+    channel = {f"/channel/{name}/{{sessionId}}" for name in ("sendMessage", "setProfilePicture")}
+    assert set(takers) == {"/client/sendMessage/{sessionId}", picture, own, *channel}
     assert takers[picture]["required"] == ["groupId"]
     form = takers["/client/sendMessage/{sessionId}"]
     assert form["properties"]["file"]["format"] == "binary"

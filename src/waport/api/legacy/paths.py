@@ -84,6 +84,12 @@ CLIENT: Final = (
     _post("/client/createGroup", "", rename(title="name")),
     LegacyPath("DELETE", "/client/deleteProfilePicture"),
     _post("/client/getBlockedContacts"),
+    _post("/client/createChannel"),
+    _post("/client/getChannelByInviteCode"),
+    _get("/client/getChannels"),
+    _post("/client/searchChannels"),
+    _post("/client/subscribeToChannel"),
+    _post("/client/unsubscribeFromChannel"),
     _post("/client/getChatById"),
     _post("/client/getChatLabels", "/chat/getLabels", answer=(copy(chatLabels="labels"),)),
     _get("/client/getChats", "POST /client/getChats"),
@@ -113,6 +119,7 @@ CLIENT: Final = (
     _post("/client/openChatWindowAt"),
     _post("/client/pinChat", "/chat/pin"),
     _post("/client/resetState"),
+    _post("/client/runMethod"),
     _post("/client/searchMessages"),
     _post("/client/sendMessage"),
     _post(
@@ -142,6 +149,7 @@ CHAT: Final = (
     _post("/chat/getContact"),
     _post("/chat/getLabels"),
     _post("/chat/markUnread"),
+    _post("/chat/runMethod"),
     _post("/chat/sendSeen"),
     _post("/chat/sendStateRecording"),
     _post("/chat/sendStateTyping"),
@@ -183,6 +191,7 @@ GROUP: Final = (
     ),
     _post("/groupChat/setInfoAdminsOnly", "", _IN_GROUP, default(adminsOnly=True)),
     _post("/groupChat/setMessagesAdminsOnly", "", _IN_GROUP, default(adminsOnly=True)),
+    _post("/groupChat/runMethod"),
     _post("/groupChat/setPicture", "", _IN_GROUP, rename(pictureData="image")),
 )
 
@@ -197,6 +206,7 @@ MESSAGE: Final = (
     _post("/message/getGroupMentions"),
     _post("/message/getInfo", legacy_answer=(receipt_ids,)),
     _post("/message/getMentions"),
+    _post("/message/getOrder"),
     _post("/message/getPayment"),
     _post("/message/getPollVotes"),
     _post("/message/getQuotedMessage"),
@@ -208,8 +218,20 @@ MESSAGE: Final = (
         as_reply,
         answer=(copy(repliedMessage="message"),),
     ),
+    _post("/message/runMethod"),
     _post("/message/star", "", default(star=True)),
     _post("/message/unstar", "/message/star", fixed(star=False)),
 )
 
-PATHS: Final = (*SYSTEM, *SESSION, *CLIENT, *CHAT, *CONTACT, *GROUP, *MESSAGE)
+CHANNEL: Final = tuple(
+    _post(f"/channel/{name}")
+    for name in (
+        *("acceptChannelAdminInvite", "deleteChannel", "demoteChannelAdmin", "fetchMessages"),
+        *("getClassInfo", "getSubscribers", "mute", "revokeChannelAdminInvite"),
+        *("sendChannelAdminInvite", "sendMessage", "sendSeen", "setDescription"),
+        *("setProfilePicture", "setReactionSetting", "setSubject"),
+        *("transferChannelOwnership", "unmute"),
+    )
+)
+
+PATHS: Final = (*SYSTEM, *SESSION, *CLIENT, *CHAT, *CONTACT, *GROUP, *MESSAGE, *CHANNEL)

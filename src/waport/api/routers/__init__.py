@@ -2,9 +2,11 @@
 
 from . import (
     api_keys,
+    channel,
     chat,
     client,
     client_account,
+    client_channels,
     client_chats,
     client_extras,
     client_people,
@@ -15,6 +17,7 @@ from . import (
     message,
     message_extras,
     passkey,
+    run_method,
     session,
     system,
 )
@@ -34,6 +37,9 @@ ALL = (
     group_chat.routes,
     message.routes,
     message_extras.routes,
+    client_channels.routes,
+    channel.routes,
+    run_method.routes,
     events.routes,
     api_keys.routes,
 )

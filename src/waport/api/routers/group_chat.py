@@ -165,6 +165,13 @@ async def set_info_admins_only(client: ConnectedClient, body: AdminsOnly) -> Don
     return _done("Group settings updated")
 
 
+@routes.post("/groupChat/setAddMembersAdminsOnly/{sessionId}", errors=_UNKNOWN)
+async def set_add_members_admins_only(client: ConnectedClient, body: AdminsOnly) -> DoneAnswer:
+    """Let only admins add members to a group, or everybody."""
+    await client.groups.set_member_add_mode(_group(body.group), body.only_admins)
+    return _done("Group settings updated")
+
+
 @routes.post("/groupChat/setPicture/{sessionId}", takes_file=True, errors=_UNKNOWN)
 async def set_group_picture(
     client: ConnectedClient,

@@ -21,15 +21,19 @@ from ..deps import ConnectedClient, request_body
 from ..errors import HttpError, InvalidRequest
 from ..media_answer import RawFileAnswer
 from ..message_names import find_message
+from ..orders import order_json
 from ..routes import Routes
 from ..schemas.chat import ContactAnswer
 from ..schemas.extras import (
     GroupClassAnswer,
     GroupMentionsAnswer,
     OneMessageAnswer,
+    OrderAnswer,
     PaymentAnswer,
     PaymentJson,
     ReactionsAnswer,
+    ResultAnswer,
+    VoteRequest,
     VotesAnswer,
 )
 from ..schemas.group import GroupIdRequest
@@ -99,12 +103,38 @@ async def get_poll_votes(client: ConnectedClient, body: Body) -> VotesAnswer:
     }
 
 
+@routes.post("/message/vote/{sessionId}", errors=_UNKNOWN)
+async def vote_poll(
+    client: ConnectedClient,
+    body: Annotated[VoteRequest, request_body(VoteRequest)],
+) -> ResultAnswer:
+    """Vote in a poll with all answers that are chosen; none takes the vote back."""
+    key = (await find_message(client, body.chat, body.message_id)).key
+    try:
+        await client.messages.vote(key.chat, key.id, body.options)
+    except InvalidInput as exc:
+        raise InvalidRequest("selectedOptions must be answers of the poll") from exc
+    return {"success": True, "result": True}
+
+
 @routes.post("/message/getPayment/{sessionId}", errors=_UNKNOWN)
 async def get_payment(client: ConnectedClient, body: Body) -> PaymentAnswer:
     """Get the payment that a message asks for or tells of."""
     message = await find_message(client, body.chat, body.message_id)
     payment = _payment(message)
     return {"success": True} if payment is None else {"success": True, "payment": payment}
+
+
+@routes.post("/message/getOrder/{sessionId}", errors=_UNKNOWN)
+async def get_order(client: ConnectedClient, body: Body) -> OrderAnswer:
+    """Get what was ordered by a message."""
+    message = await find_message(client, body.chat, body.message_id)
+    shape = message_json(message, client.own_jid)
+    order_id, token = shape.get("orderId"), shape.get("token")
+    if not order_id or not token:
+        return {"success": True}
+    order = await client.business.order(order_id, token)
+    return {"success": True, "order": order_json(order)}
 
 
 @routes.post(

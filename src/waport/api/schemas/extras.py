@@ -194,6 +194,15 @@ class SearchMessagesRequest:
     )
 
 
+@body
+class VoteRequest:
+    """The answers of a poll that are chosen."""
+
+    chat: Jid = required("chatId", ADDRESS, example=_CHAT)
+    message_id: str = required("messageId", TEXT)
+    options: tuple[str, ...] = required("selectedOptions", TEXTS)
+
+
 class OneMessageAnswer(SuccessEnvelope):
     """A message."""
 
@@ -235,6 +244,34 @@ class PaymentAnswer(SuccessEnvelope, TypedDict):
     """The payment of a message; no `payment` when there is none."""
 
     payment: NotRequired[PaymentJson]
+
+
+class ProductJson(TypedDict):
+    """A line of an order; the price is empty when it was not told."""
+
+    id: str
+    price: str
+    thumbnailUrl: str
+    currency: str
+    name: str
+    quantity: int
+    data: None
+
+
+class OrderJson(TypedDict):
+    """What was ordered; Unix seconds."""
+
+    products: list[ProductJson]
+    subtotal: str
+    total: str
+    currency: str
+    createdAt: int
+
+
+class OrderAnswer(SuccessEnvelope, TypedDict):
+    """The order of a message; no `order` when there is none."""
+
+    order: NotRequired[OrderJson]
 
 
 class GroupClassAnswer(SuccessEnvelope):

@@ -145,6 +145,19 @@ class Media:
             made = await self._contents.make(path, options)
         return replace(made, file_name=options.file_name)
 
+    @contextlib.asynccontextmanager
+    async def open_url(self, url: str) -> AsyncIterator[Path]:
+        """A file of another server on disk, for as long as the context lasts.
+
+        Raises:
+            UrlRefused, OutboundError: it can't be had, or may not be asked for.
+            BodyTooLarge: it is larger than files by URL may be.
+        """
+        async with scratch(self._folder) as folder:
+            path = folder / "url"
+            await self._outbound.fetch_to_file(url, path)
+            yield path
+
     async def upload_plain(self, source: Source, kind: MediaKind) -> UploadedMedia:
         """Upload a file as it is, of a kind that is never encrypted.
 
