@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import frames, groups, media, nodes, ratchets, stored, texts
+from . import frames, groups, history, media, nodes, ratchets, stored, texts
 from .baileys import BaileysBench, BenchError, find_node, versions
 from .figures import Figure, load_baseline, save_baseline, table
 from .timing import compare
@@ -30,6 +30,7 @@ class Effort:
         texts: of the measurements end to end.
         groups: of messages to large groups.
         media: of a large file.
+        history: of the phone's history.
     """
 
     rounds: int
@@ -37,6 +38,7 @@ class Effort:
     texts: texts.Effort
     groups: groups.Effort
     media: media.Effort
+    history: history.Effort
 
 
 FULL = Effort(
@@ -45,6 +47,7 @@ FULL = Effort(
     texts=texts.Effort(rounds=3, seconds=3.0, warm_s=2.0),
     groups=groups.Effort(members=256, rounds=3, messages=6),
     media=media.Effort(size_mb=200),
+    history=history.Effort(chats=500, messages=50_000, chunk=5_000),
 )
 QUICK = Effort(
     rounds=1,
@@ -52,10 +55,11 @@ QUICK = Effort(
     texts=texts.Effort(rounds=1, seconds=1.5, warm_s=0.7),
     groups=groups.Effort(members=32, rounds=1, messages=3),
     media=media.Effort(size_mb=20),
+    history=history.Effort(chats=50, messages=5_000, chunk=500),
 )
 
 
-PARTS = ("micro", "e2e", "groups", "media")
+PARTS = ("micro", "e2e", "groups", "media", "history")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("e2e", "Texts end to end", _texts),
             ("groups", "A message to a large group", _groups),
             ("media", "A large file through the server", _media),
+            ("history", "The phone's history", _history),
         ):
             if options.only in (None, part):
                 print(f"\n{title}", flush=True)
@@ -144,6 +149,10 @@ def _groups(node: Path, effort: Effort) -> _Found:
 
 def _media(_: Path, effort: Effort) -> _Found:
     return _run(lambda folder: media.measure(folder, effort.media))
+
+
+def _history(node: Path, effort: Effort) -> _Found:
+    return _run(lambda folder: history.measure(node, folder, effort.history))
 
 
 def _run(measure: Callable[[Path], Coroutine[Any, Any, _Found]]) -> _Found:

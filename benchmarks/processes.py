@@ -19,6 +19,7 @@ QUIET_S = 0.2
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOG_TAIL = 2_000
+_MAX_LINE = 16 << 20
 
 
 class Process:
@@ -58,6 +59,7 @@ class Process:
                 stdin=asyncio.subprocess.PIPE if is_asked else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log_file,
+                limit=_MAX_LINE,
             )
         return cls(name, process, log)
 
@@ -87,9 +89,13 @@ class Process:
         Raises:
             BenchError: it does not answer, or it failed.
         """
+        self.tell(question)
+        return await self.line(timeout_s)
+
+    def tell(self, question: Mapping[str, object]) -> None:
+        """Tell it something whose answer is read elsewhere."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(question).encode() + b"\n")
-        return await self.line(timeout_s)
 
     def check(self) -> None:
         """Raise BenchError if it has ended."""

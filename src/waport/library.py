@@ -25,6 +25,7 @@ from .client.features.contacts import Contacts
 from .client.features.group_joining import GroupJoining
 from .client.features.group_rules import GroupRules
 from .client.features.groups import Groups
+from .client.features.history import History
 from .client.features.media import Media
 from .client.features.messages import Messages
 from .client.features.newsletters import Newsletters
@@ -105,7 +106,7 @@ class Client:
     - `async for event in client.events()` gives what happens (`waport.model`), until the account
       is logged out or the program leaves the context.
     - `client.messages`, `client.media`, `client.groups`, `client.contacts`, `client.chats`,
-      `client.presence`, `client.profile` and `client.privacy` act.
+      `client.history`, `client.presence`, `client.profile` and `client.privacy` act.
 
     Args:
         path: the SQLite file that keeps keys and messages; or a `postgresql://` URL.
@@ -259,6 +260,11 @@ class Client:
     def chats(self) -> Chats:
         """The list of chats: reading, clearing and deleting them."""
         return self._linked.chats
+
+    @property
+    def history(self) -> History:
+        """Old messages: asking the phone for more of them."""
+        return self._linked.history
 
     @property
     def presence(self) -> Presence:

@@ -16,6 +16,7 @@ from .history_data import MAX_CHATS, MAX_MESSAGES
 from .phone_history import HistoryPlan, fault_of, shown
 
 _MAX_SEED = 99
+_MAX_TIME = 2**33
 
 
 def history_routes(server: AdminServer) -> list[Route]:
@@ -33,6 +34,7 @@ def history_routes(server: AdminServer) -> list[Route]:
             older=number_of(body, "older", default=0, least=0, most=MAX_MESSAGES),
             fault=None if fault is None else fault_of(fault),
             fault_chunk=number_of(body, "fault_chunk", default=1, least=1, most=MAX_MESSAGES),
+            now=number_of(body, "now", default=0, least=0, most=_MAX_TIME) or None,
         )
         if device and device not in account.devices:
             raise Refused(404, "no such companion")

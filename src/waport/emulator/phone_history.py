@@ -50,6 +50,7 @@ class HistoryPlan:
         older: the oldest messages of each chat that are only sent on demand.
         fault: what goes wrong with a piece of the recent history.
         fault_chunk: with which of them, counted from 1.
+        now: Unix seconds, everything is older; None for the time of sending.
     """
 
     chats: int
@@ -59,6 +60,7 @@ class HistoryPlan:
     older: int = 0
     fault: FaultKind | None = None
     fault_chunk: int = 1
+    now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,9 @@ class PhoneHistory:
             QueryError, CryptoError: a companion has no usable bundle.
         """
         owner = Person(self._own.pn, self._own.lid, "")
+        now = int(self._clock()) if plan.now is None else plan.now
         self._made = await asyncio.to_thread(
-            make_history, owner, plan.chats, plan.messages, plan.seed, int(self._clock())
+            make_history, owner, plan.chats, plan.messages, plan.seed, now
         )
         pieces = await asyncio.to_thread(self._pieces, plan)
         told = list(companions)

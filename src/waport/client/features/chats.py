@@ -126,6 +126,10 @@ class Chats:
             store.messages.mark_read(unread.keys)
             # What has come meanwhile is unread still.
             store.chats.mark_read(unread.chat, unread.count)
+            read = store.chats.get(unread.chat)
+            if read is not None and not read.unread:
+                # History that comes later must not bring back what was read.
+                store.history.note_read(unread.chat, read.timestamp)
 
         await self._database.write(self._session_id, job)
         return len(unread.keys)

@@ -1,0 +1,120 @@
+"""kill -9 while the phone's history is taken in: in the end everything is there, once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from waport.emulator.phone import Phone
+from waport.emulator.phone_history import HistoryPlan
+from waport.store import Database, UnitOfWork, sqlite_url
+from waport.wire import Jid
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+pytestmark = pytest.mark.e2e
+
+SESSION = "main"
+PLAN = HistoryPlan(chats=60, messages=6_000, chunk=500)
+KILLS = 4
+
+
+def percents(world: World) -> list[int]:
+    return [event["data"]["percent"] for event in world.inbox.of("loading_screen")]
+
+
+async def test_a_history_survives_kills(world: World) -> None:
+    account, phone = await world.link()
+    alice, alice_phone = await world.person("Alice")
+    sending = asyncio.create_task(phone.history.send_all([world.device(account)], PLAN))
+    chosen = random.Random()  # the moments differ from run to run, on purpose
+    at_kill = []
+    written = []
+    for number in range(KILLS):
+        # Some pieces are stored, others not. The moment is what is tested, not a wait for a result:
+        # it falls into a download or a transaction, as it happens.
+        await world.inbox.count("loading_screen", len(percents(world)) + 1)
+        await asyncio.sleep(chosen.uniform(0, 0.1))
+        await world.server.kill()
+        at_kill.append(percents(world)[-1:])
+        sent = await alice_phone.send_text(account.jid, f"live {number}")
+        written.append(sent.id)
+        await world.server.start()
+    print("percent at each kill:", at_kill)
+    await sending
+    await world.inbox.until(
+        lambda event: event["dataType"] == "loading_screen" and event["data"]["percent"] == 100,
+        timeout_s=60,
+    )
+    await world.inbox.until(
+        lambda event: event["dataType"] == "message" and event["data"]["id"]["id"] == written[-1],
+        timeout_s=30,
+    )
+    assert await world.server.stop() == 0
+    database = await Database.open(sqlite_url(world.server.sessions / "waport.db"))
+    try:
+        stored = await database.read(SESSION, everything)
+    finally:
+        await database.close()
+    assert stored["notices"] == []
+    live = stored["chats"].pop(alice.jid)
+    assert live["unread"] == KILLS
+    assert sorted(live["ids"]) == sorted(written)
+    assert stored["order"][1:] == [name for name, _ in of_phone(phone)]
+    assert stored["chats"] == dict(of_phone(phone))
+    for person in phone.history.people:
+        assert stored["people"][person.pn] == (person.name, person.lid)
+    told = percents(world)
+    # Only what a kill cut off is told twice.
+    assert told == sorted(told)
+    assert {event["data"]["message"] for event in world.inbox.of("loading_screen")} == {"WhatsApp"}
+    # Nothing old is told as new.
+    told_ids = Counter(event["data"]["id"]["id"] for event in world.inbox.of("message_create"))
+    assert set(told_ids) == set(written)
+
+
+def everything(store: UnitOfWork) -> dict[str, Any]:
+    chats = store.chats.all()
+    return {
+        "notices": store.history.notices(),
+        "order": [chat.jid for chat in chats],
+        "chats": {
+            chat.jid: {
+                "unread": chat.unread,
+                "timestamp": chat.timestamp,
+                "ids": all_ids(store, chat.jid),
+            }
+            for chat in chats
+        },
+        "people": {each.jid: (each.push_name, each.lid) for each in store.contacts.all()},
+    }
+
+
+def all_ids(store: UnitOfWork, chat: Jid) -> list[str]:
+    """Ids of the messages of a chat that lists show, the newest first."""
+    return [message.key.id for message in store.messages.page(chat, 10_000)]
+
+
+def of_phone(phone: Phone) -> list[tuple[Jid, dict[str, Any]]]:
+    """The phone's chats by phone number, in their order."""
+    pns = {str(person.lid): person.pn for person in phone.history.people}
+    return [
+        (
+            pns.get(chat.jid, Jid.parse(chat.jid)),
+            {
+                "unread": chat.about.unreadCount,
+                "timestamp": chat.about.conversationTimestamp,
+                "ids": [
+                    message.key.id
+                    for message in chat.messages
+                    if not message.messageStubType or message.messageStubType == 1
+                ],
+            },
+        )
+        for chat in phone.history.chats
+    ]
