@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 
 SESSION = "main"
 PLAN = HistoryPlan(chats=60, messages=6_000, chunk=500)
-KILLS = 4
+KILLS = 3
 
 
 def percents(world: World) -> list[int]:

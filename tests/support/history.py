@@ -200,7 +200,7 @@ class HistoryScene:
 
     async def texts(self, chat: Jid = BOB) -> list[str]:
         """The texts of a chat as they are stored, from the oldest on."""
-        page = await self.read(lambda store: store.messages.page(chat, 1000))
+        page = await self.read(lambda store: store.messages.page(chat, 10_000))
         return [message.text for message in reversed(page)]
 
     async def notices(self) -> Any:

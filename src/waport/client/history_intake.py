@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
@@ -36,6 +37,9 @@ ALL_DONE: Final = 2**40
 PAIRS_STEP: Final = 40
 NAMES_STEP: Final = 200
 """Rows that are stored in one transaction."""
+
+MESSAGES_STEP: Final = 200
+"""The same of messages, about: a part of a chat is stored as a whole."""
 
 _COMPLETE: Final = (1, 3)
 """`EndOfHistoryTransferType`: nothing is left on the phone, or nothing that it may give."""
@@ -95,20 +99,20 @@ class Intake:
                 log.debug("the new name is announced with the next login")
 
     async def _take_parts(self, stored: StoredNotice, source: Source) -> OlderHistory:
-        """Store the chats; while one part is being stored the next one is read."""
+        """Store the chats; while some parts are being stored the next ones are read."""
         new, end = 0, -1
         number = stored.done
         file = await in_thread(open_source, source)
         writing: asyncio.Future[int] | None = None
         try:
-            reading: Iterator[Part] = parts(file.read, is_add_on, skip=number)
-            while (part := await in_thread(next, reading, None)) is not None:
+            reading = parts(file.read, is_add_on, skip=number)
+            while batch := await in_thread(_next_batch, reading):
                 if writing is not None:
                     new += await writing
-                end = part.chat.end if part.chat is not None else end
+                end = next((part.chat.end for part in reversed(batch) if part.chat), end)
                 place = Place(stored.position, stored.message_id, number)
-                writing = asyncio.ensure_future(self._put(part, place))
-                number += 1
+                writing = asyncio.ensure_future(self._put(batch, place))
+                number += len(batch)
             if writing is not None:
                 new += await writing
         except BaseException:
@@ -119,11 +123,16 @@ class Intake:
             await in_thread(file.close)
         return OlderHistory(new, end in _COMPLETE)
 
-    async def _put(self, part: Part, place: Place) -> int:
+    async def _put(self, batch: Sequence[Part], place: Place) -> int:
         now = int(self._clock.unix())
         try:
-            return await self._write(lambda store: jobs.put_part(store, part, place, now))
+            return await self._write(lambda store: jobs.put_parts(store, batch, place, now))
         except (InvalidInput, DecodeError) as exc:
+            if len(batch) > 1:
+                new = 0
+                for index, part in enumerate(batch):
+                    new += await self._put([part], replace(place, number=place.number + index))
+                return new
             # One chat that can't be stored must not cost the others.
             log.warning("a chat of the history can't be stored: %s", exc)
             await self._write(
@@ -138,6 +147,16 @@ class Intake:
 def _overview(source: Source) -> Overview:
     with open_source(source) as file:
         return overview(file.read)
+
+
+def _next_batch(reading: Iterator[Part]) -> list[Part]:
+    """Parts with some messages in all; none at the end."""
+    batch: list[Part] = []
+    count = 0
+    while count < MESSAGES_STEP and (part := next(reading, None)) is not None:
+        batch.append(part)
+        count += len(part.messages) + 1
+    return batch
 
 
 def _steps(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:

@@ -9,7 +9,7 @@ Source: docs/protocol/app-state.md, "What comes out".
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -108,13 +108,17 @@ class _Names:
     """People by phone number, where that is known; asked for all at once."""
 
     def __init__(self, store: UnitOfWork, own: OwnAddresses, people: Iterable[Jid]) -> None:
-        self._own = own
-        lids = {jid.bare for jid in people if jid.is_lid and not own.is_own(jid)}
-        self._pns = store.addresses.pns_of(lids) if lids else {}
+        distinct = set(people)
+        lids = {jid.bare for jid in distinct if jid.is_lid and not own.is_own(jid)}
+        pns = store.addresses.pns_of(lids) if lids else {}
+        self._own = own.pn.bare
+        self._known = {
+            jid: self._own if own.is_own(jid) else pns.get(jid.bare, jid.bare) for jid in distinct
+        }
 
     def __call__(self, jid: Jid) -> Jid:
-        bare = jid.bare
-        return self._own.pn.bare if self._own.is_own(bare) else self._pns.get(bare, bare)
+        """How one of these people is named here."""
+        return self._known[jid]
 
 
 # --- a part of a chat ----------------------------------------------------------------------------
@@ -135,25 +139,31 @@ class Place:
     number: int
 
 
-def put_part(store: UnitOfWork, part: Part, place: Place, now: int) -> int:
-    """Store some messages of a chat, and what the piece says of the chat; how many were new.
+def put_parts(store: UnitOfWork, parts: Sequence[Part], place: Place, now: int) -> int:
+    """Store some messages of chats, and what the piece says of the chats; how many were new.
 
     Args:
+        place: of the first of them.
         now: Unix seconds.
     """
-    own = _account(store)[1]
+    work = own_work(store, _Silent(), now)
+    new = 0
+    for number, part in enumerate(parts, place.number):
+        new += _put_part(work, part, f"{place.message_id}:{number}")
+    store.history.set_done(place.position, place.number + len(parts))
+    return new
+
+
+def _put_part(work: Work, part: Part, name: str) -> int:
+    store, own = work.store, work.own
     _learn_from_receipts(store, own, part)
     scene = _Scene(store, own, part)
     if part.chat is not None:
         _put_chat(store, scene.chat, part)
     store.history.keep_many(
-        BAD_MESSAGE,
-        ((f"{place.message_id}:{place.number}:{index}", raw) for index, raw in enumerate(part.bad)),
+        BAD_MESSAGE, ((f"{name}:{index}", raw) for index, raw in enumerate(part.bad))
     )
-    work = own_work(store, _Silent(), now)
-    new = scene.put(work)
-    store.history.set_done(place.position, place.number + 1)
-    return new
+    return scene.put(work)
 
 
 def _learn_from_receipts(store: UnitOfWork, own: OwnAddresses, part: Part) -> None:
@@ -187,6 +197,8 @@ class _Scene:
         self._part = part
         self._name = _Names(store, own, _people(part))
         self.chat = self._name(part.jid)
+        self._is_private = self.chat.is_user
+        self._me = own.pn.bare
         self._read_at = store.history.marks(self.chat).read_at
         self._unread = self._unread_ids()
 
@@ -202,31 +214,28 @@ class _Scene:
     def put(self, work: Work) -> int:
         """Store the messages; how many were new."""
         store = self._store
-        told = {
-            message.id: message
-            for message in self._part.messages
-            if message.kind is not MessageKind.ADD_ON
-        }
+        told: dict[str, HistoryMessage] = {}
+        add_ons: list[HistoryMessage] = []
+        for message in self._part.messages:
+            if message.kind is MessageKind.ADD_ON:
+                add_ons.append(message)
+            else:
+                told[message.id] = message
         messages = [self._message(message) for message in told.values()]
         try:
             new = store.history.add_messages(messages)
         except InvalidInput:
             # One address that can't be stored must not cost the others.
             new = self._add_singly(messages)
-        for message in new:
-            self._add(message.key, told[message.key.id])
-        self._fill_names(told.values())
-        count = len(new)
-        for told_one in self._part.messages:
-            if told_one.kind is MessageKind.ADD_ON:
-                count += self._put_add_on(work, told_one)
+        store.add_ons.put_many(self._additions(new, told))
+        self._fill_names(messages, told)
+        count = len(new) + sum(self._put_add_on(work, message) for message in add_ons)
         waited = store.history.waited_for(message.key.id for message in new)
-        for message in new:
-            if message.key.id in waited:
-                stored = store.messages.get_exact(message.key)
-                if stored is not None:
-                    addons.apply_waiting(work, stored)
-                    apply_waiting(store, stored, lambda _: None)
+        for added in new if waited else ():
+            stored = store.messages.get_exact(added.key) if added.key.id in waited else None
+            if stored is not None:
+                addons.apply_waiting(work, stored)
+                apply_waiting(store, stored, lambda _: None)
         return count
 
     def _add_singly(self, messages: Iterable[Message]) -> list[Message]:
@@ -254,8 +263,8 @@ class _Scene:
 
     def _author(self, message: HistoryMessage) -> Jid:
         if message.from_me:
-            return self._own.pn.bare
-        if self.chat.is_user or message.author is None:
+            return self._me
+        if self._is_private or message.author is None:
             return self.chat
         return self._name(message.author)
 
@@ -269,30 +278,34 @@ class _Scene:
             return min(message.ack, Ack.DELIVERED)
         return max(message.ack, Ack.READ)
 
-    def _add(self, key: MessageKey, message: HistoryMessage) -> None:
-        """What people added to a message, and how far it came with each."""
-        for addition in message.additions:
-            self._put_addition(key, addition, message.timestamp)
-        for times in message.readers:
-            self._put_reader(key, times)
+    def _additions(
+        self, new: Iterable[Message], told: Mapping[str, HistoryMessage]
+    ) -> Iterator[AddOn]:
+        """What people added to messages, and how far our own came with each."""
+        for message in new:
+            history = told[message.key.id]
+            for addition in history.additions:
+                yield self._addition(message.key, addition, history.timestamp)
+            for times in history.readers:
+                receipt = self._receipt(message.key, times)
+                if receipt is not None:
+                    yield receipt
 
-    def _put_addition(self, key: MessageKey, addition: Addition, timestamp: int) -> None:
+    def _addition(self, key: MessageKey, addition: Addition, timestamp: int) -> AddOn:
+        sender = self.chat if addition.sender is None else self._name(addition.sender)
         if addition.from_me:
-            sender = self._own.pn.bare
-        else:
-            sender = self.chat if addition.sender is None else self._name(addition.sender)
-        self._store.add_ons.put(
-            AddOn(
-                target=key,
-                kind=addition.kind,
-                sender=sender,
-                key=MessageKey(self.chat, addition.id, addition.from_me, sender),
-                data=addition.data,
-                timestamp_ms=addition.timestamp_ms or timestamp * 1000,
-            )
+            sender = self._me
+        return AddOn(
+            target=key,
+            kind=addition.kind,
+            sender=sender,
+            key=MessageKey(self.chat, addition.id, addition.from_me, sender),
+            data=addition.data,
+            timestamp_ms=addition.timestamp_ms or timestamp * 1000,
         )
 
-    def _put_reader(self, key: MessageKey, times: ReadTimes) -> None:
+    def _receipt(self, key: MessageKey, times: ReadTimes) -> AddOn | None:
+        reader = self._name(times.reader)
         known: AddOn | None = None
         for level, at in (
             (Ack.DELIVERED, times.delivered_at),
@@ -301,16 +314,8 @@ class _Scene:
         ):
             data = raised(known, level, at) if at else None
             if data is not None:
-                known = AddOn(
-                    target=key,
-                    kind=AddOnKind.RECEIPT,
-                    sender=self._name(times.reader),
-                    key=key,
-                    data=data,
-                    timestamp_ms=at * 1000,
-                )
-        if known is not None:
-            self._store.add_ons.put(known)
+                known = AddOn(key, AddOnKind.RECEIPT, reader, key, data, at * 1000)
+        return known
 
     def _put_add_on(self, work: Work, message: HistoryMessage) -> int:
         """Store a reaction, an edit or the like, and let it act."""
@@ -332,14 +337,15 @@ class _Scene:
         )
         return 1
 
-    def _fill_names(self, messages: Iterable[HistoryMessage]) -> None:
+    def _fill_names(self, messages: Iterable[Message], told: Mapping[str, HistoryMessage]) -> None:
         names: dict[Jid, str] = {}
         for message in messages:
-            author = self._author(message)
-            if message.verified_name:
-                self._store.contacts.set_business(author, message.verified_name)
-            if message.push_name and not message.from_me and author.is_user:
-                names[author] = message.push_name
+            key = message.key
+            verified = told[key.id].verified_name
+            if verified:
+                self._store.contacts.set_business(key.sender, verified)
+            if message.push_name and not key.from_me and key.sender.is_user:
+                names[key.sender] = message.push_name
         self._store.contacts.fill(Contact(person, push_name=name) for person, name in names.items())
 
 

@@ -47,7 +47,7 @@ MAX_COUNTED: Final = 1000
 MAX_ENTRIES: Final = 200_000
 """Names, and pairs of addresses, that are taken from one piece."""
 
-PART: Final = 100
+PART: Final = 200
 """Messages that are stored at a time."""
 
 _CONVERSATION, _STATUS, _PUSH_NAME, _SETTINGS = 2, 3, 7, 8

@@ -5,9 +5,9 @@ Source: docs/protocol/app-state.md, "What comes out".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError as ProtobufError
 
@@ -31,7 +31,16 @@ MAX_REACTION_BYTES: Final = 256
 
 _STUB = pb.WebMessageInfo.StubType
 _VERIFIED: Final = (_STUB.BIZ_PRIVACY_MODE_TO_FB, _STUB.BIZ_PRIVACY_MODE_TO_BSP)
-_PLAIN: Final = frozenset(("conversation", "messageContextInfo"))
+_ACKS: Final = {int(ack): ack for ack in Ack}
+
+_NUMBERS: Final = {each.name: each.number for each in pb.WebMessageInfo.DESCRIPTOR.fields}
+_TIME, _STATUS = _NUMBERS["messageTimestamp"], _NUMBERS["status"]
+_PARTICIPANT, _PUSH_NAME = _NUMBERS["participant"], _NUMBERS["pushName"]
+_STARRED, _SECRET = _NUMBERS["starred"], _NUMBERS["messageSecret"]
+_STUB_TYPE, _STUB_PARAMETERS = _NUMBERS["messageStubType"], _NUMBERS["messageStubParameters"]
+_RECEIPTS, _REACTIONS = _NUMBERS["userReceipt"], _NUMBERS["reactions"]
+_VOTES = _NUMBERS["pollUpdates"]
+_CONVERSATION: Final = pb.Message.DESCRIPTOR.fields_by_name["conversation"].number
 _MACHINERY: Final = frozenset(("stickerSyncRmrMessage", "messageHistoryNotice"))
 _MAX_TIME: Final = 1 << 53
 
@@ -129,69 +138,77 @@ def parse_status(data: bytes, is_add_on: IsAddOn) -> HistoryMessage | None:
 
 
 def _message(info: pb.WebMessageInfo, is_add_on: IsAddOn) -> HistoryMessage | None:
+    # One list of what is there costs less than a question for each of a dozen fields.
+    there = {described.number: value for described, value in info.ListFields()}
     key = info.key
     message_id = as_text(key.id)
     if not message_id or len(message_id) > MAX_ID or not message_id.isprintable():
         raise DecodeError("a message of the history has no usable id")
-    kind, content, says = _content(info, is_add_on)
+    kind, content, says = _content(info, there, is_add_on)
     if kind is None:
         return None
-    parameters = info.messageStubParameters
-    verified = info.messageStubType in _VERIFIED and len(parameters) > 0
+    from_me = key.fromMe
+    timestamp = there.get(_TIME, 0)
+    verified = ""
+    if there.get(_STUB_TYPE) in _VERIFIED and there.get(_STUB_PARAMETERS):
+        verified = as_text(there[_STUB_PARAMETERS][0])
     return HistoryMessage(
         id=message_id,
-        from_me=key.fromMe,
-        author=parse_jid(key.participant) or parse_jid(info.participant),
-        timestamp=info.messageTimestamp if info.messageTimestamp < _MAX_TIME else 0,
+        from_me=from_me,
+        author=parse_jid(key.participant) or parse_jid(there.get(_PARTICIPANT)),
+        timestamp=timestamp if timestamp < _MAX_TIME else 0,
         kind=kind,
         content=content,
         says=says,
-        push_name=as_text(info.pushName),
-        ack=_ack(info),
-        starred=info.starred,
-        additions=tuple(_additions(info)),
-        readers=tuple(_readers(info)) if key.fromMe else (),
-        verified_name=as_text(parameters[0]) if verified else "",
+        push_name=as_text(there.get(_PUSH_NAME, "")),
+        ack=_ack(there.get(_STATUS), from_me=from_me),
+        starred=there.get(_STARRED, False),
+        additions=tuple(_additions(info)) if _REACTIONS in there or _VOTES in there else (),
+        readers=tuple(_readers(info)) if from_me and _RECEIPTS in there else (),
+        verified_name=verified,
     )
 
 
 def _content(
-    info: pb.WebMessageInfo, is_add_on: IsAddOn
+    info: pb.WebMessageInfo, there: Mapping[int, Any], is_add_on: IsAddOn
 ) -> tuple[MessageKind | None, bytes, Content | None]:
     """What a message is, what is kept of it, and what it says."""
-    stub = enum_number(info, "messageStubType") or 0
-    message = info.message
-    if stub == _STUB.REVOKE:
+    if there.get(_STUB_TYPE) == _STUB.REVOKE:
         revoked = pb.Message()
         revoked.protocolMessage.type = pb.ProtocolMessage.REVOKE
         revoked.protocolMessage.key.CopyFrom(info.key)
         return MessageKind.REVOKED, revoked.SerializePartialToString(), None
-    names = {described.name for described, _ in message.ListFields()}
-    if not names and not message.ByteSize():
-        if stub == _STUB.CIPHERTEXT:
-            return MessageKind.CIPHERTEXT, b"", None
-        if stub:
-            return MessageKind.STUB, _stub(info), None
-        raise DecodeError("a message of the history says nothing")
-    secret = info.messageSecret
+    message = info.message
+    parts = message.ListFields()
+    if not parts and not message.ByteSize():
+        return _empty(info)
+    secret = there.get(_SECRET, b"")
     # Phones keep the secret beside the content; everything here expects it inside.
     if len(secret) == SECRET_SIZE and not message.messageContextInfo.messageSecret:
         message.messageContextInfo.messageSecret = secret
+    if len(parts) == 1 and parts[0][0].number == _CONVERSATION and isinstance(parts[0][1], str):
+        content = message.SerializePartialToString()
+        return MessageKind.TEXT, content, Text(parts[0][1], is_plain=True)
     message.ClearField("senderKeyDistributionMessage")
-    if "conversation" in names and names <= _PLAIN and isinstance(message.conversation, str):
-        says: Content = Text(message.conversation, is_plain=True)
-    else:
-        says = read_message(message).content
+    says = read_message(message).content
     if isinstance(says, Protocol) or (isinstance(says, Unknown) and says.name in _MACHINERY):
         return None, b"", None
     if says == Unknown():
-        if stub:
-            return MessageKind.STUB, _stub(info), None
-        raise DecodeError("a message of the history says nothing")
+        return _empty(info)
     content = message.SerializePartialToString()
     if is_add_on(says):
         return MessageKind.ADD_ON, content, says
     return (MessageKind.TEXT if isinstance(says, Text) else MessageKind.OTHER), content, says
+
+
+def _empty(info: pb.WebMessageInfo) -> tuple[MessageKind, bytes, None]:
+    """What a message without content is."""
+    stub = enum_number(info, "messageStubType") or 0
+    if stub == _STUB.CIPHERTEXT:
+        return MessageKind.CIPHERTEXT, b"", None
+    if stub:
+        return MessageKind.STUB, _stub(info), None
+    raise DecodeError("a message of the history says nothing")
 
 
 def _stub(info: pb.WebMessageInfo) -> bytes:
@@ -205,14 +222,11 @@ def _stub(info: pb.WebMessageInfo) -> bytes:
     return kept.SerializePartialToString()
 
 
-def _ack(info: pb.WebMessageInfo) -> Ack:
+def _ack(status: int | None, *, from_me: bool) -> Ack:
     """The phone counts from 0 for an error; what it does not say is at least with the server."""
-    if not info.HasField("status"):
+    if status is None:
         return Ack.SERVER
-    status = int(info.status) - 1
-    if info.key.fromMe:
-        return Ack(max(Ack.ERROR, min(status, Ack.PLAYED)))
-    return Ack(max(Ack.SERVER, min(status, Ack.PLAYED)))
+    return _ACKS[max(min(int(status) - 1, Ack.PLAYED), Ack.ERROR if from_me else Ack.SERVER)]
 
 
 def _additions(info: pb.WebMessageInfo) -> Iterator[Addition]:

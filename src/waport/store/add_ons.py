@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, or_, select
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.sql import ClauseElement
 
 from ..model import AddOn, AddOnKind, Message, MessageKey
@@ -26,13 +27,17 @@ _COLUMNS = [c for c in table.columns if c.name not in ("position", "session_id")
 _KEY = ["session_id", "chat", "target_id", "target_author", "kind", "author"]
 
 
-def _put(insert_into: InsertFactory) -> ClauseElement:
+def _put_newer(insert_into: InsertFactory) -> Insert:
     row = insert_into(table).values(row_values(table))
     return row.on_conflict_do_update(
         index_elements=_KEY,
         set_={c.name: row.excluded[c.name] for c in _COLUMNS if c.name not in _KEY},
         where=table.c.timestamp_ms <= row.excluded.timestamp_ms,
-    ).returning(table.c.position)
+    )
+
+
+def _put(insert_into: InsertFactory) -> ClauseElement:
+    return _put_newer(insert_into).returning(table.c.position)
 
 
 _TO_TARGET = and_(
@@ -42,6 +47,7 @@ _TO_TARGET = and_(
 )
 _OF_KIND = and_(_TO_TARGET, table.c.kind == bindparam("kind"))
 _PUT = Statement(_put)
+_PUT_NEWER = Statement(_put_newer)
 # The row of that author comes before the own one.
 _GET = Statement(
     select(*_COLUMNS)
@@ -99,22 +105,27 @@ class AddOns(Repository):
         Returns:
             False if the stored one is younger, by its own time; nothing has changed then.
         """
+        return self._db.one(_PUT, **self._values(add_on)) is not None
+
+    def put_many(self, add_ons: Iterable[AddOn]) -> None:
+        """Store add-ons as `put` does, without asking what was news."""
+        self._db.many(_PUT_NEWER, map(self._values, add_ons))
+
+    def _values(self, add_on: AddOn) -> dict[str, Any]:
         key = add_on.key
         sender = jid_column(add_on.sender)
         # The key of a receipt is our message's: the receipt itself is somebody else's.
         is_own = key.from_me and add_on.kind is not AddOnKind.RECEIPT
-        row = self._db.one(
-            _PUT,
+        return {
             **self._kind(add_on.target, add_on.kind),
-            target_sender=jid_column(add_on.target.sender),
-            author="" if is_own else sender,
-            sender=sender,
-            key_chat=jid_column(key.chat),
-            key_id=key.id,
-            data=add_on.data,
-            timestamp_ms=add_on.timestamp_ms,
-        )
-        return row is not None
+            "target_sender": jid_column(add_on.target.sender),
+            "author": "" if is_own else sender,
+            "sender": sender,
+            "key_chat": jid_column(key.chat),
+            "key_id": key.id,
+            "data": add_on.data,
+            "timestamp_ms": add_on.timestamp_ms,
+        }
 
     def get(self, target: MessageKey, kind: AddOnKind, sender: Jid) -> AddOn | None:
         """What a person added to a message; the own account by phone number or LID."""

@@ -109,20 +109,20 @@ async def test_without_a_connection_the_receipt_waits(scene: HistoryScene) -> No
 async def test_a_restart_goes_on_where_it_stopped(
     scene: HistoryScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [f"M{number:04}" for number in range(1000, 0, -1)]
+    ids = [f"M{number:04}" for number in range(10 * history_blob.PART, 0, -1)]
     messages = [said(name, name, at=NOW - 5000 + int(name[1:])) for name in ids]
     await scene.announce(scene.upload(piece(conversations=[chat(BOB, messages, unreadCount=2)])))
-    put_part, calls = history_intake.jobs.put_part, []
+    put_parts, calls = history_intake.jobs.put_parts, []
 
-    def cut_short(store: Any, part: Any, place: Any, now: int) -> int:
+    def cut_short(store: Any, parts: Any, place: Any, now: int) -> int:
         calls.append(place.number)
         if place.number == 4 and len(calls) == 5:
             raise ConnectionClosed("cut short")
-        return put_part(store, part, place, now)
+        return put_parts(store, parts, place, now)
 
-    monkeypatch.setattr(history_intake.jobs, "put_part", cut_short)
+    monkeypatch.setattr(history_intake.jobs, "put_parts", cut_short)
     await scene.work_off()
-    assert len(await scene.texts()) == 400
+    assert len(await scene.texts()) == 4 * history_blob.PART
     (notice,) = await scene.notices()
     assert notice.done == 4
     scene.new_sync()
