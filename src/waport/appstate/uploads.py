@@ -164,4 +164,5 @@ def _with_removals(
             sealed.append((mutation, key_id))
             removal = removal_of(mutation)
             cleared.extend((removal, each) for each in kept if each != key_id)
-    return sealed + cleared
+    # Whoever takes them one after the other ends with what is set.
+    return cleared + sealed

@@ -39,7 +39,7 @@ export class AppState {
    *
    * @returns [{index, removed, data: SyncActionData in base64}]
    */
-  async mutations({ name }) {
+  async mutations({ collection: name }) {
     const { decodePatches, decodeSyncdPatch } = this.#baileys
     const found = []
     let state = { version: 0, hash: Buffer.alloc(128), indexValueMap: {} }
@@ -69,7 +69,7 @@ export class AppState {
   }
 
   /** Every record of a collection's snapshot, likewise. */
-  async snapshot({ name }) {
+  async snapshot({ collection: name }) {
     const { snapshot } = await this.#fetch(name, 0, true)
     const faults = []
     const logger = { warn: (_, text) => faults.push(text) }
@@ -92,12 +92,12 @@ export class AppState {
    * @param value SyncActionValue in base64; fields that Baileys does not know stay in it
    * @param unknown those fields: [{field: number, bytes: base64}]
    */
-  async write({ name, index, version, value, removed, unknown }) {
+  async write({ collection, index, version, value, removed, unknown }) {
     const decoded = this.#baileys.proto.SyncActionValue.decode(Buffer.from(value, 'base64'))
     await this.#client.socket.appPatch({
       syncAction: withUnknownFields(decoded, unknown),
       index,
-      type: name,
+      type: collection,
       apiVersion: version,
       operation: removed ? 1 : 0,
     })

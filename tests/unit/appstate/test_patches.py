@@ -164,7 +164,7 @@ def test_clearing_an_old_keys_record_away_has_no_effect() -> None:
     replica = Replica()
     replica.write(pin(), key_id=KEY_ID)
     applied = replica.apply(served(replica.build(pin(pinned=False), key_id=OTHER_ID)))
-    assert [mutation.operation.name for mutation in applied.mutations] == ["SET", "REMOVE"]
+    assert [mutation.operation.name for mutation in applied.mutations] == ["REMOVE", "SET"]
     assert applied.effects == (pin(pinned=False),)
     assert len(replica.value_macs) == 1
 

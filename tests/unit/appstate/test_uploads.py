@@ -81,11 +81,11 @@ def test_what_is_set_under_a_new_key_is_removed_under_the_old_one() -> None:
     replica.write(pin(), key_id=KEY_ID)
     upload = replica.build(pin(pinned=False), pin(chat(1)), key_id=OTHER_ID)
     assert [(record.operation, record.key_id) for record in upload.records] == [
-        (Operation.SET, OTHER_ID),
-        (Operation.SET, OTHER_ID),
         (Operation.REMOVE, KEY_ID),
+        (Operation.SET, OTHER_ID),
+        (Operation.SET, OTHER_ID),
     ]
-    assert upload.records[2].index_mac == index_mac(RING.expand(KEY_ID), pin().index)
+    assert upload.records[0].index_mac == index_mac(RING.expand(KEY_ID), pin().index)
     other = Replica(state=replica.state, value_macs=dict(replica.value_macs))
     assert other.apply(served(upload)).agrees
     assert len(other.value_macs) == 2

@@ -166,7 +166,7 @@ async def test_a_record_under_an_older_key_is_removed_with_the_change(
     await device.settings.unpin(chat(1))
     await device.settings.settle()
     patch = pb.SyncdPatch.FromString(server.logs[LOW][-1])
-    assert [each.operation for each in patch.mutations] == [Operation.SET, Operation.REMOVE]
+    assert [each.operation for each in patch.mutations] == [Operation.REMOVE, Operation.SET]
     assert patch.keyId.id == OTHER_ID
     assert await device.is_even(LOW)
 
