@@ -12,6 +12,9 @@ import { Store } from './store.mjs'
 
 const baileys = await import('baileys')
 writeUnknownFields(baileys)
+// Some of its modules write to a logger of their own, on the stream that is ours to answer on.
+const { default: ownLogger } = await import('baileys/lib/Utils/logger.js')
+ownLogger.level = 'silent'
 const pino = createRequire(import.meta.resolve('baileys'))('pino')
 
 const STANZA_EVENT = /^CB:(?<tag>[^,]+)$/

@@ -259,12 +259,7 @@ class Messages:
         """Edit or take back. In a channel that has no message of its own: it is the post's."""
         if not chat.is_newsletter:
             return await self._send(chat, compose)
-        message = await self._send(chat, compose, SendOptions(message_id=message_id))
-        # Behind the transaction in which the ack takes effect.
-        now = await self._database.write(
-            self._session_id, lambda store: store.messages.get(chat, message_id)
-        )
-        return now or message
+        return await self._send(chat, compose, SendOptions(message_id=message_id))
 
     async def _send(
         self,
@@ -289,4 +284,11 @@ class Messages:
             media_id=options.media_id,
             limits=self._limits,
         )
-        return await self._sender.send(draft)
+        message = await self._sender.send(draft)
+        if not chat.is_newsletter:
+            return message
+        # Behind the transaction in which the ack takes effect: the post has its number then.
+        kept = await self._database.write(
+            self._session_id, lambda store: store.messages.get(chat, message.key.id)
+        )
+        return message if kept is None else kept.with_ack(max(kept.ack, message.ack))
