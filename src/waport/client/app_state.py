@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ..appstate import BlobReference, Collection
 from ..appstate.actions import PendingMutation
+from ..crashpoints import crash_point
 from ..errors import ConnectionClosed, MissingKeys, QueryError, QueryTimeout, StanzaError
 from ..stanza.appstate import SyncCollections
 from ..store import Database, UnitOfWork
@@ -158,6 +159,7 @@ class AppStateSync:
         outcome = await self._write(
             lambda store: jobs.write_changes(store, self._sink, make(store, at_ms))
         )
+        crash_point("app_state.kept")
         await self._follow_up(outcome)
         self._news.set()
         if self._is_open:
@@ -243,6 +245,7 @@ class AppStateSync:
             for plan in plans:
                 self._troubles.note(plan.collection)
             return
+        crash_point("app_state.answered")
         for plan, answer in zip(plans, answers, strict=True):
             try:
                 await self._answers.take(plan, answer)

@@ -17,6 +17,7 @@ from ..appstate import (
     load_external,
     parse_patch,
 )
+from ..crashpoints import crash_point
 from ..errors import (
     AppStateError,
     DecodeError,
@@ -164,6 +165,7 @@ class Answers:
             await self._write(lambda store: store.app_state.note_news(plan.collection))
             return
         await self._write(lambda store: jobs.keep_upload(store, plan, upload))
+        crash_point("app_state.uploaded")
         self._troubles.end(plan.collection)
 
     async def _take_patches(
@@ -184,11 +186,13 @@ class Answers:
                     store, sink, collection, applied, is_silent=not stored.is_synced
                 )
             )
+            crash_point("app_state.patched")
             await self._follow_up(outcome)
             return outcome.stored
         outcome, failure = await self._write(
             lambda store: jobs.take_patches(store, sink, collection, stored, patches)
         )
+        crash_point("app_state.patched")
         await self._follow_up(outcome)
         if failure is not None:
             raise failure
