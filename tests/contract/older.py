@@ -136,6 +136,12 @@ CALLS: Final = (
     _client("sendPresenceAvailable"),
     _client("sendPresenceUnavailable"),
     _client("sendSeen", "result", chatId=PERSON),
+    *(
+        _client(f"setAutoDownload{name}", flag=False)
+        for name in ("Audio", "Documents", "Photos", "Videos")
+    ),
+    _client("setBackgroundSync", flag=True),
+    _client("syncHistory", "result", chatId=PERSON),
     _client("setDisplayName", "result", displayName="Shop"),
     _client("setProfilePicture", "result", pictureMimetype="image/png", pictureData=PICTURE),
     _client("setStatus", status="Busy"),
@@ -158,6 +164,7 @@ CALLS: Final = (
     _chat("sendSeen", "result"),
     _chat("sendStateRecording", "result"),
     _chat("sendStateTyping", "result"),
+    _chat("syncHistory", "result"),
     # --- contact ---
     _contact("block"),
     _contact("getAbout"),

@@ -205,6 +205,20 @@ class FakeBusiness:
         return OrderDetails(order_id, (item,), 5000, 5000, "EUR", 1_700_000_000)
 
 
+@dataclass
+class FakeHistory:
+    """What the phone knows: something older of every chat that there is."""
+
+    account: Account
+
+    async def request_older(self, chat: Jid) -> bool:
+        self.account.fail()
+        if not any(message.key.chat == chat for message in self.account.stored):
+            raise InvalidInput("no message of this chat is known")
+        self.account.calls.append(("older", chat))
+        return True
+
+
 @contextlib.asynccontextmanager
 async def file_of(data: bytes) -> AsyncIterator[Path]:
     """Bytes as a file."""

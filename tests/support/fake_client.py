@@ -33,7 +33,7 @@ from waport.proto import pb
 from waport.stanza.contents import encode
 from waport.wire import Jid
 
-from .fake_channels import FakeBusiness, FakeChannels, file_of
+from .fake_channels import FakeBusiness, FakeChannels, FakeHistory, file_of
 from .fake_groups import FakeChats, FakeChatSettings, FakeGroups, FakePresence
 from .fake_people import FakeContacts, FakeProfile
 
@@ -308,6 +308,7 @@ class FakeClient:
         self.settings = FakeSettings(self)
         self.newsletters = FakeChannels(self)
         self.business = FakeBusiness(self)
+        self.history = FakeHistory(self)
 
     def fail(self) -> None:
         """Raise what the test wants raised."""

@@ -109,6 +109,9 @@ class FakeSessions:
     async def known(self) -> Sequence[str]:
         return [*self.states, "stored"]
 
+    async def choose(self, session_id: str, name: str, value: bool) -> None:
+        await self._call("choose", session_id, name, str(value))
+
     async def web_version(self) -> str:
         return "2.3000.1"
 

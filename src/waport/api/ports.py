@@ -109,6 +109,14 @@ class SettingsPort(ChatSettingsPort, Protocol):
     ) -> None: ...
 
 
+class HistoryPort(Protocol):
+    """Old messages that the phone has; see `client.features.history`."""
+
+    async def request_older(self, chat: Jid) -> bool:
+        """Ask for older messages; False when there are none, InvalidInput for unknown chats."""
+        ...
+
+
 class BusinessPort(Protocol):
     """What businesses sell; see `client.features.business`."""
 
@@ -151,6 +159,9 @@ class ClientPort(Protocol):
     def newsletters(self) -> ChannelsPort: ...
 
     @property
+    def history(self) -> HistoryPort: ...
+
+    @property
     def business(self) -> BusinessPort: ...
 
 
@@ -189,6 +200,10 @@ class SessionManager(Protocol):
 
     async def known(self) -> Sequence[str]:
         """All sessions: those that are started, then those of which something is stored."""
+        ...
+
+    async def choose(self, session_id: str, name: str, value: bool) -> None:
+        """Keep a choice of a session that no other device knows of."""
         ...
 
     async def web_version(self) -> str:

@@ -32,7 +32,7 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getReactions getPollVotes getPayment getOrder
         getChannels getChannelByInviteCode searchChannels getChannel fetchPosts getSubscribers
         downloadMedia downloadMediaAsData
-        openChatWindow openChatWindowAt getPageScreenshot
+        openChatWindow openChatWindowAt getPageScreenshot syncHistory syncChatHistory
         getEvents streamEvents
     """,
     Scope.SEND: """
@@ -58,6 +58,8 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getSessionQr getSessionQrImage requestPairingCode
         getPasskey answerPasskey confirmPasskey
         setStatus setDisplayName setProfilePicture deleteProfilePicture
+        setAutoDownloadAudio setAutoDownloadDocuments setAutoDownloadPhotos setAutoDownloadVideos
+        setBackgroundSync
         runClientMethod runChatMethod runGroupMethod runMessageMethod
         makeApiKey getApiKeys revokeApiKey
         takeCallback echoCallback

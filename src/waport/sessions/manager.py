@@ -18,6 +18,7 @@ from ..errors import (
 from ..model import Disconnected, Evidence, PasskeyState, SessionState
 from ..store import Database, UnitOfWork
 from .folders import SessionFolders
+from .preferences import Preferences
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class SessionManager:
         self._sink = sink
         self._versions = versions
         self._folders = folders
+        self._preferences = Preferences(folders)
         self._sessions: dict[str, Session] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ending: set[asyncio.Task[None]] = set()
@@ -89,6 +91,16 @@ class SessionManager:
         """All sessions, those first that are started, then those of which something is stored."""
         stored = await self._database.session_ids()
         return tuple(dict.fromkeys((*self._sessions, *stored)))
+
+    async def choose(self, session_id: str, name: str, value: bool) -> None:
+        """Keep a choice of a session that no other device knows of; see `preferences`.
+
+        Raises:
+            SessionNotFound: it is not started.
+            OSError: it can't be written.
+        """
+        self.get(session_id)
+        await self._preferences.set(session_id, name, value)
 
     async def web_version(self) -> str:
         """The client version that this server claims."""

@@ -11,6 +11,7 @@ from ..client.features.business import Business
 from ..client.features.chats import Chats
 from ..client.features.contacts import Contacts
 from ..client.features.groups import Groups
+from ..client.features.history import History
 from ..client.features.media import Media
 from ..client.features.messages import Messages
 from ..client.features.newsletters import Newsletters
@@ -173,6 +174,11 @@ class Session:
     def business(self) -> Business:
         """What businesses sell."""
         return self.client.business
+
+    @property
+    def history(self) -> History:
+        """What the phone knows of old messages."""
+        return self.client.history
 
     @property
     def settings(self) -> Settings:

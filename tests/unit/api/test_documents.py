@@ -107,7 +107,12 @@ OLDER = {
             *("client/runMethod", "chat/runMethod", "groupChat/runMethod", "message/runMethod"),
             *("groupChat/setAddMembersAdminsOnly", "client/getChannelByInviteCode"),
             *("client/searchChannels", "client/subscribeToChannel", "client/createChannel"),
-            "client/unsubscribeFromChannel",
+            *("client/unsubscribeFromChannel", "client/setBackgroundSync"),
+            *("client/syncHistory", "chat/syncHistory"),
+            *(
+                f"client/setAutoDownload{name}"
+                for name in ("Audio", "Documents", "Photos", "Videos")
+            ),
             *(f"channel/{name}" for name in CHANNEL_ACTIONS),
         )
     },

@@ -131,9 +131,15 @@ CLIENT: Final = (
         fixed(presence="unavailable"),
     ),
     _post("/client/sendSeen", "/chat/sendSeen"),
+    _post("/client/setAutoDownloadAudio"),
+    _post("/client/setAutoDownloadDocuments"),
+    _post("/client/setAutoDownloadPhotos"),
+    _post("/client/setAutoDownloadVideos"),
+    _post("/client/setBackgroundSync"),
     _post("/client/setDisplayName"),
     _post("/client/setProfilePicture"),
     _post("/client/setStatus"),
+    _post("/client/syncHistory"),
     _post("/client/unarchiveChat", "/chat/unarchive"),
     _post("/client/unmuteChat", "/chat/unmute"),
     _post("/client/unpinChat", "/chat/unpin"),
@@ -153,6 +159,7 @@ CHAT: Final = (
     _post("/chat/sendSeen"),
     _post("/chat/sendStateRecording"),
     _post("/chat/sendStateTyping"),
+    _post("/chat/syncHistory"),
 )
 
 CONTACT: Final = (

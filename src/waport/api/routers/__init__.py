@@ -17,6 +17,7 @@ from . import (
     message,
     message_extras,
     passkey,
+    preferences,
     run_method,
     session,
     system,
@@ -40,6 +41,7 @@ ALL = (
     client_channels.routes,
     channel.routes,
     run_method.routes,
+    preferences.routes,
     events.routes,
     api_keys.routes,
 )
