@@ -198,18 +198,21 @@ class Passkeys:
             await self._finish()
 
     async def _finish(self) -> None:
-        """Hand the phone the keys of this device; pair-success follows."""
-        known = self._known()
-        await self._queries.run(
-            _Plain(
-                passkey.pairing_request_iq(
-                    self._key, known.noise.public, known.identity.public, known.adv_secret
-                )
-            )
+        """Hand the phone the keys of this device; pair-success follows, at once perhaps."""
+        known, before = self._known(), self.state
+        if before is None:
+            return
+        self._wait(PAIR_SUCCESS_TIMEOUT_S, "the phone did not finish linking in time")
+        self._show(replace(before, stage=PasskeyStage.LINKING, code=""))
+        iq = passkey.pairing_request_iq(
+            self._key, known.noise.public, known.identity.public, known.adv_secret
         )
-        if self.state is not None:
-            self._wait(PAIR_SUCCESS_TIMEOUT_S, "the phone did not finish linking in time")
-            self._show(replace(self.state, stage=PasskeyStage.LINKING, code=""))
+        try:
+            await self._queries.run(_Plain(iq))
+        except WhatsAppError:
+            if self.state is not None:
+                self._show(before)
+            raise
 
     # --- how ---------------------------------------------------------------------------------
 
