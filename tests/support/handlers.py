@@ -11,18 +11,13 @@ from waport.client.devices import Devices
 from waport.client.features.messages import Messages
 from waport.client.features.privacy import Privacy
 from waport.client.handlers.app_state import key_request_handler, key_share_handler
-from waport.client.handlers.contacts import (
-    account_sync_handler,
-    handle_about,
-    handle_contacts,
-    picture_handler,
-)
 from waport.client.handlers.message import MessageHandler, take_phone_answer
+from waport.client.handlers.notices import Unread
 from waport.client.handlers.notification import Handler, notification_handler
 from waport.client.handlers.protocol import ProtocolMessages, mappings_taker
 from waport.client.handlers.receipt import ack_handler
-from waport.client.handlers.tokens import handle_privacy_token
 from waport.client.identities import Identities
+from waport.client.notice_table import notification_table
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
 from waport.client.sending import FetchGroup, Sender, Told
@@ -76,21 +71,33 @@ handle_message = MessageHandler(
 )
 
 
+async def _nothing(*_: Any) -> None:
+    return None
+
+
 def on_notification(account: Account, pre_keys: PreKeys, queries: Queries) -> Handler:
-    """The handler of `<notification>`."""
+    """The handler of `<notification>`, with the whole table of a client."""
     tokens = Tokens(account.database, SESSION, queries)
     privacy = Privacy(account.database, SESSION, queries)
-    return notification_handler(
-        pre_keys,
-        Identities(tokens),
-        {
-            "privacy_token": handle_privacy_token,
-            "account_sync": account_sync_handler(privacy.on_changed),
-            "contacts": handle_contacts,
-            "picture": picture_handler(_of_a_group),
-            "status": handle_about,
-        },
+    unread = Unread()
+    table = notification_table(
+        unread,
+        of_groups=_of_a_group,
+        media_retry=unread.handle,
+        privacy_changed=privacy.on_changed,
+        properties_changed=properties_changed,
+        refresh_app_state=refresh_app_state,
+        refetch_channel=_nothing,
     )
+    return notification_handler(pre_keys, Identities(tokens), table, unread)
+
+
+async def properties_changed() -> None:
+    """Stands for `Server.on_properties_changed`."""
+
+
+async def refresh_app_state() -> None:
+    """Stands for `AppStateSync.refresh`."""
 
 
 def _of_a_group(work: Work, node: Node) -> None:

@@ -20,6 +20,7 @@ from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
+from .dirty import DirtyData, account_refresher
 from .dispatch import Dispatcher
 from .features.business import Business
 from .features.calls import Calls
@@ -39,26 +40,19 @@ from .features.newsletters import Newsletters
 from .features.presence import Presence
 from .features.privacy import Privacy
 from .features.profile import Profile
+from .features.server import Server
 from .features.settings import Settings
 from .features.shared import SharedRecords
-from .handlers.app_state import key_request_handler, key_share_handler, server_sync_handler
-from .handlers.business import handle_business
+from .handlers.app_state import key_request_handler, key_share_handler
 from .handlers.calls import handle_call
-from .handlers.contacts import (
-    account_sync_handler,
-    handle_about,
-    handle_contacts,
-    picture_handler,
-)
 from .handlers.media_retry import handle_media_retry
 from .handlers.message import MessageHandler, take_phone_answer
-from .handlers.newsletters import handle_post_notification, mex_handler
+from .handlers.notices import Unread
 from .handlers.notification import notification_handler
 from .handlers.presence import presence_handler
 from .handlers.protocol import ProtocolMessages, mappings_taker
 from .handlers.receipt import ack_handler, receipt_handler
 from .handlers.stream import StreamHandlers
-from .handlers.tokens import handle_privacy_token
 from .history_requests import HistoryRequests
 from .history_sync import HistorySync
 from .identities import Identities
@@ -66,6 +60,7 @@ from .link import Link, OpenCarrier
 from .linking import Linking
 from .login import Login
 from .mex import Mex
+from .notice_table import notification_table
 from .offline import OfflineQueue
 from .peer import Peer
 from .placeholders import Placeholders
@@ -79,6 +74,7 @@ from .retries import Retries
 from .runner import Runner
 from .sending import Sender, Told
 from .states import States
+from .stray import StrayNodes
 from .tokens import Tokens
 from .transport import Transport
 from .version import VersionSource
@@ -162,6 +158,7 @@ class Client:
             database, session_id, self._queries, self.groups.all, devices.fetch, clock
         )
         self.business = Business(database, session_id, self._queries, self.media)
+        self.server = Server(database, session_id, self._queries, clock)
         self.calls = Calls(database, session_id, self._queries)
         self.profile = Profile(database, session_id, self._queries)
         self.privacy = Privacy(database, session_id, self._queries)
@@ -212,16 +209,28 @@ class Client:
             clock=clock,
         )
         offline = OfflineQueue(background, clock)
+        unread = Unread()
         stream = StreamHandlers(
             database,
             session_id,
             self._queries,
             self.linking,
             offline,
-            background,
             on_success=lambda link, node: self._runner.on_success(link, node),
             then=lambda action: self._dispatcher.then(action),
-            fetch_app_state=app_state.fetch_all,
+            dirty=DirtyData(
+                self._queries,
+                background,
+                {
+                    "account_sync": account_refresher(database, session_id, self.privacy),
+                    "syncd_app_state": lambda _: app_state.fetch_all(),
+                    "groups": lambda _: self.groups.all(),
+                    "communities": lambda _: self.groups.all(),
+                    "newsletter_metadata": lambda _: self.newsletters.all(),
+                },
+                late=frozenset(("groups", "communities", "newsletter_metadata")),
+            ),
+            keep=StrayNodes(database, session_id, sink, background, unread, clock).keep,
         )
         on_keys = key_share_handler(app_state.keys_shared)
         messages = MessageHandler(
@@ -251,19 +260,16 @@ class Client:
                 "notification": notification_handler(
                     pre_keys,
                     Identities(tokens),
-                    {
-                        "w:gp2": self.groups.handle_notification,
-                        "picture": picture_handler(self.groups.handle_notification),
-                        "contacts": handle_contacts,
-                        "status": handle_about,
-                        "business": handle_business,
-                        "account_sync": account_sync_handler(self.privacy.on_changed),
-                        "privacy_token": handle_privacy_token,
-                        "mediaretry": self._media_retry,
-                        "server_sync": server_sync_handler(app_state.refresh),
-                        "newsletter": handle_post_notification,
-                        "mex": mex_handler(self.newsletters.refetch),
-                    },
+                    notification_table(
+                        unread,
+                        of_groups=self.groups.handle_notification,
+                        media_retry=self._media_retry,
+                        privacy_changed=self.privacy.on_changed,
+                        properties_changed=self.server.on_properties_changed,
+                        refresh_app_state=app_state.refresh,
+                        refetch_channel=self.newsletters.refetch,
+                    ),
+                    unread,
                 ),
                 "call": handle_call,
                 "presence": presence_handler(presences),

@@ -188,3 +188,10 @@ def forget_session(work: UnitOfWork, device: Jid) -> None:
     credentials = work.devices.get()
     if groups and credentials is not None:
         rotate(work, sorted(groups, key=str), own_addresses(credentials))
+
+
+def forget_own_devices(store: UnitOfWork) -> None:
+    """The list of our own devices is asked for anew when it is needed."""
+    credentials = store.devices.get()
+    if credentials is not None and credentials.pn is not None:
+        store.addresses.forget_devices(credentials.pn.bare)

@@ -77,10 +77,21 @@ def account_routes(server: AdminServer) -> list[Route]:
             phone.habits.change(await body_of(request))
         return JSONResponse(phone.habits.shown())
 
+    async def waiting(request: Request) -> Response:
+        devices = _account(request).devices.values()
+        shown = {
+            str(device.id): [
+                f"{letter.node.tag} {letter.node.get('id')}" for letter in device.mailbox
+            ]
+            for device in devices
+        }
+        return JSONResponse({"waiting": shown})
+
     def _account(request: Request) -> Account:
         return account_of(server, request.path_params["jid"])
 
     return [
+        Route(f"{base}/waiting", guarded(waiting), methods=["GET"]),
         Route(f"{base}/limits", guarded(show), methods=["GET"]),
         Route(f"{base}/restriction", guarded(restrict), methods=["POST"]),
         Route(f"{base}/cap", guarded(cap), methods=["POST"]),

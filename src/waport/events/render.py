@@ -7,6 +7,8 @@ from typing import assert_never
 
 from ..errors import InvalidInput
 from ..model import (
+    AboutChanged,
+    AccountChanged,
     AckChanged,
     Authenticated,
     AuthFailure,
@@ -17,8 +19,10 @@ from ..model import (
     ChatFlagged,
     ChatRemoved,
     ChatTimerChanged,
+    ContactRefreshed,
     ContactSaved,
     CredentialsSaved,
+    DefaultTimerChanged,
     Disconnected,
     DomainEvent,
     EventAnswered,
@@ -35,9 +39,11 @@ from ..model import (
     MessageStarred,
     MessageUndecryptable,
     MexNoticed,
+    NoticeReceived,
     NumberChanged,
     PairingCodeReady,
     PasskeyChanged,
+    PictureChanged,
     PostCounted,
     PresenceChanged,
     QrReady,
@@ -92,6 +98,12 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     PostCounted: (),
     MexNoticed: (),
     BusinessChanged: (),
+    AboutChanged: (),
+    AccountChanged: (),
+    ContactRefreshed: (),
+    DefaultTimerChanged: (),
+    NoticeReceived: (),
+    PictureChanged: (),
     NumberChanged: ("contact_changed",),
     PresenceChanged: (),
     ChatArchived: ("chat_archived",),
@@ -149,6 +161,12 @@ def render(
             | ChatTimerChanged()
             | IdentityChanged()
             | BusinessChanged()
+            | AboutChanged()
+            | AccountChanged()
+            | ContactRefreshed()
+            | DefaultTimerChanged()
+            | NoticeReceived()
+            | PictureChanged()
             | ChatFlagged()
             | MessageStarred()
             | ContactSaved()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..wire import Jid
+from ..wire import Jid, Node
+from .add_on import TimerSetting
 from .call import Call
 from .chat import Chat
 from .contents import EventAnswer
@@ -351,6 +352,78 @@ class UnreadChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutChanged:
+    """A person has another about text.
+
+    Attributes:
+        user: bare, by phone number where that is known.
+        text: empty when there is none any more; None where it has to be asked for.
+    """
+
+    user: Jid
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanged:
+    """A person shows another picture.
+
+    Attributes:
+        user: bare, by phone number where that is known.
+        id: of the new one; empty when there is none any more.
+    """
+
+    user: Jid
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultTimerChanged:
+    """A person, or the account itself, gives new chats another timer.
+
+    Attributes:
+        user: bare, by phone number where that is known.
+        timer: from now on.
+    """
+
+    user: Jid
+    timer: TimerSetting
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRefreshed:
+    """A person shows something else; what, has to be asked for."""
+
+    user: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Another own device has changed something of the account.
+
+    Attributes:
+        what: the server's word: `picture`, `status`, `blocklist`, `privacy`, `devices`, ...
+    """
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeReceived:
+    """The server told of something that means nothing here.
+
+    Attributes:
+        kind: the type of a notification, or `ib` and the tag of a child.
+        what: the tags inside.
+        node: the stanza as it came.
+    """
+
+    kind: str
+    what: tuple[str, ...]
+    node: Node = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class BusinessChanged:
     """Something about a business is new.
 
@@ -409,6 +482,12 @@ DomainEvent = (
     | SettingChanged
     | CallChanged
     | BusinessChanged
+    | AboutChanged
+    | PictureChanged
+    | DefaultTimerChanged
+    | ContactRefreshed
+    | AccountChanged
+    | NoticeReceived
     | HistoryProgress
 )
 """Every event that a client reports."""

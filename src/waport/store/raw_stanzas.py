@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.sql import ClauseElement
@@ -84,7 +85,8 @@ class RawStanzas(Repository):
             _ADD,
             session_id=self._session_id,
             kind=kind[:MAX_NAME],
-            stanza_id=(node.get("id") or "")[:MAX_NAME],
+            # What has no id is told apart by its content.
+            stanza_id=(node.get("id") or sha256(stanza).hexdigest())[:MAX_NAME],
             stanza=stanza,
             received_at=received_at,
         )

@@ -8,7 +8,9 @@ import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
 from support.handlers import on_notification
-from waport.client.handlers.contacts import account_sync_handler, picture_handler
+from waport.client.handlers.account_sync import account_sync_handler
+from waport.client.handlers.contacts import picture_handler
+from waport.client.handlers.notices import Unread
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
 from waport.client.work import Work
@@ -199,7 +201,7 @@ async def test_privacy_settings_are_asked_for_anew_when_another_device_changed_t
         return None
 
     node = Node("notification", {"id": "1", "type": "account_sync", "from": OWN_PN}, [child])
-    work = await account.handle(account_sync_handler(changed), node)
+    work = await account.handle(account_sync_handler(changed, Unread()), node)
     assert work.follow_ups == ([changed] if asks else [])
     assert len(work.replies) == 1
 
@@ -207,7 +209,7 @@ async def test_privacy_settings_are_asked_for_anew_when_another_device_changed_t
 async def test_a_notification_without_an_id_is_refused(account: Account) -> None:
     node = Node("notification", {"type": "account_sync", "from": OWN_PN})
     with pytest.raises(StanzaError):
-        await account.handle(account_sync_handler(lambda: None), node)  # type: ignore[arg-type]
+        await account.handle(account_sync_handler(lambda: None, Unread()), node)  # type: ignore[arg-type]
 
 
 async def test_names_of_a_hidden_id_go_to_the_number_once_it_is_known(account: Account) -> None:

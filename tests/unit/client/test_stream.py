@@ -9,7 +9,7 @@ import pytest
 from support.account import NOW, OWN_PN, PEER_PN
 from support.client import BACKOFF, ClientWorld
 from support.whatsapp import Wire, stream_error
-from waport.model import DeviceList, Ready, SessionState
+from waport.model import DeviceList, NoticeReceived, Ready, SessionState
 from waport.wire import SERVER, Jid, Node
 
 STRANGER = Jid("15550009999", "s.whatsapp.net")
@@ -191,7 +191,6 @@ async def test_dirty_account_data_is_forgotten_and_then_called_clean(
         {"type": "account_sync", "timestamp": "soon"},
         {"type": "account_sync", "timestamp": "²"},
         {"timestamp": "1"},
-        {"type": "brand-new", "timestamp": "1"},
     ],
 )
 async def test_dirty_data_without_kind_or_time_is_ignored(
@@ -199,3 +198,47 @@ async def test_dirty_data_without_kind_or_time_is_ignored(
 ) -> None:
     live.say(dirty(**attrs))
     assert await still_there(live) == []
+
+
+async def test_a_kind_that_nobody_knows_is_called_clean_so_that_it_does_not_come_again(
+    live: Wire,
+) -> None:
+    live.say(dirty(type="brand-new", timestamp="1"))
+    question = await live.hear("iq", xmlns="urn:xmpp:whatsapp:dirty")
+    assert question.child("clean").attrs == {"type": "brand-new", "timestamp": "1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "xmlns"),
+    [("groups", "w:g2"), ("communities", "w:g2"), ("newsletter_metadata", "w:mex")],
+)
+async def test_lists_that_the_backlog_may_change_are_fetched_after_it(
+    live: Wire, kind: str, xmlns: str
+) -> None:
+    live.say(dirty(type=kind, timestamp="7"))
+    assert xmlns not in [node.get("xmlns") for node in await still_there(live)]
+    live.say(Node("ib", {"from": SERVER}, [Node("offline", {"count": "0"})]))
+    question = await live.hear("iq", xmlns=xmlns)
+    live.refuse(question, 500)
+    # Nothing is called clean that was not fetched.
+    asked = [node.get("xmlns") for node in await still_there(live)]
+    assert "urn:xmpp:whatsapp:dirty" not in asked
+
+
+async def test_dirty_groups_are_clean_once_they_are_fetched(live: Wire) -> None:
+    live.say(Node("ib", {"from": SERVER}, [Node("offline", {"count": "0"})]))
+    live.say(dirty(type="groups", timestamp="7"))
+    live.answer(await live.hear("iq", xmlns="w:g2"), Node("groups"))
+    question = await live.hear("iq", xmlns="urn:xmpp:whatsapp:dirty")
+    assert question.child("clean").attrs == {"type": "groups", "timestamp": "7"}
+
+
+async def test_information_that_nobody_can_read_is_kept_and_told(
+    world: ClientWorld, live: Wire
+) -> None:
+    child = Node("recovery_nonce", {}, b"nonce")
+    live.say(Node("ib", {"from": SERVER}, [child, Node("thread_metadata")]))
+    told = await world.sink.until(NoticeReceived)
+    assert (told.kind, told.what) == ("ib recovery_nonce", ("recovery_nonce",))
+    (kept,) = await world.read(lambda store: store.raw_stanzas.latest())
+    assert kept.node == Node("ib", {"from": SERVER}, [child])

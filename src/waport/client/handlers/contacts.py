@@ -6,11 +6,11 @@ Source: docs/protocol/queries.md, "Other notifications".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
-from ...model import NumberChanged
-from ...stanza.contacts import NumberMove, parse_number_moves, shown_mapping
+from ...model import AboutChanged, ContactRefreshed, NumberChanged, PictureChanged
+from ...stanza.contacts import MAX_CHANGES, NumberMove, parse_number_moves, shown_mapping
+from ...stanza.notices import parse_about, parse_picture
 from ...stanza.receipt import ack
 from ...store import UnitOfWork
 from ...wire import Jid, Node
@@ -31,12 +31,20 @@ def handle_contacts(work: Work, node: Node) -> None:
     """
     for move in parse_number_moves(node):
         _change_number(work, move)
+    for child in node.children("update")[:MAX_CHANGES]:
+        jid = child.get_jid("jid")
+        # Whom a hash means is not known.
+        if jid is not None and (jid.is_pn or jid.is_lid):
+            work.emit(ContactRefreshed(canonical(work.store, jid)))
     work.reply(ack(node))
 
 
 def handle_about(work: Work, node: Node) -> None:
-    """A notification of type `status`: a person's about text, which is asked for when wanted."""
+    """A notification of type `status`: a person has another about text; it is told, not kept."""
     _learn(work, node)
+    about = parse_about(node)
+    if about is not None:
+        work.emit(AboutChanged(canonical(work.store, about[0]), about[1]))
     work.reply(ack(node))
 
 
@@ -53,29 +61,12 @@ def picture_handler(of_groups: Handler) -> Handler:
             of_groups(work, node)
             return
         _learn(work, node)
+        picture = parse_picture(node)
+        if picture is not None:
+            work.emit(PictureChanged(canonical(work.store, picture.user), picture.id))
         work.reply(ack(node))
 
     return handle_picture
-
-
-def account_sync_handler(privacy_changed: Callable[[], Coroutine[Any, Any, None]]) -> Handler:
-    """A handler for notifications of type `account_sync`: another own device changed something.
-
-    The block list, the about text, the picture and the default timer are asked for when they are
-    wanted, so nothing follows from a change of these.
-
-    Args:
-        privacy_changed: called after the commit when privacy settings did.
-    """
-
-    def handle_account_sync(work: Work, node: Node) -> None:
-        if node.find("devices") is not None:
-            work.store.addresses.forget_devices(work.own.pn.bare)
-        if node.find("privacy") is not None or node.find("category") is not None:
-            work.later(privacy_changed)
-        work.reply(ack(node))
-
-    return handle_account_sync
 
 
 def _learn(work: Work, node: Node) -> None:

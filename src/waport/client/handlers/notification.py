@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 
 from ...stanza.notification import parse_device_change, remaining_pre_keys
@@ -13,15 +12,14 @@ from ..encryption import learn_mapping
 from ..identities import Identities
 from ..prekeys import PreKeys
 from ..work import Work
-
-log = logging.getLogger(__name__)
+from .notices import Unread
 
 Handler = Callable[[Work, Node], None]
 """Acts on a notification and acks it."""
 
 
 def notification_handler(
-    pre_keys: PreKeys, identities: Identities, others: Mapping[str, Handler]
+    pre_keys: PreKeys, identities: Identities, others: Mapping[str, Handler], unread: Unread
 ) -> Handler:
     """A handler for `<notification>`.
 
@@ -29,6 +27,7 @@ def notification_handler(
         pre_keys: refilled when they run low, and verified when the server wants that.
         identities: hears of people who registered anew.
         others: by type.
+        unread: takes all that nobody knows.
     """
 
     def handle_notification(work: Work, node: Node) -> None:
@@ -47,8 +46,10 @@ def notification_handler(
                 work.later(pre_keys.verify)
             elif node.find("identity") is not None:
                 identities.changed(work, node.jid("from"))
+            else:
+                unread.keep(work, node)
         else:
-            log.debug("notification of type %s", kind)
+            unread.keep(work, node)
         work.reply(ack(node))
 
     return handle_notification

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ...stanza.login import CleanDirty, parse_failure, parse_stream_error
+from ...stanza.login import parse_failure, parse_stream_error
 from ...stanza.query import iq_error, iq_result
 from ...store import Database, UnitOfWork
 from ...wire import SERVER, Node
-from ..background import Background
+from ..dirty import DirtyData
 from ..link import Link
 from ..linking import Linking
 from ..offline import OfflineQueue
@@ -31,7 +31,8 @@ class StreamHandlers:
     Args:
         on_success: starts the login sequence.
         then: runs something once all that came before is committed and answered.
-        fetch_app_state: fetches all of it anew.
+        dirty: what the server calls dirty.
+        keep: keeps what nobody can read, and calls it by its kind.
     """
 
     def __init__(
@@ -41,24 +42,25 @@ class StreamHandlers:
         queries: Queries,
         linking: Linking,
         offline: OfflineQueue,
-        background: Background,
         *,
         on_success: Callable[[Link, Node], Awaitable[None]],
         then: Callable[[Callable[[], None]], Awaitable[None]],
-        fetch_app_state: Callable[[], Awaitable[None]],
+        dirty: DirtyData,
+        keep: Callable[[Node, str], None],
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._queries = queries
         self._linking = linking
         self._offline = offline
-        self._background = background
         self._on_success = on_success
         self._then = then
-        self._fetch_app_state = fetch_app_state
+        self._dirty = dirty
+        self._keep = keep
 
     async def success(self, link: Link, node: Node) -> None:
         """`<success>`."""
+        self._dirty.begin()
         await self._on_success(link, node)
 
     async def failure(self, link: Link, node: Node) -> None:
@@ -110,16 +112,19 @@ class StreamHandlers:
                 case "offline":
                     # In its turn: the receipts of the last stanzas are to be among those collected.
                     await self._then(self._offline.finish)
+                    await self._then(self._dirty.live)
                 case "edge_routing":
                     await self._keep_routing(child)
                 case "dirty":
-                    self._background.spawn(self._clean(child), "dirty data")
+                    self._dirty.take(child)
                 case "downgrade_webclient":
                     log.warning("the phone that scanned the code is too old for linked devices")
                 case "client_expiration":
                     log.warning("this client version expires at %s", child.get("t"))
+                case "priority_offline_complete" | "thread_metadata":
+                    log.debug("ib <%s>", child.tag)
                 case other:
-                    log.debug("ib <%s>", other)
+                    self._keep(Node("ib", dict(node.attrs), [child]), f"ib {other}")
 
     async def _keep_routing(self, node: Node) -> None:
         info = node.find("routing_info")
@@ -135,26 +140,3 @@ class StreamHandlers:
                 store.devices.save(replace(credentials, routing_info=routing))
 
         await self._database.write(self._session_id, job)
-
-    async def _clean(self, node: Node) -> None:
-        """Our own devices may have changed: the list is asked for anew when it is needed.
-
-        The app state is marked as such; it is fetched when the login is complete.
-        """
-        kind, timestamp = node.get("type"), node.get("timestamp")
-        is_time = timestamp is not None and timestamp.isascii() and timestamp.isdigit()
-        if kind is None or timestamp is None or not is_time:
-            return
-        if kind == "account_sync":
-            await self._database.write(self._session_id, _forget_own_devices)
-        elif kind == "syncd_app_state":
-            await self._fetch_app_state()
-        else:
-            return
-        await self._queries.run(CleanDirty(kind, timestamp))
-
-
-def _forget_own_devices(store: UnitOfWork) -> None:
-    credentials = store.devices.get()
-    if credentials is not None and credentials.pn is not None:
-        store.addresses.forget_devices(credentials.pn.bare)
