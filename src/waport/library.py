@@ -33,9 +33,10 @@ from .client.features.presence import Presence
 from .client.features.privacy import Privacy
 from .client.features.profile import Profile
 from .client.features.settings import Settings
+from .config.values import MIN_SECRET
 from .errors import ConnectionClosed, InvalidInput
 from .model import DomainEvent, QrReady, Ready, SessionState
-from .store import Database, UnitOfWork
+from .store import Database, Secrets, UnitOfWork
 from .wire import Jid
 
 log = logging.getLogger(__name__)
@@ -111,12 +112,23 @@ class Client:
     Args:
         path: the SQLite file that keeps keys and messages; or a `postgresql://` URL.
         config: where and how to connect.
+        secret_key: encrypts the keys in the database; at least 32 characters made by chance.
 
     Raises:
+        InvalidInput: the secret key is too short.
         StoreError: the file can't be used; another process that has it open is such a reason.
     """
 
-    def __init__(self, path: str | Path = "waport.db", config: ClientConfig | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path = "waport.db",
+        config: ClientConfig | None = None,
+        *,
+        secret_key: str | None = None,
+    ) -> None:
+        if secret_key is not None and len(secret_key) < MIN_SECRET:
+            raise InvalidInput(f"a secret key has at least {MIN_SECRET} characters")
+        self._secrets = Secrets(None if secret_key is None else secret_key.encode())
         self._url = _database_url(path)
         self._config = config or ClientConfig()
         self._events = _Queue()
@@ -127,7 +139,7 @@ class Client:
     async def __aenter__(self) -> Self:
         if self._device is not None:
             raise InvalidInput("a client is entered once")
-        database = await Database.open(self._url)
+        database = await Database.open(self._url, secrets=self._secrets)
         self._stack.push_async_callback(database.close)
         config = self._config
         versions = VersionSource(

@@ -24,7 +24,7 @@ async def add_key(
         MakeApiKeyRequest,
         {"name": name, "scopes": list(scopes), "sessions": list(sessions) or None},
     )
-    database = await Database.open(settings.store_url)
+    database = await Database.open(settings.store_url, secrets=settings.secrets)
     try:
         ring = KeyRing(settings.api_key, database)
         await ring.load()
@@ -40,7 +40,7 @@ async def list_keys(settings: Settings) -> list[str]:
     Raises:
         StoreError: the database can't be opened.
     """
-    database = await Database.open(settings.store_url)
+    database = await Database.open(settings.store_url, secrets=settings.secrets)
     try:
         keys = [api_key_json(key) for key in (await database.api_keys()).values()]
     finally:
@@ -58,7 +58,7 @@ async def revoke_key(settings: Settings, key_id: str) -> bool:
     Raises:
         StoreError: the database can't be opened.
     """
-    database = await Database.open(settings.store_url)
+    database = await Database.open(settings.store_url, secrets=settings.secrets)
     try:
         return await database.delete_api_key(key_id)
     finally:

@@ -83,7 +83,7 @@ async def serve(settings: Settings, *, on_listening: Callable[[str], None] | Non
     configure_logging(settings.log_level)
     for notice in settings.notices():
         log.warning("%s", notice)
-    database = await Database.open(settings.store_url)
+    database = await Database.open(settings.store_url, secrets=settings.secrets)
     try:
         return await _serve(settings, database, on_listening)
     finally:

@@ -16,7 +16,7 @@ from typing import Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import InvalidInput
-from ..store import sqlite_url
+from ..store import Secrets, sqlite_url
 from .env_file import read_env_file, session_urls
 from .values import (
     BasePath,
@@ -31,10 +31,12 @@ from .values import (
     OrderedWords,
     ProxyUrl,
     RootKey,
+    SecretText,
     SigningSecret,
     SocketUrl,
     Words,
     is_loopback,
+    read_secret_file,
 )
 
 _WEB_VERSION: Final = re.compile(r"(2)\.(3000)\.([0-9]{1,15})(?:-[a-z]+)?")
@@ -86,6 +88,9 @@ class Settings(BaseModel):
     # --- sessions and storage ---
     sessions_path: Path = Field(Path("./sessions"), alias="SESSIONS_PATH")
     database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
+    secret_key_text: SecretText | None = Field(None, alias="WAPORT_SECRET_KEY", repr=False)
+    secret_key_file: ExistingFile | None = Field(None, alias="WAPORT_SECRET_KEY_FILE")
+    old_secret_key: SecretText | None = Field(None, alias="WAPORT_OLD_SECRET_KEY", repr=False)
     auto_start_sessions: Flag = Field(True, alias="AUTO_START_SESSIONS")
     recover_sessions: Flag = Field(True, alias="RECOVER_SESSIONS")
     max_reconnect_retries: Count = Field(0, alias="MAX_RECONNECT_RETRIES", ge=0)
@@ -168,6 +173,35 @@ class Settings(BaseModel):
                 "ALLOW_UNAUTHENTICATED=true if everybody who reaches the port may use the account"
             )
         return self
+
+    @model_validator(mode="after")
+    def _refuse_two_secret_keys(self) -> Self:
+        if self.secret_key_file is not None:
+            if self.secret_key_text is not None:
+                raise ValueError("WAPORT_SECRET_KEY_FILE: WAPORT_SECRET_KEY is set, too")
+            try:
+                read_secret_file(self.secret_key_file)
+            except ValueError as exc:
+                raise ValueError(f"WAPORT_SECRET_KEY_FILE: {exc}") from exc
+        return self
+
+    @property
+    def secrets(self) -> Secrets:
+        """The keys that what is stored is sealed with, and may be sealed with so far.
+
+        Raises:
+            InvalidInput: the key file can't be read any more.
+        """
+        now = self.secret_key_text
+        if self.secret_key_file is not None:
+            try:
+                now = read_secret_file(self.secret_key_file)
+            except ValueError as exc:
+                raise InvalidInput(f"WAPORT_SECRET_KEY_FILE: {exc}") from exc
+        before = self.old_secret_key
+        return Secrets(
+            None if now is None else now.encode(), None if before is None else before.encode()
+        )
 
     @property
     def listen_host(self) -> str:

@@ -123,6 +123,34 @@ def _base_path(value: object) -> object:
     return f"/{path}"
 
 
+MIN_SECRET: Final = 32
+"""Characters of a secret key: it is not stretched, so it must have its chance in itself."""
+
+
+def _secret_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if len(text) < MIN_SECRET:
+        raise ValueError(
+            f"write at least {MIN_SECRET} characters made by chance: openssl rand -hex 32"
+        )
+    return text
+
+
+def read_secret_file(path: Path) -> str:
+    """The secret key in a file, without blanks around it.
+
+    Raises:
+        ValueError: it can't be read, or is too short.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError("the file can't be read") from exc
+    return str(_secret_text(text))
+
+
 def _signing_secret(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -161,6 +189,7 @@ ProxyUrl = Annotated[str, BeforeValidator(_proxy_url)]
 ExistingFile = Annotated[Path, BeforeValidator(_file)]
 RootKey = Annotated[bytes, BeforeValidator(_root_key)]
 BasePath = Annotated[str, BeforeValidator(_base_path)]
+SecretText = Annotated[str, BeforeValidator(_secret_text)]
 SigningSecret = Annotated[str, BeforeValidator(_signing_secret)]
 HeaderValue = Annotated[str, BeforeValidator(_header_value)]
 Words = Annotated[frozenset[str], BeforeValidator(_words)]

@@ -2,6 +2,7 @@
 
 from .curve import KeyPair, RandomBytes, agree, clamp, sign, typed, untyped, verify
 from .symmetric import (
+    AesGcm,
     aes_cbc_decrypt,
     aes_cbc_encrypt,
     aes_ctr,
@@ -17,6 +18,7 @@ from .symmetric import (
 )
 
 __all__ = [
+    "AesGcm",
     "KeyPair",
     "RandomBytes",
     "aes_cbc_decrypt",

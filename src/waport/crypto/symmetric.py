@@ -115,6 +115,30 @@ def aes_gcm_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, aad: bytes = b"
         raise CryptoError("GCM tag mismatch") from exc
 
 
+class AesGcm:
+    """AES-GCM under one key for many messages; used by one thread at a time."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def encrypt(self, nonce: bytes, plaintext: bytes) -> bytes:
+        """As `aes_gcm_encrypt`."""
+        return self._cipher.encrypt(nonce, plaintext, None)
+
+    def decrypt(self, nonce: bytes, ciphertext: bytes) -> bytes:
+        """As `aes_gcm_decrypt`.
+
+        Raises:
+            CryptoError: the tag does not match, or the input is shorter than a tag.
+        """
+        try:
+            return self._cipher.decrypt(nonce, ciphertext, None)
+        except (InvalidTag, ValueError) as exc:
+            raise CryptoError("GCM tag mismatch") from exc
+
+
 def aes_cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
     """AES-CBC with PKCS#7 padding."""
     # The input is whole blocks, so `finalize` would have nothing to add.

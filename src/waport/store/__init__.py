@@ -6,6 +6,7 @@ from .deliveries import Delivery, DueLanes
 from .event_log import LoggedEvent
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
+from .vault import Secrets
 
 __all__ = [
     "Database",
@@ -13,6 +14,7 @@ __all__ = [
     "DueLanes",
     "LoggedEvent",
     "QueuedSend",
+    "Secrets",
     "UnitOfWork",
     "sqlite_url",
 ]

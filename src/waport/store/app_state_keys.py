@@ -12,6 +12,7 @@ from .rows import Repository
 from .schema import app_state_key_requests as requests
 from .schema import app_state_keys as keys
 from .statements import Statement, put_row
+from .vault import APP_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,15 @@ class SyncKeys(Repository):
     def ring(self) -> KeyRing:
         """All of them, to decrypt and encrypt with."""
         rows = self._db.all(_RING, session_id=self._session_id)
-        data = {bytes(key_id): bytes(key_data) for key_id, key_data, _ in rows}
-        others = {bytes(key_id): bytes(other) for key_id, _, other in rows if other}
+        data = {bytes(key_id): self._opened(key_data) for key_id, key_data, _ in rows}
+        others = {bytes(key_id): self._opened(other) for key_id, _, other in rows if other}
         return KeyRing(data, others)
 
     def all(self) -> list[SyncKey]:
         """All of them, by id."""
         rows = self._db.all(_ALL, session_id=self._session_id)
         return [
-            SyncKey(bytes(key_id), bytes(data), timestamp, bytes(fingerprint or b""))
+            SyncKey(bytes(key_id), self._opened(data), timestamp, bytes(fingerprint or b""))
             for key_id, data, timestamp, fingerprint in rows
         ]
 
@@ -91,23 +92,29 @@ class SyncKeys(Repository):
         data, timestamp, fingerprint, other = key.data, key.timestamp_ms, key.fingerprint, b""
         self._db.change(_DROP_REQUEST, session_id=self._session_id, key_id=key.id)
         if row is not None:
-            known, known_at, other = bytes(row[0]), row[1], bytes(row[2] or b"")
+            known, known_at, other = self._opened(row[0]), row[1], self._opened(row[2])
             if known == data and known_at > timestamp:
                 return not other
             if known != data and known_at >= timestamp:
-                self._db.change(_PUT_OTHER, session_id=self._session_id, key_id=key.id, other=data)
+                sealed = self._seal(APP_STATE, data)
+                self._db.change(
+                    _PUT_OTHER, session_id=self._session_id, key_id=key.id, other=sealed
+                )
                 return False
             other = known if known != data else other
         self._db.change(
             _PUT,
             session_id=self._session_id,
             key_id=key.id,
-            key_data=data,
+            key_data=self._seal(APP_STATE, data),
             timestamp=timestamp,
             fingerprint=fingerprint,
-            other_data=other,
+            other_data=self._seal(APP_STATE, other),
         )
         return not other
+
+    def _opened(self, stored: bytes | None) -> bytes:
+        return self._unseal(APP_STATE, bytes(stored or b""))
 
     # --- requests ----------------------------------------------------------------------------
 

@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ..errors import StoreError
+from .locksmith import change_vault, find_vault
 from .schema import REVISION
 from .statements import Connection
+from .vault import NO_SECRETS, OpenVault, Secrets, Vault
 
 BUSY_TIMEOUT_S = 5
 """How long to wait for another program that holds the SQLite file, such as a backup."""
@@ -47,12 +49,15 @@ class Backend:
 
     Args:
         url: "sqlite:////folder/file.db", as `sqlite_url` makes it, or "postgresql://user:password@host/name".
+        secrets: the keys for its secret columns.
 
     Raises:
         StoreError: the URL names no database that we know.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secrets: Secrets = NO_SECRETS) -> None:
+        self._secrets = secrets
+        self._vault: Vault = OpenVault()
         self._url = _parse(url)
         self._engine = _engine(self._url)
         dbapi: Any = self._engine.dialect.loaded_dbapi
@@ -63,13 +68,16 @@ class Backend:
         """Take the database for this process and bring its tables up to date.
 
         Raises:
-            StoreError: another process has it, it cannot be opened, it is damaged, or a newer
-                version of this program wrote it.
+            StoreError: another process has it, it cannot be opened, it is damaged, a newer
+                version of this program wrote it, or its secrets are sealed with another key.
         """
         if self._engine.dialect.name == "sqlite":
             self._claim(Path(str(self._url.database)).resolve())
         try:
+            # Before anything is changed: a wrong key must cost nothing.
+            found = find_vault(self._engine, self._secrets)
             _migrate(self._engine)
+            self._vault = change_vault(self._engine, found, self._secrets)
         except (SQLAlchemyError, self._driver_error) as exc:
             raise StoreError(f"the database cannot be opened: {_first_line(exc)}") from exc
 
@@ -81,7 +89,10 @@ class Backend:
         """
         try:
             connection = Connection(
-                self._engine.raw_connection(), self._engine.dialect, read_only=read_only
+                self._engine.raw_connection(),
+                self._engine.dialect,
+                read_only=read_only,
+                vault=self._vault.twin(),
             )
         except (SQLAlchemyError, self._driver_error) as exc:
             raise StoreError(f"the database cannot be reached: {_first_line(exc)}") from exc

@@ -18,6 +18,7 @@ from .devices import session_ids
 from .event_log import LoggedEvent, events_after, last_event_id, prune, prune_retries
 from .statements import Connection
 from .unit_of_work import UnitOfWork
+from .vault import NO_SECRETS, Secrets
 from .writer import Writer
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class Database:
         cls,
         url: str,
         *,
+        secrets: Secrets = NO_SECRETS,
         now_ms: Callable[[], int] = _unix_ms,
         max_waiting: int = MAX_WAITING,
     ) -> Database:
@@ -77,6 +79,8 @@ class Database:
 
         Args:
             url: "sqlite:////folder/waport.db" or "postgresql://user:password@host/name".
+            secrets: the keys for what is secret in it; a database that is not sealed with
+                `secrets.now` is converted, if it can be.
             now_ms: the clock for the rows that say when they were made, Unix milliseconds.
             max_waiting: write jobs that may wait at a time.
 
@@ -85,7 +89,7 @@ class Database:
                 SQLite file open is such a reason.
         """
         loop = asyncio.get_running_loop()
-        backend = Backend(url)
+        backend = Backend(url, secrets)
         writer = Writer(backend, loop)
         await writer.open()
         return cls(backend, writer, loop, now_ms, max_waiting)

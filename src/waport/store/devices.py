@@ -16,9 +16,11 @@ from .rows import Repository, jid_column, parse_jid
 from .schema import credentials as table
 from .schema import metadata
 from .statements import Connection, Row, Statement, add_row
+from .vault import CREDENTIALS, SEALED, Vault
 
 _VALUES = [c for c in table.columns if c.name not in ("position", "session_id", "checksum")]
 _NAMES = [c.name for c in _VALUES]
+_SECRET = frozenset(SEALED["credentials"][1])
 _CHECKSUM_VERSION = b"\x01"
 
 _GET = Statement(
@@ -56,7 +58,7 @@ class Devices(Repository):
             CorruptRecord: the row cannot be read or fails its checksum. It stays as it is.
         """
         row = self._db.one(_GET, session_id=self._session_id)
-        return None if row is None else _verified(self._session_id, tuple(row))
+        return None if row is None else _verified(self._session_id, tuple(row), self._db.vault)
 
     def create(self, credentials: Credentials) -> None:
         """Store the credentials of a session that has none.
@@ -115,6 +117,9 @@ class Devices(Repository):
             "login_counter": c.login_counter,
         }
         checksum = _checksum(self._session_id, tuple(values[name] for name in _NAMES))
+        for name, value in values.items():
+            if name in _SECRET and isinstance(value, bytes):
+                values[name] = self._seal(CREDENTIALS, value)
         return {**values, "session_id": self._session_id, "checksum": checksum}
 
 
@@ -124,9 +129,13 @@ def session_ids(db: Connection) -> list[str]:
 
 
 @lru_cache(maxsize=128)
-def _verified(session_id: str, row: Row) -> Credentials:
+def _verified(session_id: str, row: Row, vault: Vault) -> Credentials:
     """Check and parse a row; every stanza asks for the same one, so the last few are kept."""
-    *values, checksum = row
+    *stored, checksum = row
+    values = [
+        vault.open(CREDENTIALS, session_id, bytes(value)) if name in _SECRET else value
+        for name, value in zip(_NAMES, stored, strict=True)
+    ]
     if bytes(checksum) != _checksum(session_id, tuple(values)):
         raise CorruptRecord(f"the credentials of session {session_id} are damaged")
     return _credentials(session_id, dict(zip(_NAMES, values, strict=True)))

@@ -18,6 +18,18 @@ class Repository:
         self._db = db
         self._session_id = session_id
 
+    def _seal(self, kind: str, value: bytes) -> bytes:
+        """The value of a secret column as it is stored (vault.py)."""
+        return self._db.vault.seal(kind, self._session_id, value)
+
+    def _unseal(self, kind: str, stored: bytes) -> bytes:
+        """A stored value of a secret column as it is used.
+
+        Raises:
+            CorruptRecord: it is not what was stored there.
+        """
+        return self._db.vault.open(kind, self._session_id, stored)
+
 
 @lru_cache(maxsize=2048)
 def jid_column(jid: Jid) -> str:

@@ -24,6 +24,7 @@ from ..wire import Jid
 from .rows import Repository, jid_column, parse_jid, split_address
 from .schema import sender_key_memory, sender_keys, signal_quarantine
 from .statements import Connection, Statement, put_row
+from .vault import RECORD
 
 
 def _group(table: Table) -> ColumnElement[bool]:
@@ -143,7 +144,7 @@ class SenderKeys(Repository):
     def get(self, group: Jid, address: str) -> bytes | None:
         """The record of a device in a group; our own is under our own address."""
         row = self._db.one(_KEY, **self._row(group, address))
-        return None if row is None else row[0]
+        return None if row is None else self._unseal(RECORD, row[0])
 
     def of_user(self, group: Jid, name: str) -> list[tuple[str, bytes]]:
         """The addresses and records of all devices of a user, by device number.
@@ -151,11 +152,12 @@ class SenderKeys(Repository):
         A message whose chain a device's own record does not know may be of one of these.
         """
         rows = self._db.all(_KEYS_OF_USER, **self._in(group), name=name)
-        return [(f"{name}.{device}", record) for device, record in rows]
+        return [(f"{name}.{device}", self._unseal(RECORD, record)) for device, record in rows]
 
     def put(self, group: Jid, address: str, record: bytes) -> None:
         """Store a device's record in place of the one before."""
-        self._db.change(_PUT_KEY, **self._row(group, address), record=record)
+        sealed = self._seal(RECORD, record)
+        self._db.change(_PUT_KEY, **self._row(group, address), record=sealed)
 
     def put_aside(self, group: Jid, address: str) -> bool:
         """Take a record that cannot be read out of use, and keep it. Whether there was one."""

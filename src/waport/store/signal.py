@@ -24,6 +24,7 @@ from .many import chunks, is_one_of
 from .rows import Repository, split_address
 from .schema import pre_keys, signal_identities, signal_quarantine, signal_sessions, signed_pre_keys
 from .statements import Connection, Statement, add_row, put_row
+from .vault import IDENTITY, PRIVATE, RECORD
 
 
 def _device(table: Table) -> ColumnElement[bool]:
@@ -154,13 +155,17 @@ class Signal(Repository):
         """The record of a remote device."""
         name, device = split_address(address)
         row = self._db.one(_SESSION, session_id=self._session_id, name=name, device=device)
-        return None if row is None else row[0]
+        return None if row is None else self._unseal(RECORD, row[0])
 
     def put_session(self, address: str, record: bytes) -> None:
         """Store a remote device's record in place of the one before."""
         name, device = split_address(address)
         self._db.change(
-            _PUT_SESSION, session_id=self._session_id, name=name, device=device, record=record
+            _PUT_SESSION,
+            session_id=self._session_id,
+            name=name,
+            device=device,
+            record=self._seal(RECORD, record),
         )
 
     def sessions(self, addresses: Iterable[str]) -> dict[str, bytes]:
@@ -177,7 +182,11 @@ class Signal(Repository):
                 _SESSIONS_OF, session_id=self._session_id, **values
             )
         }
-        return {address: record for address, record in found.items() if address in wanted}
+        return {
+            address: self._unseal(RECORD, record)
+            for address, record in found.items()
+            if address in wanted
+        }
 
     def put_sessions(self, records: Mapping[str, bytes]) -> None:
         """Store records of many remote devices, by address, in place of those before."""
@@ -185,7 +194,7 @@ class Signal(Repository):
         for address, record in records.items():
             name, device = split_address(address)
             where = {"session_id": self._session_id, "name": name, "device": device}
-            rows.append({**where, "record": record})
+            rows.append({**where, "record": self._seal(RECORD, record)})
         self._db.many(_PUT_SESSION, rows)
 
     def delete_session(self, address: str) -> None:
@@ -213,13 +222,17 @@ class Signal(Repository):
         """The identity key that a remote device last showed."""
         name, device = split_address(address)
         row = self._db.one(_IDENTITY, session_id=self._session_id, name=name, device=device)
-        return None if row is None else row[0]
+        return None if row is None else self._unseal(IDENTITY, row[0])
 
     def put_identity(self, address: str, key: bytes) -> None:
         """Remember a remote device's identity key in place of the one before."""
         name, device = split_address(address)
         self._db.change(
-            _PUT_IDENTITY, session_id=self._session_id, name=name, device=device, key=key
+            _PUT_IDENTITY,
+            session_id=self._session_id,
+            name=name,
+            device=device,
+            key=self._seal(IDENTITY, key),
         )
 
     def delete_identity(self, address: str) -> None:
@@ -251,7 +264,7 @@ class Signal(Repository):
     def pre_key(self, key_id: int) -> KeyPair | None:
         """A one-time pre-key that is not used up."""
         row = self._db.one(_PRE_KEY, session_id=self._session_id, id=key_id)
-        return None if row is None else KeyPair(*row)
+        return None if row is None else KeyPair(self._unseal(PRIVATE, row[0]), row[1])
 
     def add_pre_keys(self, keys: Iterable[PreKey], uploaded: bool = False) -> None:
         """Store fresh one-time pre-keys.
@@ -265,7 +278,7 @@ class Signal(Repository):
                 {
                     "session_id": self._session_id,
                     "id": key.id,
-                    "private": key.pair.private,
+                    "private": self._seal(PRIVATE, key.pair.private),
                     "public": key.pair.public,
                     "uploaded": uploaded,
                 }
@@ -276,7 +289,10 @@ class Signal(Repository):
     def unuploaded_pre_keys(self, limit: int) -> list[PreKey]:
         """One-time pre-keys that the server may not have yet, by id."""
         rows = self._db.all(_UNUPLOADED, session_id=self._session_id, limit=limit)
-        return [PreKey(key_id, KeyPair(private, public)) for key_id, private, public in rows]
+        return [
+            PreKey(key_id, KeyPair(self._unseal(PRIVATE, private), public))
+            for key_id, private, public in rows
+        ]
 
     def count_unuploaded(self) -> int:
         """How many of them there are."""
@@ -299,7 +315,7 @@ class Signal(Repository):
         if row is None:
             return None
         private, public, signature = row
-        return SignedPreKey(key_id, KeyPair(private, public), signature)
+        return SignedPreKey(key_id, KeyPair(self._unseal(PRIVATE, private), public), signature)
 
     def put_signed_pre_key(self, key: SignedPreKey) -> None:
         """Store a signed pre-key under its id."""
@@ -307,7 +323,7 @@ class Signal(Repository):
             _PUT_SIGNED_PRE_KEY,
             session_id=self._session_id,
             id=key.id,
-            private=key.pair.private,
+            private=self._seal(PRIVATE, key.pair.private),
             public=key.pair.public,
             signature=key.signature,
             created_ms=self._now_ms(),

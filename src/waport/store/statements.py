@@ -21,6 +21,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from ..errors import CorruptRecord, StoreError
 from .remembered import WATCHED, Remembered
+from .vault import OpenVault, Vault
 
 Row = tuple[Any, ...]
 """The values of one row, in the order of the columns asked for."""
@@ -145,6 +146,7 @@ class Connection:
 
     Attributes:
         remembered: what was worked out from its rows.
+        vault: opens its secret columns.
     """
 
     __slots__ = (
@@ -155,9 +157,18 @@ class Connection:
         "_pooled",
         "_read_only",
         "remembered",
+        "vault",
     )
 
-    def __init__(self, pooled: PoolProxiedConnection, dialect: Dialect, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        pooled: PoolProxiedConnection,
+        dialect: Dialect,
+        *,
+        read_only: bool,
+        vault: Vault | None = None,
+    ) -> None:
+        self.vault = vault or OpenVault()
         self._pooled = pooled
         self._driver = cast(DriverConnection, pooled.driver_connection)
         self._dialect = dialect
