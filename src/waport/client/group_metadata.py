@@ -148,7 +148,8 @@ class GroupMetadata:
         if not all(jid.is_group for jid in asked):
             raise InvalidInput("a group's address reads 120363...@g.us")
         now = self._now()
-        listing = await self._queries.run(FetchGroups(asked), again=True)
+        answer = await self._queries.run(FetchGroups(asked), again=True)
+        listing = await in_thread(read_groups, answer)
 
         def job(store: UnitOfWork) -> list[Group]:
             return [

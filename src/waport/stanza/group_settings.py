@@ -195,15 +195,19 @@ class SetMemberAddMode(_Setting):
 
 
 @dataclass(frozen=True, slots=True)
-class SetMemberLinkMode(_Setting):
-    """Show the invite link to admins alone, or to everybody."""
+class SetMode(_Setting):
+    """Say who may see the invite link, or give new members what was written before.
+
+    Args:
+        element: of `member_link_element` or `history_element`.
+    """
 
     group: Jid
-    only_admins: bool
+    element: Node
 
     def request(self) -> Node:
-        """`<member_link_mode>`, to the group."""
-        return iq_set(XMLNS, member_link_element(self.only_admins), to=self.group)
+        """`<member_link_mode>` or `<member_share_group_history_mode>`, to the group."""
+        return iq_set(XMLNS, self.element, to=self.group)
 
 
 class GroupSwitch(StrEnum):

@@ -361,8 +361,8 @@ class FetchAllGroups(Query[Node]):
 
 
 @dataclass(frozen=True, slots=True)
-class FetchGroups(Query[GroupListing]):
-    """Several groups at once; those that are not ours, or that came cut, are left out.
+class FetchGroups(Query[Node]):
+    """Several groups at once; `read_groups` reads the answer, which may take a while.
 
     Args:
         groups: 1 to 10 000.
@@ -380,10 +380,10 @@ class FetchGroups(Query[GroupListing]):
         asked = [Node("group", {"jid": group}) for group in self.groups]
         return iq_get(XMLNS, Node("query", {}, asked), to=GROUP_SERVER)
 
-    def parse(self, reply: Node) -> GroupListing:
-        """The groups that could be read.
+    def parse(self, reply: Node) -> Node:
+        """The `<groups>` element; those that are not ours stand in it with an error.
 
         Raises:
-            StanzaError: there is no list.
+            StanzaError: there is none.
         """
-        return read_groups(reply.child("groups"))
+        return reply.child("groups")

@@ -63,6 +63,5 @@ MEX_QUERIES: Final[Mapping[str, MexOperation]] = {
     ),
     "UpdateGroupProperty": MexOperation("9418211574894172", "xwa2_group_update_property"),
     "FetchAllSubgroups": MexOperation("9935467776504344", "xwa2_group_query_by_id"),
-    "FetchGroupInviteCode": MexOperation("29247029834912157", "xwa2_group_query_by_id"),
 }
 """By the names of the web client."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from waport.errors import InvalidInput, StanzaError
+from waport.errors import InvalidInput, NotFound, StanzaError
 from waport.model.group import (
+    CommunityOptions,
     GroupMember,
     GroupOptions,
     JoinRequest,
@@ -15,10 +16,12 @@ from waport.model.group import (
     ParticipantResult,
 )
 from waport.stanza.group_members import (
+    CancelInvitations,
     ChangeParticipants,
     CreateGroup,
     DecideJoinRequests,
     FetchJoinRequests,
+    WithdrawRequest,
 )
 from waport.stanza.groups import MAX_MEMBERS, parse_group
 from waport.wire import GROUP_SERVER, Jid, Node, decode_stanza, encode_stanza
@@ -262,3 +265,98 @@ def test_requests_are_decided_one_by_one(is_approved: bool, verb: str) -> None:
     assert [(result.jid, result.code) for result in results] == [(BOB_LID, 200), (DAVE_LID, 404)]
     with pytest.raises(StanzaError):
         query.parse(reply(Node("membership_requests_action", {}, [Node("other")])))
+
+
+# --- what else a new group can be, and ways back -------------------------------------------------
+
+
+def created(**options: Any) -> list[Node]:
+    query = CreateGroup("Name", (), "K", GroupOptions(**options))
+    return on_the_wire(query.request()).child("create").children()
+
+
+def test_a_new_group_is_set_up_as_wished() -> None:
+    children = created(
+        only_admins_add=False,
+        only_admins_link=True,
+        only_admins_share_history=False,
+        limits_forwarding=True,
+        is_hidden=True,
+        parent=PARENT,
+    )
+    assert children == [
+        Node("member_add_mode", {}, b"all_member_add"),
+        Node("member_link_mode", {}, b"admin_link"),
+        Node("member_share_group_history_mode", {}, b"all_member_share"),
+        Node("no_frequently_forwarded"),
+        Node("linked_parent", {"jid": PARENT}),
+        Node("hidden_group"),
+    ]
+
+
+def test_a_new_community_says_what_it_comes_with() -> None:
+    options = CommunityOptions(needs_approval=True, with_general_chat=True, members_add_groups=True)
+    assert created(community=options) == [
+        Node("parent", {"default_membership_approval_mode": "request_required"}),
+        Node("allow_non_admin_sub_group_creation"),
+        Node("create_general_chat"),
+    ]
+    assert created(community=CommunityOptions()) == [Node("parent")]
+    with pytest.raises(InvalidInput):
+        CreateGroup("Name", (), "K", GroupOptions(community=options, parent=PARENT))
+
+
+def test_tokens_stand_with_those_who_gave_them() -> None:
+    tokens = {BOB_LID: b"token"}
+    query = ChangeParticipants(GROUP, MemberAction.ADD, PEOPLE, tokens)
+    bob, dave, carol = query.request().child("add").children()
+    assert bob.children() == [Node("privacy", {}, b"token")]
+    assert (dave.content, carol.content) == (None, None)
+    query = CreateGroup("Name", PEOPLE, "K", tokens=tokens)
+    assert query.request().child("create").children()[0].children() == bob.children()
+
+
+def test_whoever_is_removed_from_a_community_leaves_all_of_it() -> None:
+    query = ChangeParticipants(GROUP, MemberAction.REMOVE, PEOPLE[:1], everywhere=True)
+    assert query.request().child("remove").attrs == {"linked_groups": "true"}
+
+
+def test_a_request_is_withdrawn_or_the_refusal_raised() -> None:
+    query = WithdrawRequest(GROUP, ANN_LID)
+    asked = query.request().child("cancel_membership_requests")
+    assert asked.children() == [person(ANN_LID)]
+    query.parse(reply(Node("cancel_membership_requests", {}, [person(ANN_LID)])))
+    query.parse(reply())
+    with pytest.raises(NotFound):
+        query.parse(reply(Node("cancel_membership_requests", {}, [person(ANN_LID, error="404")])))
+
+
+def test_invitations_are_taken_back_one_by_one() -> None:
+    query = CancelInvitations(GROUP, PEOPLE[:2])
+    assert [node.jid("jid") for node in query.request().child("revoke").children()] == [
+        BOB_LID,
+        DAVE_LID,
+    ]
+    answer = Node("revoke", {}, [person(BOB_LID), person(DAVE_LID, error="404")])
+    assert [result.code for result in query.parse(reply(answer))] == [200, 404]
+    with pytest.raises(StanzaError):
+        query.parse(reply())
+    with pytest.raises(InvalidInput):
+        CancelInvitations(GROUP, ())
+
+
+def test_of_a_result_half_refused_nothing_is_lost() -> None:
+    people = tuple(GroupMember(Jid(str(10**14 + number), "lid")) for number in range(40))
+    codes = [200, 401, 403, 404, 408, 409, 417, 419, 421, 500]
+    nodes = []
+    for number, member in enumerate(people):
+        code = codes[number % len(codes)]
+        attrs = {} if code == 200 else {"error": str(code)}
+        nodes.append(person(member.jid, Node("unknown_child", {"x": "y"}), **attrs))
+    nodes.insert(3, Node("participant", {"jid": "nobody", "error": "403"}))
+    nodes.insert(9, Node("something_new"))
+    results = ChangeParticipants(GROUP, MemberAction.ADD, people).parse(
+        reply(Node("add", {}, nodes))
+    )
+    assert [result.jid for result in results] == [member.jid for member in people]
+    assert [result.code for result in results] == [codes[n % 10] for n in range(40)]

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from waport.errors import InvalidInput
+from waport.errors import InvalidInput, StanzaError
+from waport.model.group import GroupMember, MessageReport
 from waport.stanza.group_settings import (
+    FetchReports,
+    GroupSwitch,
+    ReportMessage,
     SetAnnouncement,
     SetApproval,
     SetDescription,
     SetLocked,
     SetMemberAddMode,
+    SetMode,
     SetSubject,
+    SetSwitch,
     SetTimer,
+    history_element,
+    member_link_element,
 )
 from waport.stanza.query import Query
 from waport.wire import Jid, Node, decode_stanza, encode_stanza
@@ -48,6 +56,33 @@ JOIN = "membership_approval_mode"
         (SetApproval(GROUP, False), Node(JOIN, {}, [Node("group_join", {"state": "off"})])),
         (SetMemberAddMode(GROUP, True), Node("member_add_mode", {}, b"admin_add")),
         (SetMemberAddMode(GROUP, False), Node("member_add_mode", {}, b"all_member_add")),
+        (
+            SetMode(GROUP, member_link_element(True)),
+            Node("member_link_mode", {}, b"admin_link"),
+        ),
+        (
+            SetMode(GROUP, history_element(False)),
+            Node("member_share_group_history_mode", {}, b"all_member_share"),
+        ),
+        (
+            SetSwitch(GROUP, GroupSwitch.LIMITED_FORWARDING, True),
+            Node("no_frequently_forwarded"),
+        ),
+        (
+            SetSwitch(GROUP, GroupSwitch.LIMITED_FORWARDING, False),
+            Node("frequently_forwarded_ok"),
+        ),
+        (SetSwitch(GROUP, GroupSwitch.ADMIN_REPORTS, False), Node("not_allow_admin_reports")),
+        (
+            SetSwitch(GROUP, GroupSwitch.MEMBERS_ADD_GROUPS, False),
+            Node("not_allow_non_admin_sub_group_creation"),
+        ),
+        (SetSwitch(GROUP, GroupSwitch.HISTORY, True), Node("group_history")),
+        (SetSwitch(GROUP, GroupSwitch.HISTORY, False), Node("no_group_history")),
+        (
+            ReportMessage(GROUP, "3EB0"),
+            Node("reports", {}, [Node("report", {"message_id": "3EB0"})]),
+        ),
     ],
 )
 def test_a_change_is_one_element_in_a_question_to_the_group(
@@ -78,3 +113,24 @@ def test_a_description_has_at_most_2048_characters_and_an_id() -> None:
 def test_a_timer_fits_into_32_bits(seconds: int) -> None:
     with pytest.raises(InvalidInput):
         SetTimer(GROUP, seconds)
+
+
+def test_reports_are_read_and_those_of_nothing_left_out() -> None:
+    query = FetchReports(GROUP)
+    assert query.request().child("reports").attrs == {}
+    ann = Jid("15550001111", "s.whatsapp.net")
+    listing = Node(
+        "reports",
+        {},
+        [
+            Node("report", {}, [Node("reporter", {"jid": ann})]),
+            Node("report", {"message_id": "3EB0"}, [Node("reporter", {"jid": ann}), Node("x")]),
+            Node("report", {"message_id": "3EB1"}, [Node("reporter", {"jid": "nobody"})]),
+        ],
+    )
+    assert query.parse(Node("iq", {"type": "result"}, [listing])) == (
+        MessageReport("3EB0", (GroupMember(ann, ann),)),
+        MessageReport("3EB1", ()),
+    )
+    with pytest.raises(StanzaError):
+        query.parse(Node("iq", {"type": "result"}))

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from ...errors import query_error
+import logging
+
+from ...errors import MexError, QueryError, query_error
 from ...model.group import GroupChange, GroupChangeKind, MessageReport
 from ...stanza.group_settings import (
     FetchReports,
     GroupSwitch,
     ReportMessage,
+    SetMode,
     SetSwitch,
+    history_element,
+    member_link_element,
     switch_tag,
 )
 from ...store import Database
-from ...wire import Jid
+from ...wire import Jid, Node
 from ..clock import SYSTEM_CLOCK, Clock
 from ..group_arguments import check_group
 from ..groups import apply_own_changes, known_group
 from ..mex import Mex
 from ..queries import Queries
 
+log = logging.getLogger(__name__)
+
 _ACTIVE = "ACTIVE"
+
+_UNKNOWN_QUERY = frozenset((0, 400, 501))
+"""Refusals which say that the server does not know the query by its id."""
 
 
 class GroupRules:
@@ -46,13 +56,13 @@ class GroupRules:
         """Show the invite link to admins alone, or to everybody."""
         text = "admin_link" if only_admins else "all_member_link"
         change = GroupChange(GroupChangeKind.MEMBER_LINK_MODE, text=text, enabled=only_admins)
-        await self._set_property(group, "member_link_mode", change)
+        await self._set_mode(group, member_link_element(only_admins), change)
 
     async def set_history_mode(self, group: Jid, only_admins: bool) -> None:
         """Let only admins give new members what was written before, or everybody."""
         text = "admin_share" if only_admins else "all_member_share"
         change = GroupChange(GroupChangeKind.HISTORY_MODE, text=text, enabled=only_admins)
-        await self._set_property(group, "member_share_group_history_mode", change)
+        await self._set_mode(group, history_element(only_admins), change)
 
     async def set_switch(self, group: Jid, switch: GroupSwitch, is_on: bool) -> None:
         """Turn a switch on or off: the limit on forwarding, reports to admins, groups that members
@@ -80,17 +90,24 @@ class GroupRules:
         check_group(group)
         return await self._queries.run(FetchReports(group), again=True)
 
-    async def _set_property(self, group: Jid, name: str, change: GroupChange) -> None:
-        """The web client sets these by GraphQL."""
+    async def _set_mode(self, group: Jid, element: Node, change: GroupChange) -> None:
+        """The web client sets these by GraphQL; where the server does not know that, by an IQ."""
         check_group(group)
         before = await self._database.read(
             self._session_id, lambda store: known_group(store, group)
         )
-        variables = {"group_id": str(group), "update": {name: change.text.upper()}}
-        found = await self._mex.ask("UpdateGroupProperty", variables, again=True)
-        state = found.text("state")
-        if state not in ("", _ACTIVE):
-            raise query_error(405, f"the group is {state[:64]}")
+        variables = {"group_id": str(group), "update": {element.tag: change.text.upper()}}
+        try:
+            found = await self._mex.ask("UpdateGroupProperty", variables, again=True)
+        except (QueryError, MexError) as exc:
+            if isinstance(exc, QueryError) and exc.code not in _UNKNOWN_QUERY:
+                raise
+            log.info("a group's mode is set by an IQ: %s", type(exc).__name__)
+            await self._queries.run(SetMode(group, element), again=True)
+        else:
+            state = found.text("state")
+            if state not in ("", _ACTIVE):
+                raise query_error(405, f"the group is {state[:64]}")
         now = int(self._clock.unix())
         await self._database.write(
             self._session_id, lambda store: apply_own_changes(store, group, before, [change], now)
