@@ -22,6 +22,7 @@ from waport.model import (
     CredentialsSaved,
     Disconnected,
     DomainEvent,
+    HistoryProgress,
     MessageAdded,
     MessageKind,
     MessageUndecryptable,
@@ -54,6 +55,11 @@ HELLO = pb.Message(conversation="hello")
         (StateChanged("OPENING"), "change_state", {"state": "OPENING"}),
         (Disconnected("logged_out"), "disconnected", {"reason": "logged_out"}),
         (CredentialsSaved(), "remote_session_saved", {}),
+        (
+            HistoryProgress(40, "RECENT", 2),
+            "loading_screen",
+            {"percent": 40, "message": "WhatsApp"},
+        ),
     ],
 )
 def test_a_session_event_is_one_frame_of_the_session_lane(
