@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from waport.client import Client, ClientConfig, Close, VersionSource
+from waport.client.clock import SYSTEM_CLOCK, Clock
 from waport.model import DomainEvent, Message, MessageAdded, QrReady, Ready
 from waport.pairing import DEFAULT_VERSION
 from waport.store import Database, UnitOfWork
@@ -151,13 +152,16 @@ class Linked:
 
 
 @contextlib.asynccontextmanager
-async def linked_client(folder: Path, server: ServerAddress, scan: Scan) -> AsyncIterator[Linked]:
+async def linked_client(
+    folder: Path, server: ServerAddress, scan: Scan, clock: Clock = SYSTEM_CLOCK
+) -> AsyncIterator[Linked]:
     """Start a client, link it by QR, and stop it at the end.
 
     Args:
         folder: for its database; a folder that holds one already needs no QR.
         server: what it connects to.
         scan: hands the QR to the phone.
+        clock: the client's time.
     """
     events = Events()
     database = await Database.open(f"sqlite:///{folder / 'waport.db'}")
@@ -171,7 +175,7 @@ async def linked_client(folder: Path, server: ServerAddress, scan: Scan) -> Asyn
             backoff_base_s=0.1,
         )
         versions = VersionSource(config.web_url, pinned=DEFAULT_VERSION)
-        client = Client(database, SESSION, config, events, versions)
+        client = Client(database, SESSION, config, events, versions, clock=clock)
         running = asyncio.create_task(client.run())
         try:
             yield await _ready(database, client, events, running, scan)

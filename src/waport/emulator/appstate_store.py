@@ -127,6 +127,11 @@ class AppState:
         self._catch_up(collection)
         return dict(self._records[collection])
 
+    def replica(self, collection: str) -> Replica:
+        """A collection as the phone counts it; raises as `read`."""
+        self._catch_up(collection)
+        return self._replicas[collection]
+
     def _catch_up(self, collection: str) -> None:
         keys = {key.id: key for key in self.keys}
         log = self.server.log(collection)
