@@ -155,7 +155,13 @@ class Client:
         )
         self.media = Media(database, session_id, self._queries, config, clock=clock)
         self.contacts = Contacts(
-            database, session_id, self._queries, self.groups.all, devices.fetch, clock
+            database,
+            session_id,
+            self._queries,
+            self.groups.all,
+            devices.fetch,
+            lambda: self.settings,
+            clock,
         )
         self.business = Business(database, session_id, self._queries, self.media)
         self.server = Server(database, session_id, self._queries, clock)

@@ -184,6 +184,8 @@ class Account:
         is_guarded: strangers need a token of it to write to it or to look at it.
         status_audience: one of STATUS_AUDIENCES, and the numbers that it is about.
         business: what makes it the account of a business; None for people.
+        username: the name by which it may be found; empty for none.
+        exclusions: by privacy setting, the numbers to whom `contact_blacklist` does not apply.
         contact_code: of the link to it; empty until it asks for one.
         phone_state: what the phone handed over at the last stop (see `PhoneDevice.dump`).
     """
@@ -212,6 +214,8 @@ class Account:
     status_audience: tuple[str, tuple[str, ...]] = ("contacts", ())
     business: Business | None = None
     contact_code: str = ""
+    username: str = ""
+    exclusions: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def jid(self) -> Jid:

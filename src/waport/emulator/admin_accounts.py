@@ -77,6 +77,11 @@ def account_routes(server: AdminServer) -> list[Route]:
             phone.habits.change(await body_of(request))
         return JSONResponse(phone.habits.shown())
 
+    async def username(request: Request) -> Response:
+        account, body = _account(request), await body_of(request)
+        account.username = optional_text(body, "username") or ""
+        return JSONResponse({"username": account.username})
+
     async def waiting(request: Request) -> Response:
         devices = _account(request).devices.values()
         shown = {
@@ -91,6 +96,7 @@ def account_routes(server: AdminServer) -> list[Route]:
         return account_of(server, request.path_params["jid"])
 
     return [
+        Route(f"{base}/username", guarded(username), methods=["POST"]),
         Route(f"{base}/waiting", guarded(waiting), methods=["GET"]),
         Route(f"{base}/limits", guarded(show), methods=["GET"]),
         Route(f"{base}/restriction", guarded(restrict), methods=["POST"]),

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from ..crypto import RandomBytes
-from ..wire import Node
+from ..wire import AttrValue, Node
 from .accounts import Account, Directory
 from .delivery import Deliveries
 from .notifications import Notifier
@@ -34,6 +34,8 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
 }
 """What each setting may be set to (docs/protocol/queries.md, "Privacy settings")."""
 
+_EXCEPT = "contact_blacklist"
+_NO_HASH = "none"
 _MAX_TOKENS = 256
 _TOKEN_SIZE = 32
 
@@ -49,7 +51,9 @@ def may_see(viewer: Account, owner: Account, setting: str) -> bool:
         value = owner.privacy.get("last", "all")
     if value == "none":
         return False
-    return value != "contacts" or viewer.number in owner.contacts
+    if value == _EXCEPT and viewer.number in owner.exclusions.get(setting, ()):
+        return False
+    return value not in ("contacts", _EXCEPT) or viewer.number in owner.contacts
 
 
 class Privacy:
@@ -76,16 +80,51 @@ class Privacy:
         wanted = iq.child("privacy")
         if iq.get("type") == "get":
             if (listed := wanted.find("list")) is not None:
-                name = listed.get("name", "")
-                return result(iq, Node("privacy", {}, [Node("list", {"name": name, "dhash": "0"})]))
+                return self._excluded(asker.account, iq, listed)
             return result(iq, _settings_node(asker.account.privacy))
         changed = {node.attr("name"): node.attr("value") for node in wanted.children("category")}
         if not changed or any(v not in _ALLOWED.get(name, ()) for name, v in changed.items()):
             raise Refusal(400)
+        for category in wanted.children("category"):
+            self._exclude(asker.account, category)
         asker.account.privacy.update(changed)
         self._notifier.own_devices(asker.account, _settings_node(changed), skip=asker.device)
         self._deliveries.changed()
         return result(iq, _settings_node(changed))
+
+    def _excluded(self, account: Account, iq: Node, listed: Node) -> Node:
+        """The people to whom a setting does not apply; without a hash there are none."""
+        name = listed.get("name", "")
+        numbers = account.exclusions.get(name, set())
+        people = [
+            Node("user", {"jid": other.lid, "pn_jid": other.jid})
+            for other in self._directory.select(numbers)
+        ]
+        attrs: dict[str, AttrValue] = {"name": name, "value": _EXCEPT}
+        if numbers:
+            attrs["dhash"] = _people_hash(numbers)
+        listing = Node("list", attrs, people)
+        return result(iq, Node("privacy", {"addressing_mode": "lid"}, [listing]))
+
+    def _exclude(self, account: Account, category: Node) -> None:
+        """Change the list of a category that comes with one.
+
+        Raises:
+            Refusal: 409 it is about another state of the list, 400 it names nobody.
+        """
+        users = category.children("user")
+        if category.get("value") != _EXCEPT or (not users and "dhash" not in category.attrs):
+            return
+        name = category.attr("name")
+        numbers = set(account.exclusions.get(name, ()))
+        if category.get("dhash") != (_people_hash(numbers) if numbers else _NO_HASH):
+            raise Refusal(409)
+        for user in users:
+            other = self._directory.by_jid(user.jid("jid").bare)
+            if other is None or user.get("action") not in ("add", "remove"):
+                raise Refusal(400)
+            (numbers.add if user.get("action") == "add" else numbers.discard)(other.number)
+        account.exclusions[name] = numbers
 
     async def block_list(self, asker: Asker, iq: Node) -> Node:
         """Answer an IQ of `blocklist`."""
@@ -154,3 +193,7 @@ def _settings_node(values: dict[str, str]) -> Node:
         {},
         [Node("category", {"name": name, "value": value}) for name, value in values.items()],
     )
+
+
+def _people_hash(numbers: set[str]) -> str:
+    return hashlib.sha256(" ".join(sorted(numbers)).encode()).hexdigest()[:32]

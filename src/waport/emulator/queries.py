@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from ..errors import InvalidInput, StanzaError, WhatsAppError
-from ..wire import AttrValue, Node
+from ..wire import AttrValue, Jid, Node
 from .business_queries import BusinessQueries
 from .delivery import Deliveries
 from .groups_queries import Groups
@@ -26,6 +26,12 @@ from .usync import USync
 _log = logging.getLogger(__name__)
 
 _DAY_S = 86_400
+_PROPS_HASH = "emulated"
+_PROPS = (("90001", "1"), ("90002", "a text"))
+"""Codes that no client acts on."""
+_ASSISTANT = ("867051314767696", "867051314767696$760019659443059")
+_COOK = ("718584497008509", "718584497008509$1")
+_BOTS = (("All", "all", (_ASSISTANT, _COOK)), ("Featured", "featured", (_COOK,)))
 _MAX_NOTICES = 100
 _MAX_NOTICE_ID = 32
 
@@ -142,14 +148,16 @@ async def _empty_list(asker: Asker, iq: Node) -> Node:
 async def _props(asker: Asker, iq: Node) -> Node:
     attrs: dict[str, AttrValue] = {
         "protocol": "1",
-        "hash": "0",
+        "hash": _PROPS_HASH,
         "ab_key": "0",
         "refresh": str(_DAY_S),
         "refresh_id": "0",
         "delta_update": "false",
     }
-    iq.child("props")
-    return result(iq, Node("props", attrs))
+    if iq.child("props").get("hash") == _PROPS_HASH:
+        return result(iq, Node("props", attrs))
+    props = [Node("prop", {"config_code": x, "config_value": value}) for x, value in _PROPS]
+    return result(iq, Node("props", attrs, props))
 
 
 async def _old_props(asker: Asker, iq: Node) -> Node:
@@ -157,7 +165,17 @@ async def _old_props(asker: Asker, iq: Node) -> Node:
 
 
 async def _bots(asker: Asker, iq: Node) -> Node:
-    return result(iq, Node("bot", {"v": iq.child("bot").get("v", "2")}))
+    sections = [
+        Node("section", {"name": name, "type": kind}, [_bot("bot", *each) for each in bots])
+        for name, kind, bots in _BOTS
+    ]
+    default = _bot("default", *_ASSISTANT)
+    content = [*sections, default]
+    return result(iq, Node("bot", {"v": iq.child("bot").get("v", "2")}, content))
+
+
+def _bot(tag: str, user: str, persona: str) -> Node:
+    return Node(tag, {"jid": Jid(user, "bot"), "persona_id": persona})
 
 
 async def _announcements(asker: Asker, iq: Node) -> Node:

@@ -100,6 +100,8 @@ def _dump_account(account: Account) -> dict[str, object]:
         "limits": dump_limits(account),
         "business": [] if account.business is None else [dump_business(account.business)],
         "contact_code": account.contact_code,
+        "username": account.username,
+        "exclusions": {name: sorted(who) for name, who in account.exclusions.items()},
     }
 
 
@@ -128,6 +130,10 @@ def _load_account(saved: Saved) -> Account:
         for business in saved.parts("business"):
             account.business = load_business(business)
         account.contact_code = saved.text("contact_code")
+    if "username" in saved.names():  # nor these
+        account.username = saved.text("username")
+        exclusions = saved.part("exclusions")
+        account.exclusions = {name: set(exclusions.texts(name)) for name in exclusions.names()}
     if 0 not in account.devices:
         raise CorruptRecord(f"account {account.number} has no phone")
     return account

@@ -201,6 +201,10 @@ def _business(asker: Asker, account: Account) -> Node:
     return Node("business", {}, None if known is None else [verified_name_node(known)])
 
 
+def _username(asker: Asker, account: Account) -> Node:
+    return Node("username", {}, account.username.encode() or None)
+
+
 def _empty(tag: str) -> Protocol:
     """A protocol that no emulated account has anything for."""
 
@@ -217,7 +221,7 @@ _PROTOCOLS: Mapping[str, Protocol] = {
     "picture": _picture,
     "disappearing_mode": _timer,
     "business": _business,
-    "username": _empty("username"),
+    "username": _username,
     "text_status": _empty("text_status"),
     "bot": _empty("bot"),
 }

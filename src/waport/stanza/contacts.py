@@ -221,6 +221,37 @@ class FetchDefaultTimer(Query[TimerSetting]):
         return TimerSetting(_time(mode, "duration"), _time(mode, "t"))
 
 
+@dataclass(frozen=True, slots=True)
+class FetchUsername(Query[str]):
+    """The name by which a person may be found; empty when there is none.
+
+    Attributes:
+        user: bare.
+        sid: names the question.
+    """
+
+    user: Jid
+    sid: str
+
+    def request(self) -> Node:
+        """A `usync` query for the protocol `username`."""
+        return _question(self.sid, [Node("username")], [Node("user", {"jid": self.user})])
+
+    def parse(self, reply: Node) -> str:
+        """The name.
+
+        Raises:
+            QueryError: the server refused it.
+        """
+        username = _about_user(reply, "username", self.user).find("username")
+        error = None if username is None else username.find("error")
+        if error is not None:
+            raise query_error(error.get_int("code", 0) or 0, error.get("text") or "")
+        if username is None or not isinstance(username.content, bytes):
+            return ""
+        return username.content.decode(errors="replace")[:_MAX_NAME]
+
+
 def _about_user(reply: Node, protocol: str, asked: Jid) -> Node:
     for user in _answers(reply, protocol):
         named = [user.get_jid("jid"), user.get_jid("pn_jid")]

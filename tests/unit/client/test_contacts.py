@@ -21,6 +21,7 @@ from support.groups import group
 from waport.client.clock import Clock
 from waport.client.devices import Lacking
 from waport.client.features.contacts import Contacts
+from waport.client.features.settings import Settings
 from waport.client.queries import Queries
 from waport.errors import (
     ConnectionClosed,
@@ -46,6 +47,10 @@ class Moment(Clock):
         return float(NOW)
 
 
+def _no_address_book() -> Settings:
+    raise AssertionError("nobody is put into the address book")
+
+
 class World:
     """The feature, and a server whose accounts are a table of numbers to hidden ids."""
 
@@ -61,6 +66,7 @@ class World:
             self.queries,
             self._list_groups,
             self._fetch_devices,
+            _no_address_book,
             Moment(),
         )
 

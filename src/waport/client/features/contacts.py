@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ...errors import InvalidInput, NotAuthorized, NotFound, StanzaError, query_error
 from ...model import About, BlockedUser, Contact, Group, NumberState, Registration
-from ...stanza.contacts import MAX_NUMBERS, FetchAbout, FetchRegistrations
+from ...stanza.contacts import MAX_NUMBERS, FetchAbout, FetchRegistrations, FetchUsername
 from ...stanza.profile import FetchPicture
 from ...store import Database, UnitOfWork
 from ...wire import Jid
@@ -20,6 +20,7 @@ from ..fanout import canonical
 from ..people import hidden, linked_own, named, number_of
 from ..phone_numbers import country_code, format_number, phone_digits
 from ..queries import Queries
+from .settings import Settings
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Contacts:
     Args:
         list_groups: gives the groups that we are in.
         fetch_devices: asks for people's devices and keeps them.
+        address_book: writes what the devices share.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Contacts:
         queries: Queries,
         list_groups: Callable[[], Awaitable[list[Group]]],
         fetch_devices: Callable[[list[Jid]], Awaitable[Lacking]],
+        address_book: Callable[[], Settings],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._fetch_devices = fetch_devices
+        self._address_book = address_book
         self._database = database
         self._session_id = session_id
         self._queries = queries
@@ -216,6 +220,14 @@ class Contacts:
             and any(who is not None and group.member(who) for who in (both.pn, both.lid))
         ]
 
+    async def save(self, jid: Jid, full_name: str, first_name: str = "") -> None:
+        """Put a person into the address book, or give them another name there."""
+        await self._address_book().set_contact(jid, full_name, first_name)
+
+    async def remove(self, jid: Jid) -> None:
+        """Take a person out of the address book."""
+        await self._address_book().remove_contact(jid)
+
     # --- what they show ----------------------------------------------------------------------
 
     async def about(self, jid: Jid) -> About | None:
@@ -224,6 +236,14 @@ class Contacts:
             raise InvalidInput("only people have an about text")
         who = await self._read(lambda store: named(store, jid, self._now()))
         query = FetchAbout(who.address, self._queries.next_id(), who.tokens)
+        return await self._queries.run(query, again=True)
+
+    async def username(self, jid: Jid) -> str:
+        """The name by which a person may be found; empty when there is none."""
+        if not (jid.bare.is_pn or jid.bare.is_lid):
+            raise InvalidInput("only people have a username")
+        who = await self._read(lambda store: named(store, jid, self._now()))
+        query = FetchUsername(who.address, self._queries.next_id())
         return await self._queries.run(query, again=True)
 
     async def picture_url(self, jid: Jid, *, preview: bool = False) -> str | None:
