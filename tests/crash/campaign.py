@@ -22,9 +22,12 @@ from .load import SESSION, Ledger, Load, Unreadable
 from .receiver import Receiver, receiver
 from .server import MortalServer
 
-HIT_TIMEOUT_S = 30.0
+HIT_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 180.0
-LIFE_S = 1.5
+LIFE_S = 3.0
+"""The longest life of a server that is killed at any moment."""
+MAX_BEHIND = 400
+"""People write nothing more while so many messages were not told."""
 MAX_PASSES = 12
 """A point kills at one of its first so many passes in a life."""
 _FEW_PASSES = {
@@ -104,6 +107,7 @@ class Campaign:
         assert await server.stop() == 0
         own = Jid.parse(ledger.device).bare
         load = Load(ledger, lambda: server.listens_at, own, group, quiet, self._chosen, self._pace)
+        load.is_behind = lambda: len(ledger.written) - len(inbox.messages) > MAX_BEHIND
         with _complaints(ledger):
             writing = asyncio.create_task(load.run())
             for number, point in enumerate(self._plan(), start=1):
@@ -115,9 +119,7 @@ class Campaign:
             load.stop()
             await writing
             inbox.is_kind = True
-            await inbox.until(
-                lambda: set(ledger.written) <= inbox.message_ids("message"), DRAIN_TIMEOUT_S, "in"
-            )
+            await inbox.until(lambda: set(ledger.written) <= inbox.messages, DRAIN_TIMEOUT_S, "in")
             await load.settle()
             await self._drain(server)
             arrivals = await _arrivals(emulator)
@@ -182,7 +184,7 @@ async def _set_up(
         ledger.written.append(sent.id)
         quiet.append(person.jid)
     wanted = set(ledger.written)
-    await inbox.until(lambda: wanted <= inbox.message_ids("message"), 30, "the quiet ones")
+    await inbox.until(lambda: wanted <= inbox.messages, 30, "the quiet ones")
     body = {"name": "Everybody", "participants": numbers}
     made = await server.post(f"/client/createGroup/{SESSION}", body)
     inbox.is_kind = False

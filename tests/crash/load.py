@@ -120,6 +120,8 @@ class Load:
         self._number = 0
         self.refused: Counter[int] = Counter()
         self.failed = 0
+        self.is_behind: Callable[[], bool] = lambda: False
+        """Whether so much waits already that people wait, too."""
 
     async def run(self) -> None:
         """Write, send and archive until `stop`."""
@@ -147,6 +149,8 @@ class Load:
 
     def _writer(self, phone: Phone) -> Callable[[], Awaitable[None]]:
         async def write() -> None:
+            if self.is_behind():
+                return
             self._number += 1
             to = self._group if self._number % 4 == 0 else self._own
             sent = await phone.send_text(to, f"in {self._number}")

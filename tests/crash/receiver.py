@@ -7,7 +7,7 @@ import contextlib
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,35 +29,51 @@ class Told:
     kind: str
     data: dict[str, Any]
     text: str
+    headers: Mapping[str, str]
 
 
 class Receiver:
-    """Attributes:
-    told: what was taken, in order, repeats included.
+    """Keeps what it takes.
+
+    Attributes:
+        told: what was taken, in order, repeats included.
+        status: its answer.
+        refused: how often that was something else than a 2xx.
     """
 
-    def __init__(self, chosen: random.Random) -> None:
+    def __init__(self, chosen: random.Random | None) -> None:
         self.told: list[Told] = []
         self.url = ""
-        self.is_kind = False
+        self.port = 0
+        self.status = 204
+        self.refused = 0
+        self.messages: set[str] = set()
+        """The messages that `message` events were about."""
+        self.is_kind = chosen is None
         """Set to refuse nothing any more."""
         self._chosen = chosen
         self._changed = asyncio.Condition()
 
     async def receive(self, request: Request) -> Response:
         text = (await request.body()).decode()
-        if not self.is_kind and self._chosen.random() < REFUSED:
-            return Response(status_code=self._chosen.choice((500, 503)))
+        chosen, status = self._chosen, self.status
+        if chosen is not None and not self.is_kind and chosen.random() < REFUSED:
+            status = chosen.choice((500, 503))
+        if status >= 300:
+            self.refused += 1
+            async with self._changed:
+                self._changed.notify_all()
+            return Response(status_code=status)
         event = json.loads(text)
-        told = Told(request.headers["webhook-id"], event["dataType"], event["data"], text)
+        told = Told(
+            request.headers["webhook-id"], event["dataType"], event["data"], text, request.headers
+        )
+        if told.kind == "message":
+            self.messages.add(told.data["id"]["id"])
         async with self._changed:
             self.told.append(told)
             self._changed.notify_all()
-        return Response(status_code=204)
-
-    def message_ids(self, kind: str) -> set[str]:
-        """The messages that events of a kind were about."""
-        return {told.data["id"]["id"] for told in self.told if told.kind == kind}
+        return Response(status_code=status)
 
     async def until(self, is_so: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait until something is so; it is looked at after each event."""
@@ -74,15 +90,22 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiver(chosen: random.Random) -> AsyncIterator[Receiver]:
-    """A receiver on a free port."""
+async def receiver(
+    chosen: random.Random | None = None, *, port: int = 0
+) -> AsyncIterator[Receiver]:
+    """A receiver on a port, by default a free one.
+
+    Args:
+        chosen: what it refuses now and then; None: nothing.
+    """
     inbox = Receiver(chosen)
     app = Starlette(routes=[Route("/hook", inbox.receive, methods=["POST"])])
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        inbox.url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        inbox.port = listener.getsockname()[1]
+        inbox.url = f"http://127.0.0.1:{inbox.port}/hook"
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield inbox

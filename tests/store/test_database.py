@@ -54,7 +54,7 @@ async def test_a_job_that_raises_leaves_no_trace_while_its_neighbours_commit(
         await middle
     assert await after is True
     assert await names(database) == ["Ann", "Bob"]
-    assert await database.sessions_with_deliveries() == []
+    assert await database.queues_with_deliveries() == []
 
 
 async def test_a_lone_job_that_raises_leaves_no_trace(database: Database) -> None:

@@ -42,7 +42,7 @@ async def due_lanes(
 ) -> tuple[list[list[int]], int | None]:
     """The events of each lane that is due, and when there may be more."""
     (due,) = await database.due_deliveries({session_id: busy}, now_ms, lanes=lanes, rows=rows)
-    assert due.session_id == session_id
+    assert due.queue == session_id
     return [[delivery.event_id for delivery in lane] for lane in due.lanes], due.next_ms
 
 
@@ -71,7 +71,7 @@ async def test_what_is_due_comes_lane_by_lane_until_it_is_finished(database: Dat
     assert await due_lanes(database) == ([[a3]], None)
     await database.finish_deliveries([a1, b1, a2, a3, 999_999])
     assert await due_lanes(database) == ([], None)
-    assert await database.sessions_with_deliveries() == []
+    assert await database.queues_with_deliveries() == []
 
 
 async def test_more_lanes_than_asked_for_are_told_of(database: Database) -> None:
@@ -82,9 +82,9 @@ async def test_more_lanes_than_asked_for_are_told_of(database: Database) -> None
 
 async def test_several_sessions_are_looked_at_together(database: Database) -> None:
     first, second = [await append(database, "a", session_id=name) for name in ("t", "s")]
-    assert await database.sessions_with_deliveries() == ["s", "t"]
+    assert await database.queues_with_deliveries() == ["s", "t"]
     found = await database.due_deliveries({"t": (), "none": (), "s": ()}, 0, lanes=9, rows=9)
-    assert [(due.session_id, len(due.lanes)) for due in found] == [("t", 1), ("none", 0), ("s", 1)]
+    assert [(due.queue, len(due.lanes)) for due in found] == [("t", 1), ("none", 0), ("s", 1)]
     assert [due.lanes[0][0].event_id for due in found if due.lanes] == [first, second]
 
 
@@ -284,7 +284,7 @@ async def test_a_failed_try_and_the_look_for_work_do_not_depend_on_the_backlog(
                 lambda it: it.due("s", 1, (), 8, 16),
                 lambda it: it.due("s", 5000, (), 8, 16),
                 lambda it: it.finish([head.event_id]),
-                lambda it: it.sessions(),
+                lambda it: it.queues(),
             )
         ]
         await database.close()

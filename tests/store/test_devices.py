@@ -17,6 +17,8 @@ from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
 from waport.store.app_state import KeptRecord
 from waport.store.app_state_keys import KeyRequest
+from waport.store.dead_letters import bury
+from waport.store.delivery_names import delivery_number
 from waport.store.schema import metadata
 from waport.wire import Jid, Node
 
@@ -166,7 +168,8 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         work.raw_stanzas.add("new", Node("notification", {"id": "N"}), 1)
         work.newsletters.put(Newsletter(CHANNEL))
         work.newsletters.name_post(CHANNEL, 1, "3EB0")
-        work.event_log.append("message", "lane", "{}", deliver=True)
+        event_id = work.event_log.append("message", "lane", "{}", deliver=True, webhooks=[1])
+        bury(work.devices._db, [delivery_number(event_id, 1)], 1, 500)
         work.send_queue.add("id", ANN, b"stanza", 1)
         work.history.add_notice("id", 3, 1, b"notice")
         work.history.keep("kind", "name", b"data")
@@ -198,6 +201,7 @@ async def test_deleting_a_session_removes_its_rows_everywhere_and_no_others(
         "event_log",
         "deliveries",
         "delivery_lanes",
+        "dead_letters",
     }
     assert await database.read("three", count) == everywhere
     assert await database.session_ids() == ["three"]

@@ -20,6 +20,7 @@ from .ports import SessionManager
 from .routers import ALL, callback_example
 from .routes import Operation
 from .sockets import EventSocket
+from .webhook_service import WebhookService
 
 
 def create_app(
@@ -29,6 +30,7 @@ def create_app(
     *,
     is_ready: Callable[[], bool] = lambda: True,
     keys: KeyRing | None = None,
+    webhooks: WebhookService | None = None,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -41,11 +43,12 @@ def create_app(
         hub: where event sockets get their events.
         is_ready: what `/readyz` says.
         keys: who may call; None: whoever has `API_KEY`, and nobody else.
+        webhooks: what the routes about webhooks work with.
     """
     operations = all_operations(settings)
     keys = keys or KeyRing(settings.api_key)
     limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
-    framework = build_framework(Services(settings, sessions, is_ready, keys, hub))
+    framework = build_framework(Services(settings, sessions, is_ready, keys, hub, webhooks))
     socket = EventSocket(settings, hub, keys, limit)
     return Gateway(settings, operations, framework, socket, keys, limit)
 

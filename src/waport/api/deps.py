@@ -15,6 +15,7 @@ from .fields import BodyT, read_fields
 from .keys import KeyRing
 from .ports import ClientPort, SessionManager
 from .restricted import seen_by
+from .webhook_service import WebhookService
 
 BODY_KEY = "waport.body"
 """Where the gateway puts the parsed body in the request's scope."""
@@ -34,6 +35,7 @@ class Services:
         is_ready: whether the server can do its work now.
         keys: who may call.
         hub: has the log of events.
+        webhooks: the receivers of events; None where there are none to look after.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Services:
     is_ready: Callable[[], bool]
     keys: KeyRing
     hub: EventHub
+    webhooks: WebhookService | None = None
 
 
 async def _services(request: Request) -> Services:
@@ -63,6 +66,12 @@ async def _caller(request: Request) -> ApiKey:
     return caller
 
 
+async def _hooks(request: Request) -> WebhookService:
+    services: Services = request.app.state.services
+    assert services.webhooks is not None, "this application was made without webhooks"
+    return services.webhooks
+
+
 async def _feed(request: Request) -> EventFeed:
     services: Services = request.app.state.services
     return services.hub.feed
@@ -75,6 +84,7 @@ async def _connected_client(request: Request) -> ClientPort:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+Hooks = Annotated[WebhookService, Depends(_hooks)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 Sessions = Annotated[SessionManager, Depends(_sessions)]
 """Lists of them have only what the caller's key is for."""

@@ -122,6 +122,10 @@ class Routes:
         """A route that answers POST."""
         return self._add("POST", path, **options)
 
+    def patch(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A route that answers PATCH."""
+        return self._add("PATCH", path, **options)
+
     def delete(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
         """A route that answers DELETE."""
         return self._add("DELETE", path, **options)

@@ -63,6 +63,8 @@ _NAMES: Final[Mapping[Scope, str]] = {
         runClientMethod runChatMethod runGroupMethod runMessageMethod
         makeApiKey getApiKeys revokeApiKey
         takeCallback echoCallback
+        getWebhooks getWebhook makeWebhook changeWebhook deleteWebhook rotateWebhookSecret
+        getDeadLetters resendDeadLetters
     """,
 }
 # An invite code opens a group to whoever has it, and a QR code would link a stranger's account.

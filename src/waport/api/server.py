@@ -18,7 +18,15 @@ from ..client.config import MediaConfig
 from ..client.media_files import clear_scratch
 from ..config import Settings
 from ..errors import InvalidInput, StoreError
-from ..events import EventBus, EventFeed, EventHub, EventRecorder, WebhookSender, WebhookWorker
+from ..events import (
+    EventBus,
+    EventFeed,
+    EventHub,
+    EventRecorder,
+    WebhookBook,
+    WebhookSender,
+    WebhookWorker,
+)
 from ..noise import WHATSAPP_ROOT_KEY
 from ..pairing import ClientVersion
 from ..sessions import SessionFolders, SessionManager
@@ -28,6 +36,8 @@ from .health import StoreHealth
 from .http_server import HttpServer
 from .keys import KeyRing
 from .owned_task import OwnedTask
+from .webhook_guard import webhook_guard
+from .webhook_service import WebhookService
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +108,14 @@ async def _serve(
     bus.subscribe(hub.publish)
     bus.subscribe(feed.on_events)
     config = client_config(settings)
+    book = WebhookBook(database, settings.webhook_url)
+    await book.load()
+    guard = webhook_guard(config.media.outbound_allow)
     await asyncio.to_thread(clear_scratch, settings.media_folder)
     manager = SessionManager(
         database,
         config,
-        EventRecorder(settings, bus),
+        EventRecorder(settings, bus, book.wanting),
         VersionSource(
             config.web_url,
             cache=settings.sessions_path / ".client-version.json",
@@ -121,6 +134,7 @@ async def _serve(
         manager,
         hub,
         keys=keys,
+        webhooks=WebhookService(book, database, guard, lambda: book.on_change()),
         is_ready=lambda: (
             not server.should_exit and health.is_well and all(task.is_running for task in owned)
         ),
@@ -129,13 +143,21 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_exit, server)
-    async with WebhookSender(settings.webhook_secret, settings.webhook_api_key) as sender:
+    async with WebhookSender(
+        settings.webhook_secret,
+        settings.webhook_api_key,
+        receiver_of=book.receiver_of,
+        guard=guard,
+    ) as sender:
         worker = WebhookWorker(
             database,
             sender,
-            settings.webhook_url,
+            book.url_of,
             max_age_s=settings.webhook_max_age_hours * 3600,
+            queues_of=book.queues_of,
+            on_gone=book.on_gone,
         )
+        book.on_change = worker.look_again
         bus.subscribe(worker.on_events)
         webhooks = OwnedTask("webhooks", worker.run)
         owned += [

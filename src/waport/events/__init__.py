@@ -27,6 +27,7 @@ from .vote_shapes import (
     reaction_lists,
     vote_json,
 )
+from .webhook_book import WebhookBook
 from .webhook_sender import WebhookSender
 from .webhooks import WebhookWorker
 from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, iso_ms
@@ -54,6 +55,7 @@ __all__ = [
     "PollVoteJson",
     "ReactionListJson",
     "Subscriber",
+    "WebhookBook",
     "WebhookSender",
     "WebhookWorker",
     "channel_json",

@@ -102,8 +102,11 @@ class Breaker:
             self.failures = 0
             self._failed_now.clear()
 
-    def failed(self, attempt: Attempt, event_id: int, now: float) -> bool:
+    def failed(self, attempt: Attempt, event_id: int, now: float, wait_s: float = 0.0) -> bool:
         """Nothing came back.
+
+        Args:
+            wait_s: the receiver itself asks for a pause of at least that.
 
         Returns:
             whether that is the receiver's fault; False if it seems to be this event's.
@@ -121,7 +124,8 @@ class Breaker:
             self._turn += 1
             self._probe = None
             self.failures += 1
-            self.retry_at = now + backoff_s(self.failures, self._base_s, self._jitter)
+            pause_s = backoff_s(self.failures, self._base_s, self._jitter)
+            self.retry_at = now + max(pause_s, wait_s)
             self.down_since = now if self.down_since is None else self.down_since
         return True
 

@@ -61,27 +61,27 @@ class GivingUp:
             and taken_ms > delivery.refused_ms
         )
 
-    async def strike_old(self, session_id: str, now_ms: int) -> int:
-        """Strike out a session's events beyond the age limit, tried or not; returns how many.
+    async def strike_old(self, queue: str, now_ms: int) -> int:
+        """Give up a queue's events beyond the age limit, tried or not; returns how many.
 
         Raises:
             StoreError: the database refused.
         """
         total, start = 0, ""
         while True:
-            ids, following = await self._store.old_deliveries(
-                session_id, now_ms - self._max_age_ms, start, STEP
+            numbers, following = await self._store.old_deliveries(
+                queue, now_ms - self._max_age_ms, start, STEP
             )
-            if ids:
-                await self._store.finish_deliveries(ids)
-                total += len(ids)
+            if numbers:
+                await self._store.bury_deliveries(numbers, now_ms)
+                total += len(numbers)
             if following is None:
                 break
             start = following
         if total:
             log.warning(
                 "webhook of session %s: %d events are given up, nothing got through for too long",
-                session_id,
+                queue,
                 total,
             )
         return total

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -30,6 +30,8 @@ _EYEBALLS_S: Final = 0.25  # between tries of a host's several addresses (RFC 83
 _PORTS: Final = {"http": 80, "https": 443}
 
 Header = tuple[bytes, bytes]
+Guard = Callable[[str, int], Awaitable[str]]
+"""Host and port to the address to connect to; raises OSError for one that must not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +112,21 @@ class Answer:
 
     status: int
     location: bytes | None
+    retry_after: bytes | None = None
 
 
 class Poster:
     """Posts, and keeps the connections for the next ones. Nothing is remembered but these.
 
     No proxy and no cookie is ever used, whatever the environment or the receiver says.
+
+    Args:
+        guard: finds the address for posts that are guarded; without it these go nowhere.
     """
 
-    def __init__(self) -> None:
-        self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
+    def __init__(self, guard: Guard | None = None) -> None:
+        self._guard = guard
+        self._idle: dict[tuple[bool, str, str, int], list[_Connection]] = {}
         self._open: set[_Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
@@ -130,8 +137,18 @@ class Poster:
             connection.close()
         await asyncio.gather(*ended)
 
-    async def post(self, endpoint: Endpoint, headers: Sequence[Header], body: bytes) -> Answer:
+    async def post(
+        self,
+        endpoint: Endpoint,
+        headers: Sequence[Header],
+        body: bytes,
+        *,
+        is_guarded: bool = False,
+    ) -> Answer:
         """Post once, and wait for the head of the answer; the caller sets a time limit.
+
+        Args:
+            is_guarded: the endpoint may only be where the guard lets it be.
 
         Raises:
             OSError: there is no way to the server, or the connection broke.
@@ -142,28 +159,35 @@ class Poster:
             target=endpoint.target,
             headers=[*endpoint.headers, (b"content-length", b"%d" % len(body)), *headers],
         )
-        while idle := self._idle.get(endpoint.origin):
+        while idle := self._idle.get((is_guarded, *endpoint.origin)):
             try:
                 return await idle.pop().exchange(request, body)
             except _WentAway:
                 continue  # closed by the other side while nobody used it
-        connection = await self._connect(endpoint)
+        connection = await self._connect(endpoint, is_guarded=is_guarded)
         try:
             return await connection.exchange(request, body)
         except _WentAway as exc:
             raise ConnectionResetError("closed without an answer") from exc
 
-    async def _connect(self, endpoint: Endpoint) -> _Connection:
+    async def _connect(self, endpoint: Endpoint, *, is_guarded: bool) -> _Connection:
         tls: ssl.SSLContext | None = None
         if endpoint.scheme == "https":
             tls = self._tls = self._tls or _tls_context()
-        idle = self._idle.setdefault(endpoint.origin, [])
+        idle = self._idle.setdefault((is_guarded, *endpoint.origin), [])
+        host = endpoint.host
+        if is_guarded:
+            if self._guard is None:
+                raise OSError("nobody says where webhooks may lead to")
+            # The very address that was judged is connected to.
+            host = await self._guard(endpoint.host, endpoint.port)
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: _Connection(idle, self._open),
-                endpoint.host,
+                host,
                 endpoint.port,
                 ssl=tls,
+                server_hostname=endpoint.host if tls is not None else None,
                 happy_eyeballs_delay=_EYEBALLS_S,
             )
         except ValueError as exc:
@@ -268,10 +292,10 @@ class _Connection(asyncio.Protocol):
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
-                location = next(
-                    (value for name, value in event.headers if name == b"location"), None
+                found = dict(event.headers)
+                self._succeed(
+                    Answer(event.status_code, found.get(b"location"), found.get(b"retry-after"))
                 )
-                self._succeed(Answer(event.status_code, location))
             elif isinstance(event, h11.Data):
                 self._body_bytes += len(event.data)
                 if self._body_bytes > MAX_BODY_BYTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..crashpoints import crash_point
@@ -34,6 +34,7 @@ class LanePoster:
         monotonic: seconds that only ever rise.
         jitter: a number from 0 up to 1, for the delays.
         base_delay_s: the longest delay after a first failure.
+        on_gone: called when a receiver says that it wants nothing any more.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class LanePoster:
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
         base_delay_s: float,
+        on_gone: Callable[[Delivery], Awaitable[None]],
     ) -> None:
         self._store = store
         self._sender = sender
@@ -56,6 +58,7 @@ class LanePoster:
         self._monotonic = monotonic
         self._jitter = jitter
         self._base_delay_s = base_delay_s
+        self._on_gone = on_gone
         self.is_stopping = False
         """Set to post nothing more."""
 
@@ -79,7 +82,7 @@ class LanePoster:
             StoreError: the database refused to note a failed try.
         """
         for delivery in lane.rows:
-            attempt = reserved or breaker.begin(self._monotonic(), delivery.event_id)
+            attempt = reserved or breaker.begin(self._monotonic(), delivery.number)
             reserved = None
             if attempt is None:
                 return False
@@ -121,9 +124,9 @@ class LanePoster:
         self, delivery: Delivery, outcome: Outcome, breaker: Breaker, attempt: Attempt
     ) -> bool:
         """Note how a post went; returns whether the lane goes on."""
-        event_id, rounds = delivery.event_id, breaker.failures
+        number, rounds = delivery.number, breaker.failures
         if outcome.verdict is Verdict.UNREACHABLE and breaker.failed(
-            attempt, event_id, self._monotonic()
+            attempt, number, self._monotonic(), outcome.wait_s
         ):
             if breaker.failures > rounds:
                 log.warning(
@@ -134,25 +137,31 @@ class LanePoster:
                 )
             await self._strikes.flush()
             if self._is_hopeless(delivery, outcome, breaker):
-                self._give_up(delivery, outcome, breaker)
+                await self._give_up(delivery, outcome, breaker)
             else:
-                await self._store.count_failed_try(event_id, outcome.status)
+                await self._store.count_failed_try(number, outcome.status)
                 crash_point("webhook.put_off")
             return False
         if outcome.status is not None and outcome.verdict is not Verdict.UNREACHABLE:
-            breaker.answered(attempt, event_id)
+            breaker.answered(attempt, number)
         if outcome.verdict is Verdict.DONE:
             breaker.taken_ms = self._now_ms()
-            self._strikes.add(event_id)
+            self._strikes.add(number)
             return True
+        if outcome.verdict is Verdict.GONE:
+            await self._strikes.flush()
+            await self._on_gone(delivery)
+            return False
         return await self._refused(delivery, outcome, breaker)
 
     async def _refused(self, delivery: Delivery, outcome: Outcome, breaker: Breaker) -> bool:
         """Put off a lane, or give up its first event so that it goes on."""
         if self._is_hopeless(delivery, outcome, breaker):
-            self._give_up(delivery, outcome, breaker)
+            await self._strikes.flush()
+            await self._give_up(delivery, outcome, breaker)
             return True
         delay_s = backoff_s(delivery.refusals + 1, self._base_delay_s, self._jitter)
+        delay_s = max(delay_s, outcome.wait_s)
         log.warning(
             "webhook of session %s refused event %d (%s), next try in %.1f s",
             delivery.session_id,
@@ -163,7 +172,7 @@ class LanePoster:
         await self._strikes.flush()  # only the first event of a lane can be postponed
         now_ms = self._now_ms()
         due_ms = now_ms + int(delay_s * 1000)
-        await self._store.postpone_delivery(delivery.event_id, due_ms, now_ms, outcome.status)
+        await self._store.postpone_delivery(delivery.number, due_ms, now_ms, outcome.status)
         crash_point("webhook.put_off")
         return False
 
@@ -173,7 +182,7 @@ class LanePoster:
             delivery, now_ms, self._monotonic()
         ) or self._giving_up.is_poison(delivery, outcome.status, now_ms, breaker.taken_ms)
 
-    def _give_up(self, delivery: Delivery, outcome: Outcome, breaker: Breaker) -> None:
+    async def _give_up(self, delivery: Delivery, outcome: Outcome, breaker: Breaker) -> None:
         log.warning(
             "webhook of session %s: event %d (%s) is given up after %d tries (%s)",
             delivery.session_id,
@@ -182,8 +191,9 @@ class LanePoster:
             delivery.attempts + 1,
             outcome,
         )
-        breaker.forget(delivery.event_id)
-        self._strikes.add(delivery.event_id)
+        breaker.forget(delivery.number)
+        status = outcome.status
+        await self._store.bury_deliveries([delivery.number], self._now_ms(), status)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..config import Settings
 from ..model import AddOnKind, DomainEvent, MessageKey
@@ -19,10 +19,17 @@ class EventRecorder:
     Args:
         settings: says which events are off and which sessions have a webhook.
         bus: where frames go once they are committed.
+        wanting: the numbers of the webhooks that an event is for, besides the settings' one.
     """
 
-    def __init__(self, settings: Settings, bus: EventBus) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bus: EventBus,
+        wanting: Callable[[str, Frame], Sequence[int]] = lambda *_: (),
+    ) -> None:
         self._settings = settings
+        self._wanting = wanting
         self._bus = bus
 
     def record(self, work: UnitOfWork, event: DomainEvent, own: Jid | None = None) -> list[Frame]:
@@ -48,7 +55,13 @@ class EventRecorder:
         made = render(event, own, has_reaction=has_reaction)
         frames = [frame for frame in made if frame.kind not in disabled]
         for frame in frames:
-            work.event_log.append(frame.kind, frame.lane, frame.text, deliver=has_webhook)
+            work.event_log.append(
+                frame.kind,
+                frame.lane,
+                frame.text,
+                deliver=has_webhook,
+                webhooks=self._wanting(work.session_id, frame),
+            )
         return frames
 
     def publish(self, session_id: str, frames: Sequence[Frame]) -> None:

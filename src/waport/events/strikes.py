@@ -33,9 +33,9 @@ class Strikes:
         self._news = asyncio.Event()
         self._is_enough = asyncio.Event()
 
-    def add(self, event_id: int) -> None:
+    def add(self, number: int) -> None:
         """The event was told, or is given up."""
-        self._ids.append(event_id)
+        self._ids.append(number)
         self._news.set()
         if len(self._ids) >= MOST:
             self._is_enough.set()

@@ -13,11 +13,11 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from ..errors import StoreError
-from ..store import DueLanes
+from ..store import Delivery, DueLanes
 from .breaker import Attempt, Breaker
 from .delivery_store import DeliveryStore
 from .giving_up import MAX_AGE_S, GivingUp
@@ -41,13 +41,23 @@ LOOK_AROUND_S: Final = 60.0
 log = logging.getLogger(__name__)
 
 
+def _only(session_id: str) -> Iterable[str]:
+    return (session_id,)
+
+
+async def _nothing(_: Delivery) -> None:
+    """Nobody has to be told that a receiver is gone."""
+
+
 class WebhookWorker:
     """Posts what is due; `run` it as a task for as long as the server lives.
 
     Args:
         store: the database.
         sender: posts one event.
-        url_of: the receiver of a session; None while it has none.
+        url_of: the receiver of a queue; None while it has none.
+        queues_of: the queues that an event of a session may go to.
+        on_gone: called when a receiver says that it wants nothing any more.
         max_age_s: older events are given up if they still fail.
         clock: Unix time in seconds.
         monotonic: seconds that only ever rise.
@@ -66,10 +76,13 @@ class WebhookWorker:
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         base_delay_s: float = BASE_DELAY_S,
+        queues_of: Callable[[str], Iterable[str]] = _only,
+        on_gone: Callable[[Delivery], Awaitable[None]] = _nothing,
     ) -> None:
         self._store = store
         self._sender = sender
         self._url_of = url_of
+        self._queues_of = queues_of
         self._clock = clock
         self._monotonic = monotonic
         self._jitter = jitter
@@ -85,6 +98,7 @@ class WebhookWorker:
             monotonic=monotonic,
             jitter=jitter,
             base_delay_s=base_delay_s,
+            on_gone=on_gone,
         )
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -100,10 +114,16 @@ class WebhookWorker:
 
     def on_events(self, session_id: str, frames: Sequence[Frame]) -> None:
         """Look for work: a listener of the bus."""
-        if self._url_of(session_id) is not None:
-            session = self._session(session_id)
-            session.is_stale = session.has_news = True
-            self._wake.set()
+        for queue in self._queues_of(session_id):
+            if self._url_of(queue) is not None:
+                session = self._session(queue)
+                session.is_stale = session.has_news = True
+                self._wake.set()
+
+    def look_again(self) -> None:
+        """Look at everything: webhooks or dead letters have changed."""
+        self._look_around_at = 0.0
+        self._wake.set()
 
     def stop(self) -> None:
         """Start nothing new; `run` returns once what is in flight is done."""
@@ -132,7 +152,7 @@ class WebhookWorker:
         Raises:
             StoreError: the database refused.
         """
-        for session_id in await self._store.sessions_with_deliveries():
+        for session_id in await self._store.queues_with_deliveries():
             url = self._url_of(session_id)
             away_since = self._unwanted.get(session_id)
             if url is not None:
@@ -178,7 +198,7 @@ class WebhookWorker:
             session.is_stale = session.has_news = False
             for lane in session.lanes.values():
                 lane.may_have_more = True
-                held.update(row.event_id for row in lane.rows)
+                held.update(row.number for row in lane.rows)
         now_ms = self._now_ms()
         try:
             found = await self._store.due_deliveries(busy, now_ms, lanes=LANES, rows=ROWS)
@@ -193,7 +213,7 @@ class WebhookWorker:
         """Look at all sessions: at the start, and in case that news of one were missed."""
         now = self._monotonic()
         unwanted: dict[str, float] = {}
-        for session_id in await self._store.sessions_with_deliveries():
+        for session_id in await self._store.queues_with_deliveries():
             if self._url_of(session_id) is not None:
                 self._refresh(session_id)
                 continue
@@ -233,7 +253,7 @@ class WebhookWorker:
         session.next_ms = due.next_ms
         for rows in due.lanes:
             name = rows[0].lane
-            if not held.isdisjoint(row.event_id for row in rows):
+            if not held.isdisjoint(row.number for row in rows):
                 # A lane got another name while its first events are on their way under the old one.
                 session.is_stale = session.is_stale or not session.lanes
                 continue
@@ -296,7 +316,7 @@ class WebhookWorker:
             # Any of them: an event that the receiver chokes on must not be the probe each time.
             session.waiting.rotate(-int(self._jitter() * len(session.waiting)))
         for lane in session.waiting:
-            attempt = breaker.begin(now, lane.rows[0].event_id)
+            attempt = breaker.begin(now, lane.rows[0].number)
             if attempt is not None:
                 return lane, attempt
         return None

@@ -2,19 +2,27 @@
 
 from .backend import sqlite_url
 from .database import Database
+from .dead_letters import DeadLetter
 from .deliveries import Delivery, DueLanes
+from .delivery_names import parts_of, queue_name
 from .event_log import LoggedEvent
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 from .vault import Secrets
+from .webhooks import StoredWebhook, WebhookSecret
 
 __all__ = [
     "Database",
+    "DeadLetter",
     "Delivery",
     "DueLanes",
     "LoggedEvent",
     "QueuedSend",
     "Secrets",
+    "StoredWebhook",
     "UnitOfWork",
+    "WebhookSecret",
+    "parts_of",
+    "queue_name",
     "sqlite_url",
 ]

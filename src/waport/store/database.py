@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -13,9 +13,9 @@ from ..model import ApiKey
 from .add_ons import prune_waiting
 from .api_keys import add_api_key, all_api_keys, delete_api_key
 from .backend import Backend
-from .deliveries import Deliveries, Delivery, DueLanes
 from .devices import session_ids
-from .event_log import LoggedEvent, events_after, last_event_id, prune, prune_retries
+from .event_log import prune, prune_retries
+from .event_store import EventStore
 from .statements import Connection
 from .unit_of_work import UnitOfWork
 from .vault import NO_SECRETS, Secrets
@@ -39,7 +39,7 @@ def _unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Database:
+class Database(EventStore):
     """One open database. It belongs to the event loop that opened it.
 
     Writes are jobs: plain functions that get a `UnitOfWork` of one session. They run on one thread,
@@ -161,86 +161,21 @@ class Database:
         """Remove a key. Whether there was one."""
         return await self._submit(lambda db: delete_api_key(db, key_id))
 
-    async def sessions_with_deliveries(self) -> list[str]:
-        """The sessions that have events which somebody still has to be told."""
-        return await self._read(lambda db: Deliveries(db).sessions())
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """Run a question that concerns no single session.
 
-    async def due_deliveries(
-        self, busy: Mapping[str, Collection[str]], now_ms: int, *, lanes: int, rows: int
-    ) -> list[DueLanes]:
-        """What of some sessions may be told now.
-
-        A lane's deliveries are here with every one in front of them: the first ones of the lane,
-        and none of a lane whose head waits for another try.
-
-        Args:
-            busy: the sessions to look at, and the lanes of each to leave out, since the caller is
-                at work on them.
-            lanes: so many lanes of each session at most.
-            rows: so many deliveries of each lane at most.
+        Raises:
+            StoreError: the database refused.
         """
-        return await self._read(
-            lambda db: [
-                Deliveries(db).due(session_id, now_ms, lanes_out, lanes, rows)
-                for session_id, lanes_out in busy.items()
-            ]
-        )
+        return await self._read(question)
 
-    async def finish_deliveries(self, event_ids: Sequence[int]) -> None:
-        """Strike out deliveries that arrived or are given up; what they held back is due."""
-        await self._submit(lambda db: Deliveries(db).finish(event_ids))
+    async def change(self, job: Callable[[Connection], T]) -> T:
+        """Run a job that writes and concerns no single session; returns once it is committed.
 
-    async def count_failed_try(self, event_id: int, status: int | None = None) -> None:
-        """Count a try that failed since nothing reaches the receiver; the lane stays due.
-
-        Args:
-            status: what the receiver answered, an HTTP status; None without an answer.
+        Raises:
+            StoreError: the database refused; nothing of the job is stored.
         """
-        await self._submit(lambda db: Deliveries(db).count_try(event_id, status))
-
-    async def postpone_delivery(
-        self, event_id: int, due_ms: int, now_ms: int, status: int | None = None
-    ) -> None:
-        """Count a try that failed, and hold its lane back until `due_ms`.
-
-        Args:
-            event_id: the first of its lane; for others nothing happens.
-            status: what the receiver answered, an HTTP status; None without an answer.
-        """
-        await self._submit(lambda db: Deliveries(db).postpone(event_id, due_ms, now_ms, status))
-
-    async def has_earlier_deliveries(
-        self, delivery: Delivery, now_ms: int, *, refusals: int
-    ) -> bool:
-        """Whether other lanes of the session still hold events from before this one.
-
-        Args:
-            refusals: a lane whose head was refused so often does not count while it waits.
-        """
-        return await self._read(lambda db: Deliveries(db).has_earlier(delivery, now_ms, refusals))
-
-    async def old_deliveries(
-        self, session_id: str, before_ms: int, start: str, limit: int
-    ) -> tuple[list[int], str | None]:
-        """Some of a session's deliveries of events from before a time.
-
-        Args:
-            start: the lane to begin with, "" the first time.
-
-        Returns:
-            their events, and the lane to go on with, None when that was all.
-        """
-        return await self._read(lambda db: Deliveries(db).old(session_id, before_ms, start, limit))
-
-    async def events_after(
-        self, after: int, limit: int, session_id: str | None = None
-    ) -> list[LoggedEvent]:
-        """The committed events behind a number, in order; of one session, or of all with None."""
-        return await self._read(lambda db: events_after(db, after, limit, session_id))
-
-    async def last_event_id(self) -> int:
-        """The number of the newest committed event; 0 of an empty log."""
-        return await self._read(last_event_id)
+        return await self._submit(job)
 
     async def prune(self, before_ms: int, max_events: int | None = None) -> int:
         """Remove events from before that time, but none that still has to be delivered.

@@ -35,7 +35,7 @@ _SAVE = Statement(
 )
 _SESSION_IDS = Statement(select(table.c.session_id).order_by(table.c.position))
 
-_EVENT_TABLES = ("event_log", "deliveries", "delivery_lanes")
+_EVENT_TABLES = ("event_log", "deliveries", "delivery_lanes", "dead_letters")
 _DELETE_EVENTS, _DELETE_REST = (
     [
         Statement(delete(t).where(t.c.session_id == bindparam("session_id")))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from .deliveries import add_delivery, rename_lane
 from .rows import Repository
-from .schema import deliveries, event_log, retries
+from .schema import dead_letters, deliveries, event_log, retries
 from .statements import Connection, Statement, row_values
 
 _APPEND = Statement(insert(event_log).values(row_values(event_log)).returning(event_log.c.id))
@@ -24,6 +24,11 @@ _PRUNE = Statement(
         event_log.c.id > bindparam("after"),
         event_log.c.id <= bindparam("upto"),
         ~exists().where(deliveries.c.event_id == event_log.c.id),
+    )
+)
+_PRUNE_DEAD = Statement(
+    delete(dead_letters).where(
+        dead_letters.c.event_id > bindparam("after"), dead_letters.c.event_id <= bindparam("upto")
     )
 )
 _PRUNE_RETRIES = Statement(delete(retries).where(retries.c.updated_ms < bindparam("before_ms")))
@@ -71,14 +76,18 @@ class EventLog(Repository):
         super().__init__(db, session_id)
         self._now_ms = now_ms
 
-    def append(self, kind: str, lane: str, data: str, *, deliver: bool) -> int:
+    def append(
+        self, kind: str, lane: str, data: str, *, deliver: bool, webhooks: Iterable[int] = ()
+    ) -> int:
         """Log an event.
 
         Args:
             kind: its name.
             lane: what it must stay in order with, such as a chat.
             data: its content, JSON text.
-            deliver: somebody has to be told; the lane's earlier events come first.
+            deliver: the receiver that the settings name has to be told; the lane's earlier events
+                come first.
+            webhooks: the numbers of the webhooks that have to be told as well.
 
         Returns:
             the event's number. Numbers rise in the order of the commits.
@@ -91,8 +100,8 @@ class EventLog(Repository):
             data=data,
             created_ms=self._now_ms(),
         )
-        if deliver:
-            add_delivery(self._db, self._session_id, lane, event_id)
+        for webhook in (0, *webhooks) if deliver else webhooks:
+            add_delivery(self._db, self._session_id, lane, event_id, webhook)
         return int(event_id)
 
     def rename_lane(self, old: str, new: str) -> None:
@@ -146,7 +155,10 @@ def prune(
         if created_ms >= before_ms and event_id > spared:
             break
         upto = event_id
-    gone = db.change(_PRUNE, after=after, upto=upto) if upto > after else 0
+    gone = 0
+    if upto > after:
+        gone = db.change(_PRUNE, after=after, upto=upto)
+        db.change(_PRUNE_DEAD, after=after, upto=upto)
     is_all = len(rows) < limit or upto < rows[-1][0]
     return gone, None if is_all else upto
 

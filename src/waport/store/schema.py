@@ -35,7 +35,14 @@ from .schema_app_state import (
 )
 from .schema_base import is_lid, lid_index, metadata, row_id
 from .schema_calls import calls, raw_stanzas
-from .schema_delivery import deliveries, delivery_lanes, event_log, send_queue
+from .schema_delivery import (
+    dead_letters,
+    deliveries,
+    delivery_lanes,
+    event_log,
+    send_queue,
+    webhooks,
+)
 from .schema_history import history_kept, history_notices
 from .schema_newsletters import newsletter_posts, newsletters
 from .schema_security import api_keys, vault
@@ -55,6 +62,7 @@ __all__ = [
     "chats",
     "contacts",
     "credentials",
+    "dead_letters",
     "deliveries",
     "delivery_lanes",
     "device_lists",
@@ -81,6 +89,7 @@ __all__ = [
     "signed_pre_keys",
     "vault",
     "waiting_add_ons",
+    "webhooks",
 ]
 
 REVISION = "0013"

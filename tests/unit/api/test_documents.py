@@ -54,6 +54,11 @@ ROUTES = {
     "/ws": {"get"},
     "/events": {"get"},
     "/events/stream": {"get"},
+    "/webhooks": {"get", "post"},
+    "/webhooks/{webhookId}": {"get", "patch", "delete"},
+    "/webhooks/{webhookId}/rotate": {"post"},
+    "/webhooks/{webhookId}/deadLetters": {"get"},
+    "/webhooks/{webhookId}/resend": {"post"},
 }
 
 CHAT_ACTIONS = (

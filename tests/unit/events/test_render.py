@@ -159,7 +159,7 @@ async def record(
 
 
 async def waiting(database: Database) -> list[Delivery]:
-    sessions = await database.sessions_with_deliveries()
+    sessions = await database.queues_with_deliveries()
     found = await database.due_deliveries(dict.fromkeys(sessions, ()), 0, lanes=100, rows=100)
     return [delivery for due in found for lane in due.lanes for delivery in lane]
 

@@ -14,13 +14,24 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from waport.api.webhook_guard import webhook_guard
+from waport.client.addresses import AllowList
 from waport.errors import InvalidInput
 from waport.events import http_post
 from waport.events.http_post import Endpoint
-from waport.events.webhook_sender import Outcome, Verdict, WebhookSender
+from waport.events.signing import Signer, new_secret
+from waport.events.webhook_sender import (
+    MAX_WAIT_S,
+    Outcome,
+    Receiver,
+    Verdict,
+    WebhookSender,
+)
 from waport.store import Delivery
+
+from .conftest import answer as http_answer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -368,3 +379,73 @@ async def test_over_tls_the_certificate_is_checked(
     server.close()
     await receiver.close()
     await server.wait_closed()
+
+
+# --- webhooks of the API -------------------------------------------------------------------------
+
+
+def to_webhook(number: int = 1) -> Delivery:
+    return Delivery(7, "abc", "", "qr", "{}", 0, webhook=number)
+
+
+async def anywhere(host: str, port: int) -> str:
+    return host
+
+
+async def test_a_webhook_has_headers_and_secrets_of_its_own(receiver: Any) -> None:
+    new, old = new_secret("hmac"), new_secret("hmac")
+    hook = Receiver(((b"x-tenant", b"t"),), (Signer(new), Signer(old)))
+    async with WebhookSender(
+        SECRET, "own-key", receiver_of={1: hook}.get, guard=anywhere
+    ) as sender:
+        assert (await sender.send(receiver.url, to_webhook())).verdict is Verdict.DONE
+        assert (await sender.send(receiver.url, to_webhook(2))).verdict is Verdict.REFUSED
+    (request,) = receiver.requests
+    assert request.headers["x-tenant"] == "t"
+    assert "x-api-key" not in request.headers
+    for secret in (new, old):
+        assert Webhook(secret).verify(request.body, request.headers)["dataType"] == "qr"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(request.body, request.headers)
+
+
+async def test_410_ends_a_webhook_and_one_event_of_the_settings_receiver(receiver: Any) -> None:
+    receiver.script = lambda _: http_answer(410)
+    async with WebhookSender(receiver_of={1: Receiver()}.get, guard=anywhere) as sender:
+        assert await sender.send(receiver.url, to_webhook()) == Outcome(Verdict.GONE, 410)
+        assert await sender.send(receiver.url, delivery()) == Outcome(Verdict.DONE, 410)
+
+
+async def test_a_webhook_reaches_no_address_that_is_not_allowed(receiver: Any) -> None:
+    guard = webhook_guard(AllowList())
+    async with WebhookSender(receiver_of={1: Receiver()}.get, guard=guard) as sender:
+        # A connection of the trusted receiver is no way around the guard either.
+        assert (await sender.send(receiver.url, delivery())).verdict is Verdict.DONE
+        outcome = await sender.send(receiver.url, to_webhook())
+        assert (outcome.verdict, outcome.why) == (Verdict.UNREACHABLE, "not a public address")
+        local = receiver.url.replace("127.0.0.1", "localhost")
+        assert (await sender.send(local, to_webhook())).why == "not a public address"
+    assert len(receiver.requests) == 1
+    guard = webhook_guard(AllowList.parse(["127.0.0.0/8"]))
+    async with WebhookSender(receiver_of={1: Receiver()}.get, guard=guard) as sender:
+        assert (await sender.send(receiver.url, to_webhook())).verdict is Verdict.DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "wait_s"),
+    [
+        (429, "120", 120),
+        (503, "0", 0),
+        (500, "7", 7),
+        (503, "Tue, 14 Nov 2023 22:15:00 GMT", 100),
+        (503, "Tue, 14 Nov 2023 22:00:00 GMT", 0),
+        (503, "99999999999999", MAX_WAIT_S),
+        (503, "soon", 0),
+        (503, "-5", 0),
+    ],
+)
+async def test_retry_after_is_heard(receiver: Any, status: int, text: str, wait_s: float) -> None:
+    receiver.script = lambda _: http_answer(status, **{"retry-after": text})
+    async with WebhookSender(clock=lambda: 1_700_000_000.0) as sender:
+        outcome = await sender.send(receiver.url, delivery())
+    assert (outcome.status, outcome.wait_s) == (status, wait_s)

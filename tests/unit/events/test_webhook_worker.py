@@ -7,7 +7,9 @@ import contextlib
 import itertools
 import json
 import random
+import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from support.database import open_database
 from waport.events import Frame, WebhookWorker, giving_up, strikes, webhooks
 from waport.events.lane_poster import HOLDING_REFUSALS
-from waport.events.webhook_sender import Outcome, Verdict, WebhookSender
+from waport.events.webhook_sender import Outcome, Receiver, Verdict, WebhookSender
 from waport.events.webhooks import MAX_PER_SESSION
 from waport.store import Database, Delivery
 
@@ -61,6 +63,13 @@ class Watched:
         self.finished += event_ids
         self._news.set()
 
+    async def bury_deliveries(
+        self, event_ids: Sequence[int], now_ms: int, status: int | None = None
+    ) -> None:
+        await self._database.bury_deliveries(event_ids, now_ms, status)
+        self.finished += event_ids
+        self._news.set()
+
     async def count_failed_try(self, event_id: int, status: int | None) -> None:
         await self._database.count_failed_try(event_id, status)
         self.unreached.append(event_id)
@@ -86,7 +95,7 @@ class Watched:
             while True:
                 # Before the question: what is marked while it is answered must wake us.
                 self._news.clear()
-                if not await self._database.sessions_with_deliveries():
+                if not await self._database.queues_with_deliveries():
                     return
                 await self._news.wait()
 
@@ -95,6 +104,11 @@ class Watched:
         (due,) = await self._database.due_deliveries({session_id: ()}, 2**60, lanes=999, rows=999)
         found = [delivery for lane in due.lanes for delivery in lane]
         return sorted(found, key=lambda delivery: delivery.event_id)
+
+
+async def anywhere(host: str, port: int) -> str:
+    """Lets webhooks lead everywhere."""
+    return host
 
 
 Run = Callable[..., "contextlib.AbstractAsyncContextManager[WebhookWorker]"]
@@ -109,9 +123,12 @@ def run(receiver: Any) -> Run:
         database: Any,
         url_of: Callable[[str], str | None] | None = None,
         base_delay_s: float = 0.01,
+        receivers: Sequence[int] = (),
         **options: Any,
     ) -> AsyncIterator[WebhookWorker]:
-        async with WebhookSender() as sender:
+        async with WebhookSender(
+            receiver_of=dict.fromkeys(receivers, Receiver()).get, guard=anywhere
+        ) as sender:
             worker = WebhookWorker(
                 database,
                 sender,
@@ -465,11 +482,11 @@ async def test_without_a_receiver_events_wait_until_there_is_one(
         asked += 1
         if asked > 5:
             enough.set()
-        found: list[str] = await database._database.sessions_with_deliveries()
+        found: list[str] = await database._database.queues_with_deliveries()
         return found
 
     async with opened(url) as database:
-        monkeypatch.setattr(database, "sessions_with_deliveries", counted, raising=False)
+        monkeypatch.setattr(database, "queues_with_deliveries", counted, raising=False)
         await log_events(database, "a", ("chat", 1))
         async with run(database, urls.get):
             await enough.wait()
@@ -742,3 +759,91 @@ async def test_order_and_completeness_survive_failures_renames_and_restarts(
     for events in logged.values():
         mine = set(events)
         assert [n for n in sender.taken if n in mine] == events
+
+
+# --- several receivers ---------------------------------------------------------------------------
+
+
+async def log_for(database: Any, webhooks: Sequence[int], *events: tuple[str, int]) -> None:
+    """Log events of session "a" that webhooks of the API are to be told."""
+
+    def job(work: Any) -> None:
+        for lane, number in events:
+            frame = Frame.of("message", {"n": number}, lane)
+            work.event_log.append(
+                frame.kind, frame.lane, frame.text, deliver=True, webhooks=webhooks
+            )
+
+    await database.write("a", job)
+
+
+async def test_a_dead_receiver_delays_no_other(url: str, receiver: Any, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    urls = {"a": receiver.url, "a/1": nowhere, "a/2": receiver.url}
+    async with opened(url) as database:
+        await log_for(database, (1, 2), *(("chat", n) for n in range(30)))
+        async with run(database, urls.get, base_delay_s=3600, receivers=(1, 2)):
+            await receiver.wait_for(60)
+            await database.until(lambda: len(database.finished) == 60 and database.unreached)
+        assert [each.event_id for each in await database.left("a/1")] == list(range(1, 31))
+    per_webhook = Counter(numbers(receiver.requests))
+    assert per_webhook == dict.fromkeys(range(30), 2)
+
+
+async def test_a_receiver_that_is_gone_gets_nothing_more(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda _: make_answer(410)
+    urls: dict[str, str | None] = {"a/1": receiver.url}
+    gone: list[int] = []
+
+    async def on_gone(delivery: Delivery) -> None:
+        gone.append(delivery.webhook)
+        urls["a/1"] = None
+
+    async with opened(url) as database:
+        await log_for(database, (1,), ("chat", 0), ("chat", 1))
+        async with run(database, urls.get, receivers=(1,), on_gone=on_gone):
+            await receiver.wait_for(1)
+        assert gone == [1]
+        # What it had still to be told waits, in case that it is switched on again.
+        assert len(await database.left("a/1")) == 2
+    assert len(receiver.requests) == 1
+
+
+async def test_a_receiver_that_asks_for_a_pause_gets_it(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda _: make_answer(400, **{"retry-after": "3600"})
+    async with opened(url) as database:
+        await log_events(database, "a", ("chat", 0))
+        async with run(database):
+            await database.until(lambda: bool(database.postponed))
+        before = int((time.time() + 3000) * 1000)
+        (due,) = await database.due_deliveries({"a": ()}, before, lanes=9, rows=9)
+        assert due.lanes == []
+    assert len(receiver.requests) == 1
+
+
+async def test_what_is_given_up_can_be_sent_again(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    receiver.script = lambda _: make_answer(500)
+    async with opened(url, now_ms=lambda: 1) as database:
+        await log_events(database, "a", ("chat", 0), ("chat", 1))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(giving_up, "PATIENCE_S", 0.0)
+            async with run(database, max_age_s=1):
+                await database.nothing_left()
+        letters = await database.dead_letters(0, 0, 9)
+        assert [json.loads(each.data)["n"] for each in letters] == [0, 1]
+        assert [(each.attempts, each.status) for each in letters] == [(1, 500), (1, 500)]
+        receiver.script = lambda _: make_answer(200)
+        receiver.requests.clear()
+        async with run(database) as worker:
+            assert await database.raise_dead_letters(0, 0, 2**46 - 1) == ["a", "a"]
+            worker.look_again()
+            await receiver.wait_for(2)
+            await database.nothing_left()
+    assert numbers(receiver.requests) == [0, 1]

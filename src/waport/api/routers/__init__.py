@@ -21,6 +21,7 @@ from . import (
     run_method,
     session,
     system,
+    webhooks,
 )
 
 ALL = (
@@ -43,6 +44,7 @@ ALL = (
     run_method.routes,
     preferences.routes,
     events.routes,
+    webhooks.routes,
     api_keys.routes,
 )
 """Every subject, in the order of the API document."""
