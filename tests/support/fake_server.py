@@ -43,6 +43,7 @@ class FakeSessions:
     error: Exception | None = None
     passkey_state: PasskeyState | None = None
     assertions: list[object] = field(default_factory=list)
+    unlinked: bool | None = None
     proofs: dict[str, Evidence] = field(default_factory=dict)
 
     async def _call(self, *call: str) -> None:
@@ -68,9 +69,10 @@ class FakeSessions:
         await self._call("restart", session_id)
         self.states[session_id] = SessionState.CONNECTING
 
-    async def terminate(self, session_id: str) -> None:
+    async def terminate(self, session_id: str) -> bool | None:
         await self._call("terminate", session_id)
         self.states.pop(session_id, None)
+        return self.unlinked
 
     async def logout(self, session_id: str) -> None:
         await self._call("logout", session_id)

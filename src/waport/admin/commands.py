@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def add_admin_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add all of them to the command line."""
     _add_keys(commands)
+    _add_backup(commands)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -69,3 +70,28 @@ def _revoke_key(arguments: argparse.Namespace) -> int:
         return 0
     print("waport: no such key", file=sys.stderr)
     return 1
+
+
+def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    backup = commands.add_parser("backup", help="copy everything on disk; the server may run")
+    backup.add_argument("target", type=Path, help="a folder that does not exist yet")
+    backup.set_defaults(run=_backup)
+    restore = commands.add_parser("restore", help="put a backup where no data is yet")
+    restore.add_argument("source", type=Path, help="a folder that `backup` made")
+    restore.set_defaults(run=_restore)
+    for action in (backup, restore):
+        _with_settings(action)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from .backup import make_backup
+
+    print("\n".join(make_backup(_settings(arguments), arguments.target)))
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from .backup import restore_backup
+
+    print("\n".join(restore_backup(_settings(arguments), arguments.source)))
+    return 0

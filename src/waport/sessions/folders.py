@@ -75,4 +75,9 @@ class SessionFolders:
 
     @staticmethod
     def _is_ours(path: Path) -> bool:
-        return not path.is_symlink() and (path / _MARKER).is_file()
+        return is_session_folder(path)
+
+
+def is_session_folder(path: Path) -> bool:
+    """Whether a folder was made by `SessionFolders`."""
+    return not path.is_symlink() and (path / _MARKER).is_file()

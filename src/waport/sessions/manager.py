@@ -10,12 +10,13 @@ from weakref import WeakValueDictionary
 from ..client import Cause, Client, ClientConfig, Close, EventSink, VersionSource
 from ..errors import (
     ConnectionClosed,
+    CorruptRecord,
     SessionAlreadyConnected,
     SessionNotFound,
     StoreError,
     WhatsAppError,
 )
-from ..model import Disconnected, Evidence, PasskeyState, SessionState
+from ..model import Disconnected, Evidence, LinkState, PasskeyState, SessionState
 from ..store import Database, UnitOfWork
 from .folders import SessionFolders
 from .preferences import Preferences
@@ -171,14 +172,24 @@ class SessionManager:
                 await session.stop()
             await self._start(session_id)
 
-    async def terminate(self, session_id: str) -> None:
-        """End a session for good: unlink the device if possible, delete what is stored of it."""
+    async def terminate(self, session_id: str) -> bool | None:
+        """End a session for good: unlink the device if possible, delete what is stored of it.
+
+        Returns:
+            whether WhatsApp has unlinked the device; None if it was not linked. One that is
+            deleted here and stays linked there can be removed on the phone alone.
+        """
         async with self._lock(session_id):
+            was_linked = await self._database.read(session_id, _is_linked)
+            unlinked = False
             session = self._sessions.get(session_id)
             if session is not None:
-                await self._unlink(session)
+                unlinked = await self._unlink(session)
                 await session.stop()
+                # Removed on the phone meanwhile: then the client has forgotten them by itself.
+                unlinked = unlinked or not await self._database.read(session_id, _is_linked)
             await self._erase(session_id)
+            return unlinked if was_linked else None
 
     async def logout(self, session_id: str) -> None:
         """Unlink the device, delete what is stored of the session, and tell that it is over.
@@ -192,14 +203,17 @@ class SessionManager:
             await session.stop()
             await self._erase(session_id, Disconnected("logged_out"))
 
-    async def _unlink(self, session: Session) -> None:
+    async def _unlink(self, session: Session) -> bool:
+        """Whether WhatsApp has confirmed it."""
         if session.state is not SessionState.CONNECTED:
-            return
+            return False
         try:
             async with asyncio.timeout(UNLINK_TIMEOUT_S):
                 await session.client.logout(silent=True)
         except (WhatsAppError, TimeoutError) as exc:
             log.warning("session %s was not unlinked: %s", session.id, type(exc).__name__)
+            return False
+        return True
 
     async def _erase(self, session_id: str, event: Disconnected | None = None) -> None:
         """Delete all that is stored of a session; the event, if any, is its last one."""
@@ -295,3 +309,12 @@ class SessionManager:
             if self._sessions.get(session_id) is not session:
                 raise SessionNotFound(session_id) from exc
             raise
+
+
+def _is_linked(store: UnitOfWork) -> bool:
+    """Whether there are credentials of a linked device, or such as can't be read."""
+    try:
+        credentials = store.devices.get()
+    except CorruptRecord:
+        return True
+    return credentials is not None and credentials.state is LinkState.LINKED

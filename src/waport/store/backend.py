@@ -167,14 +167,14 @@ def _parse(url: str) -> URL:
         raise StoreError("the database URL cannot be read") from exc
     match parsed.get_backend_name():
         case "sqlite":
-            return URL.create("sqlite+pysqlite", database=_sqlite_file(url))
+            return URL.create("sqlite+pysqlite", database=sqlite_file(url))
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
         case other:
             raise StoreError(f"{other} databases are not supported: use sqlite or postgresql")
 
 
-def _sqlite_file(url: str) -> str:
+def sqlite_file(url: str) -> str:
     """The path in an SQLite URL. The library's versions differ in whether they decode it."""
     rest = url.partition("://")[2]
     path = os.fsdecode(unquote_to_bytes(rest[1:]))

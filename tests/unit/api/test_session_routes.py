@@ -244,3 +244,15 @@ async def test_probes_say_up_or_down_and_nothing_else(
         assert problem(await client.get("/readyz")) == (503, "Not ready", "not_ready")
         up = True
         assert (await client.get("/readyz")).json() == {"success": True, "status": "up"}
+
+
+async def test_terminate_tells_whether_the_phone_knows(call: Any, sessions: Any) -> None:
+    for unlinked in (True, False):
+        sessions.unlinked = unlinked
+        assert (await call("DELETE", "/session/terminate/on")).json() == {
+            "success": True,
+            "message": "Session terminated",
+            "unlinked": unlinked,
+        }
+    sessions.unlinked = None
+    assert "unlinked" not in (await call("DELETE", "/session/terminate/on")).json()

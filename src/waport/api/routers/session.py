@@ -16,6 +16,7 @@ from ..qr_image import qr_png
 from ..routes import NO_CACHE, Routes
 from ..schemas.common import MessageAnswer, done
 from ..schemas.session import (
+    EndedAnswer,
     PairingCodeAnswer,
     PairingCodeRequest,
     QrAnswer,
@@ -73,10 +74,13 @@ async def get_session_status(session_id: SessionId, sessions: Sessions) -> Statu
 
 
 @routes.delete("/session/terminate/{sessionId}")
-async def terminate_session(session_id: SessionId, sessions: Sessions) -> MessageAnswer:
+async def terminate_session(session_id: SessionId, sessions: Sessions) -> EndedAnswer:
     """End a session for good: unlink it where possible, and delete what is stored of it."""
-    await sessions.terminate(session_id)
-    return done("Session terminated")
+    unlinked = await sessions.terminate(session_id)
+    answer: EndedAnswer = {"success": True, "message": "Session terminated"}
+    if unlinked is not None:
+        answer["unlinked"] = unlinked
+    return answer
 
 
 @routes.get("/session/getSessions")

@@ -53,6 +53,14 @@ class SessionsAnswer(SuccessEnvelope):
     result: list[str]
 
 
+class EndedAnswer(SuccessEnvelope):
+    """The session is over. `unlinked` says of one that was linked whether WhatsApp knows it; where
+    it is false, the device stays in the phone's list until it is removed there."""
+
+    message: str
+    unlinked: NotRequired[bool]
+
+
 class QrAnswer(SuccessEnvelope):
     """The text of the QR code to show."""
 
