@@ -11,8 +11,10 @@ from waport.client import ClientConfig
 from waport.client.compose import SendOptions
 from waport.client.queries import Queries
 from waport.client.work import Work
+from waport.errors import InvalidInput, NotAuthorized, QueryError
 from waport.model import (
     Ack,
+    Message,
     MessageAdded,
     MessageEdited,
     MessageKind,
@@ -20,6 +22,7 @@ from waport.model import (
 )
 from waport.model.contents import Text
 from waport.proto import pb
+from waport.stanza.message import MessageAck
 from waport.wire import Jid, Node
 
 CHANNEL = Jid("120363000000000000", "newsletter")
@@ -102,3 +105,132 @@ async def test_a_post_of_ours_travels_in_plain_and_has_no_secret(
     assert not sent.HasField("messageContextInfo")
     assert node.find("participants") is None
     assert (message.ack, server.asked) == (Ack.SERVER, [])
+
+
+# --- what we change there ------------------------------------------------------------------------
+
+
+class Desks:
+    """A desk whose messages are acknowledged when the test says so."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.queries = Queries(5)
+        self.server = FakeServer(self.queries, [], {})
+        self.desk = Desk(account, self.queries, ClientConfig(send_ack_timeout_s=5))
+
+    async def posted(self, text: str = "news", number: int = 101) -> Message:
+        """A post of ours that the server has taken."""
+        await self.desk.sender.resume(self.server)  # type: ignore[arg-type]
+        message = await self.desk.messages.send(CHANNEL, Text(text))
+        await self.acknowledge(message.key.id, number=number)
+        return message
+
+    async def acknowledge(self, message_id: str, *, number: int = 0, error: int = 0) -> None:
+        answer = MessageAck(message_id, NOW, error, None, number)
+        await self.desk.acknowledge(answer, Node("ack"))
+
+    async def stored(self, message_id: str) -> Message:
+        found: Message = await self.account.read(
+            lambda store: store.messages.get(CHANNEL, message_id)
+        )
+        return found
+
+
+async def test_an_edit_has_the_id_of_its_post_and_takes_effect_with_the_ack(
+    account: Account,
+) -> None:
+    desks = Desks(account)
+    post = await desks.posted()
+    await desks.desk.messages.edit(CHANNEL, post.key.id, "better news")
+    node = desks.server.messages[-1]
+    assert (node.get("id"), node.get("edit"), node.get("type")) == (post.key.id, "3", "text")
+    sent = pb.Message.FromString(node.child("plaintext").data)
+    assert sent.extendedTextMessage.text == "better news"
+    assert (await desks.stored(post.key.id)).text == "news"
+    # A crash before the ack: the same bytes go out again, and the ack has the same effect.
+    await desks.desk.sender.resume(desks.server)  # type: ignore[arg-type]
+    assert desks.server.messages[-1] == node
+    await desks.acknowledge(post.key.id)
+    stored = await desks.stored(post.key.id)
+    assert (stored.text, stored.ack) == ("better news", Ack.SERVER)
+    assert isinstance(account.sink.recorded[-1], MessageEdited)
+
+
+async def test_a_refused_change_harms_the_post_in_no_way(account: Account) -> None:
+    desks = Desks(account)
+    post = await desks.posted()
+    before = await desks.stored(post.key.id)
+    desks.server.ack_error = 405
+    for change in (
+        desks.desk.messages.edit(CHANNEL, post.key.id, "worse news"),
+        desks.desk.messages.revoke(CHANNEL, post.key.id),
+    ):
+        with pytest.raises(QueryError):
+            await change
+        await desks.acknowledge(post.key.id, error=405)
+        assert await desks.stored(post.key.id) == before
+    node = desks.server.messages[-1]
+    assert (node.get("edit"), node.child("plaintext").content) == ("8", None)
+
+
+async def test_a_reaction_names_its_post_by_number_and_counts_with_the_ack(
+    account: Account,
+) -> None:
+    desks = Desks(account)
+    post = await desks.posted(number=117)
+    reaction = await desks.desk.messages.react(CHANNEL, post.key.id, "👍")
+    node = desks.server.messages[-1]
+    assert (node.get("type"), node.get("server_id")) == ("reaction", "117")
+    assert node.child("reaction").get("code") == "👍"
+    assert await desks.desk.messages.reactions(CHANNEL, post.key.id) == []
+    await desks.acknowledge(reaction.key.id)
+    (kept,) = await desks.desk.messages.reactions(CHANNEL, post.key.id)
+    assert kept.data.decode() == "👍"
+
+
+async def test_what_cannot_be_said_in_a_channel_is_refused_before_it_is_sent(
+    account: Account,
+) -> None:
+    desks = Desks(account)
+    post = await desks.posted()
+    await account.handle(handle_message, post_without_number())
+    sent = len(desks.server.messages)
+    for wrong in (
+        desks.desk.messages.react(CHANNEL, "P9", "👍"),
+        desks.desk.messages.react(CHANNEL, "nothing", "👍"),
+        desks.desk.messages.edit(CHANNEL, "P9", "not ours"),
+        desks.desk.messages.pin(CHANNEL, post.key.id),
+    ):
+        with pytest.raises(InvalidInput):
+            await wrong
+    with pytest.raises(NotAuthorized):
+        await desks.desk.messages.revoke(CHANNEL, "P9")
+    assert len(desks.server.messages) == sent
+
+
+def post_without_number() -> Node:
+    return post("P9", pb.Message(conversation="news"))
+
+
+async def test_a_post_on_its_way_cannot_be_changed_yet(account: Account) -> None:
+    desks = Desks(account)
+    await desks.desk.sender.resume(desks.server)  # type: ignore[arg-type]
+    message = await desks.desk.messages.send(CHANNEL, Text("news"))
+    with pytest.raises(InvalidInput):
+        await desks.desk.messages.edit(CHANNEL, message.key.id, "too soon")
+    assert (await desks.stored(message.key.id)).text == "news"
+
+
+async def test_a_post_is_told_to_be_seen_where_that_is_wanted(account: Account) -> None:
+    def handle(work: Work, node: Node) -> None:
+        work.seen_receipt = "read"
+        handle_message(work, node)
+
+    node = post("P1", pb.Message(conversation="news"), server_id="101")
+    work = await account.handle(handle, node)
+    ack, view = work.replies
+    assert (ack.tag, view.tag, view.get("type")) == ("ack", "receipt", "view")
+    assert [item.get("server_id") for item in view.child("list").children()] == ["101"]
+    mine = post("P2", pb.Message(conversation="ours"), server_id="102", is_sender="true")
+    assert len((await account.handle(handle, mine)).replies) == 1

@@ -47,7 +47,7 @@ class World:
 
     async def notices(self, who: Linked, group: Jid) -> list[tuple[int, tuple[str, ...]]]:
         """The notices of a chat, the oldest first."""
-        found = await who.read(lambda store: store.messages.notices(group, 50))
+        found = await who.client.messages.notices(group, 50)
         notices = [message.notice for message in reversed(found)]
         return [(notice.type, notice.parameters) for notice in notices if notice is not None]
 

@@ -70,6 +70,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with Emulator(EmulatorOptions()) as emulator:
+        emulator.policy.require_channel_terms = True
         address = ServerAddress(emulator.ws_url, emulator.root_key.hex(), emulator.ca_file)
         accounts = [await emulator.create_account(None, name) for name in ("Ann", "Bob")]
         carol = await emulator.create_account(None, "Carol")

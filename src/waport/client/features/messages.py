@@ -193,6 +193,14 @@ class Messages:
             lambda store: store.messages.page(canonical(store, chat), limit, before)
         )
 
+    async def notices(self, chat: Jid, limit: int) -> list[Message]:
+        """What a chat shows of its group between the messages, newest first; see `Message.notice`.
+
+        Args:
+            limit: how many at most.
+        """
+        return await self._read(lambda store: store.messages.notices(canonical(store, chat), limit))
+
     async def get(self, chat: Jid, message_id: str) -> Message | None:
         """A stored message."""
         return await self._read(

@@ -16,7 +16,7 @@ from ...stanza.content import open_device_sent, parse_content
 from ...stanza.contents import read_message
 from ...stanza.contents.traits import EditMark
 from ...stanza.message import Enc, IncomingMessage, parse_message
-from ...stanza.newsletter_posts import server_id_of
+from ...stanza.newsletter_posts import server_id_of, view_receipt
 from ...stanza.receipt import MAX_RETRIES, RetryKeys, retry_receipt
 from ...wire import Node
 from .. import addons
@@ -243,13 +243,19 @@ class MessageHandler:
 
     def _take_post(self, arrival: Arrival, body: bytes) -> None:
         """A channel's post: not encrypted, not padded."""
+        work, incoming = arrival.work, arrival.incoming
+        kept = content.Kept(is_shown=False)
         try:
             message = parse_content(body)
-            content.keep(arrival.work, content.Written.of(arrival), message)
+            kept = content.keep(work, content.Written.of(arrival), message)
         except DecodeError as exc:
             log.warning("a post makes no sense: %s", exc)
             arrival.keep_place(body)
         arrival.confirm()
+        number = server_id_of(incoming.node)
+        if kept.is_shown and work.seen_receipt and number is not None and not incoming.from_me:
+            # Whoever sees a post is counted, and named to nobody.
+            work.reply(view_receipt(arrival.key.chat, incoming.id, [number]))
 
     # --- what could not be read --------------------------------------------------------------
 
