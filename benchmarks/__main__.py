@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import frames, groups, history, media, nodes, ratchets, stored, texts
+from . import appstate, frames, groups, history, media, nodes, ratchets, stored, texts
 from .baileys import BaileysBench, BenchError, find_node, versions
 from .figures import Figure, load_baseline, save_baseline, table
 from .timing import compare
@@ -119,7 +119,12 @@ def _about(node: Path) -> Mapping[str, object]:
 
 
 def _micro(node: Path, effort: Effort) -> Iterator[Figure]:
-    inputs = {**ratchets.inputs(), "stanzas": nodes.inputs(), "frames": frames.SIZES}
+    inputs = {
+        **ratchets.inputs(),
+        **appstate.inputs(),
+        "stanzas": nodes.inputs(),
+        "frames": frames.SIZES,
+    }
     with (
         BaileysBench(node, inputs) as baileys,
         tempfile.TemporaryDirectory(prefix="waport-bench-") as folder,
@@ -130,6 +135,7 @@ def _micro(node: Path, effort: Effort) -> Iterator[Figure]:
             *nodes.subjects(),
             *frames.subjects(),
             *ratchets.subjects(),
+            *appstate.subjects(),
             *stored_subjects,
         ):
             yield compare(subject, baileys, rounds=effort.rounds, seconds=effort.seconds)

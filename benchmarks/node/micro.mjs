@@ -180,6 +180,37 @@ const signalSubjects = [
   })],
 ]
 
+// --- app state -----------------------------------------------------------------------------------
+
+const appState = inputs.appstate
+const syncKey = { keyData: Buffer.from(appState.key, 'hex') }
+const patchBytes = list => list.map(hex => Buffer.from(hex, 'hex'))
+
+/** Takes so many patches in, from the first one on again and again; all their MACs are checked. */
+const taken = patches => async count => async () => {
+  for (let start = 0; start < count; start += patches.length) {
+    let state = { version: 0, hash: Buffer.alloc(128), indexValueMap: {} }
+    const decoded = patches.slice(0, count - start).map(bytes => baileys.proto.SyncdPatch.decode(bytes))
+    const { state: after } = await baileys.decodePatches(
+      appState.name, decoded, state, async () => syncKey, {}, undefined, STRICT, true,
+    )
+    if (after.version !== decoded.length) throw new Error('not all patches were taken')
+  }
+}
+
+const STRICT = {
+  trace() {},
+  debug() {},
+  warn: (_, text) => {
+    throw new Error(text)
+  },
+}
+
+const appStateSubjects = [
+  ['appstate-patches', taken(patchBytes(appState.small))],
+  ['appstate-mutations', taken(patchBytes(appState.large))],
+]
+
 // --- Signal with Baileys' repository -------------------------------------------------------------
 
 /** Baileys' own key store over the fastest thing there can be below it: a table in memory. */
@@ -268,6 +299,7 @@ const subjects = new Map([
   ...nodeSubjects,
   ...inputs.frames.map(size => [`frame-${size}`, count => frames(size, count)]),
   ...signalSubjects,
+  ...appStateSubjects,
   ...storedSubjects,
 ])
 
