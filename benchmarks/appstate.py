@@ -1,4 +1,4 @@
-"""App state: patches decoded, every MAC of them checked, as many small ones and as one large one."""
+"""App state: patches decoded with every MAC checked, as many small ones and as one large one."""
 
 from __future__ import annotations
 
