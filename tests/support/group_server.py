@@ -10,7 +10,7 @@ from typing import Any
 from waport.client.features.groups import Groups
 from waport.client.handlers.groups import group_notification_handler
 from waport.client.queries import Queries
-from waport.model import Chat, Group, GroupChanged
+from waport.model import Chat, Group, GroupChanged, NumberChanged
 from waport.wire import Jid, Node, decode_stanza, encode_stanza
 
 from .account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
@@ -258,7 +258,7 @@ class Hearing(StoredGroups):
         self.acknowledged.append(jid)
 
     async def hear(self, *children: Node, **attrs: Any) -> list[GroupChanged]:
-        """Handle a notification, which must be acked; the events that it caused."""
+        """Handle a notification, which must be acked; what it told of the group."""
         node = notification(*children, **attrs)
         before = len(self.account.sink.recorded)
         work = await self.account.handle(self._handler, node)
@@ -267,5 +267,5 @@ class Hearing(StoredGroups):
         for follow_up in work.follow_ups:
             await follow_up()
         events = self.account.sink.recorded[before:]
-        assert all(isinstance(event, GroupChanged) for event in events)
-        return events  # type: ignore[return-value]
+        assert all(isinstance(event, GroupChanged | NumberChanged) for event in events)
+        return [event for event in events if isinstance(event, GroupChanged)]

@@ -47,13 +47,13 @@ from ..model import (
     MessageKind,
     MessageStarred,
     SettingChanged,
-    UnreadChanged,
 )
 from ..store import UnitOfWork
 from ..store.app_state import KeptRecord
 from ..wire import Jid
 from .encryption import learn_mapping
 from .fanout import canonical
+from .unread import recount
 
 log = logging.getLogger(__name__)
 
@@ -191,14 +191,7 @@ class Effects:
             self._store.chats.mark_unread(chat)
 
     def _recount(self, chat: Jid, change: Callable[[], object]) -> None:
-        """Change what is unread in a chat, and tell it if it makes a difference."""
-        before = self._store.chats.get(chat)
-        if before is None:
-            return
-        change()
-        after = self._store.chats.get(chat)
-        if after is not None and after.unread_count != before.unread_count:
-            self._emit(UnreadChanged(after, after.unread_count))
+        recount(self._store, self._emit, chat, change)
 
     def _star(self, message: MessageRef, starred: bool, mutation: Mutation) -> None:
         chat = self._chat(message.chat)

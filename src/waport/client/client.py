@@ -173,7 +173,7 @@ class Client:
             database, session_id, self._queries, self._set_online, presences, clock
         )
         self.chats = Chats(
-            database, session_id, self._queries, self.privacy.sends_read_receipts, clock
+            database, session_id, self._queries, sink, self.privacy.sends_read_receipts, clock
         )
         self.app_state = app_state = AppStateSync(
             database,

@@ -29,6 +29,7 @@ from .group_encryption import rotate
 from .group_notices import tell_changes
 from .group_people import completed, numbered
 from .group_updates import concerned, is_known, is_older, leaves_gap, updated, with_version
+from .number_changes import change_number
 from .work import Work, own_addresses
 
 log = logging.getLogger(__name__)
@@ -216,9 +217,14 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
     author = _author(work, notice)
     at = notice.timestamp or work.now
     told: list[GroupChange] = []
+    renumbered: list[tuple[Group, GroupChange]] = []
     for part in notice.parts:
+        before = group
         group, changes = _take_in(work, group, part, author, at)
         told += changes
+        renumbered += [
+            (before, each) for each in changes if each.kind is GroupChangeKind.CHANGE_NUMBER
+        ]
     tell_changes(
         store,
         work.own,
@@ -229,6 +235,9 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
         at=at,
         id=notice.id,
     )
+    for before, change in renumbered:
+        if author is not None:
+            _move_number(work, before, author, change)
     if notice.addressing not in (None, group.addressing):
         rotate(store, [notice.group], work.own)
         group = replace(group, fetched_at=0)
@@ -237,6 +246,15 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
     group = replace(group, notices=(*group.notices, notice.id)[-MAX_NOTICES:])
     store.groups.put(group)
     return not group.fetched_at and not group.is_left
+
+
+def _move_number(work: Work, before: Group, author: GroupMember, change: GroupChange) -> None:
+    """The author of a change, new under that address, had the number that it names before."""
+    if len(change.members) != 1 or before.member(author.jid) is not None:
+        return
+    (old,), (old_pn,) = change.members, change.pns
+    if before.member(old) is not None and old_pn is not None and author.pn is not None:
+        change_number(work, old_pn, author.pn)
 
 
 def _author(work: Work, notice: GroupNotice) -> GroupMember | None:

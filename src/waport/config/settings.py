@@ -52,7 +52,6 @@ BROWSER_ONLY: Final = (
 _FIXED: Final[Mapping[str, object]] = {
     "enable_web_ui": False,
     "max_attachment_size": None,
-    "event_payloads": "flat",
     "recover_sessions": True,
 }
 """Settings without effect so far, and what they would have to be to say what happens."""

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
-from ..model import Chat, ChatArchived, ChatRemoved, UnreadChanged
-from .frames import Frame
-from .ids import id_json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..model import ChatArchived, ChatRemoved, ChatSummary, UnreadChanged
+from ..wire import Jid
+from .chat_shapes import ChatJson, chat_json
+from .frames import Frame, PayloadForm, payload
+from .lookups import Lookups
+from .wwebjs_shapes import as_wwebjs
+
+ChatEvent = ChatArchived | ChatRemoved | UnreadChanged
+"""Events about chats."""
 
 
-def chat_frame(event: ChatArchived | ChatRemoved | UnreadChanged) -> Frame:
-    """The frame of an event, in the lane of its chat."""
-    chat = chat_data(event.chat)
-    lane = str(event.chat.jid)
-    if isinstance(event, ChatArchived):
-        states = {"currState": event.archived, "prevState": event.previous}
-        data = {"chat": chat, "archived": event.archived, **states}
-        return Frame.of("chat_archived", data, lane)
-    jid = id_json(event.chat.jid)
-    if isinstance(event, ChatRemoved):
-        return Frame.of("chat_removed", {"id": jid, "chat": chat}, lane)
-    data = {"id": jid, "unreadCount": event.count, "chat": chat}
-    return Frame.of("unread_count", data, lane)
+def chat_frame(
+    event: ChatEvent,
+    own: Jid,
+    lookups: Lookups,
+    form: PayloadForm,
+    summary: ChatSummary | None = None,
+) -> Frame:
+    """The frame of an event, in the lane of its chat.
+
+    Args:
+        summary: what `lookups` knows of the chat, for who has asked already.
+    """
+    summary = summary or lookups.summary(event.chat.jid) or ChatSummary(event.chat)
+    kind, flat, wwebjs = _told(event, _shape(event, summary, own, lookups))
+    return Frame.of(kind, payload(form, flat, wwebjs), lane=str(event.chat.jid))
 
 
-def chat_data(chat: Chat) -> dict[str, object]:
-    """A chat as events carry it. Its name is the chat's own, else the user part of its address."""
-    return {
-        "id": id_json(chat.jid),
-        "name": chat.name or chat.jid.user,
-        "isGroup": chat.jid.is_group,
-        "unreadCount": chat.unread_count,
-        "timestamp": chat.timestamp,
-        "archived": chat.archived,
-        "pinned": chat.pinned,
-        "isMuted": chat.muted_until != 0,
-        "muteExpiration": chat.muted_until,
-    }
+def _told(
+    event: ChatEvent, chat: ChatJson
+) -> tuple[str, Mapping[str, object], Mapping[str, object]]:
+    """The event's name, and its payload in two forms."""
+    older = {"chat": as_wwebjs(chat)}
+    match event:
+        case ChatArchived():
+            states = {"currState": event.archived, "prevState": event.previous}
+            flat = {"chat": chat, "archived": event.archived, **states}
+            return "chat_archived", flat, {**older, **states}
+        case ChatRemoved():
+            return "chat_removed", {"id": chat["id"], "chat": chat}, older
+        case UnreadChanged():
+            flat = {"id": chat["id"], "unreadCount": event.count, "chat": chat}
+            return "unread_count", flat, older
+
+
+def _shape(event: ChatEvent, summary: ChatSummary, own: Jid, lookups: Lookups) -> ChatJson:
+    """The chat as the event says that it is."""
+    chat = event.chat
+    summary = replace(summary, chat=chat)
+    group = lookups.group(chat.jid) if chat.jid.is_group else None
+    last = summary.last
+    shape = chat_json(
+        summary,
+        own,
+        lookups.now,
+        group=group,
+        has_reaction=last is not None and lookups.has_reaction(last.key),
+    )
+    if isinstance(event, UnreadChanged):
+        # It comes with every message; the members of a large group are far more than all the rest.
+        shape.pop("groupMetadata", None)
+    return shape

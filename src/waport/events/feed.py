@@ -146,8 +146,6 @@ def socket_text(event: LoggedEvent, now: float) -> str:
 
 def event_json(event: LoggedEvent) -> str:
     """An event of a page."""
-    return (
-        f'{{"id":"{event.id}","sessionId":{compact_json(event.session_id)},'
-        f'"dataType":{compact_json(event.kind)},"data":{event.data},'
-        f'"timestamp":"{iso_ms(event.created_ms / 1000)}"}}'
-    )
+    text = envelope(event.session_id, event.kind, event.data)
+    moment = iso_ms(event.created_ms / 1000)
+    return f'{{"id":"{event.id}",{text[1:-1]},"timestamp":"{moment}"}}'

@@ -9,8 +9,9 @@ from typing_extensions import TypedDict
 
 from ..model import GroupChange, GroupChanged, GroupChangeKind, MessageKey
 from ..wire import Jid
-from .frames import Frame
+from .frames import Frame, PayloadForm, payload
 from .ids import MessageIdJson, id_json, jid_text, message_id_json
+from .wwebjs_shapes import wwebjs_id
 
 _Kind = GroupChangeKind
 
@@ -27,29 +28,35 @@ class GroupNotificationJson(TypedDict):
     recipientIds: list[str]
 
 
-def group_frames(event: GroupChanged, own: Jid) -> list[Frame]:
+def group_frames(event: GroupChanged, own: Jid, form: PayloadForm) -> list[Frame]:
     """The frames of a change; one for each person who joined or left.
+
+    The older server told of all of them in one.
 
     Args:
         event: what happened.
         own: the account's address.
+        form: whose readers they are for.
     """
     match event.change.kind:
         case _Kind.ADD:
-            data = [_moved(event, who, "add", _way_in(event.change)) for who in _people(event)]
-            return [_frame(event, "group_join", each) for each in data]
+            way = _way_in(event.change)
+            return _moves("group_join", event, own, form, [(who, way) for who in _people(event)])
         case _Kind.REMOVE | _Kind.LEAVE:
-            data = [_moved(event, who, "remove", _way_out(event, who)) for who in _people(event)]
-            return [_frame(event, "group_leave", each) for each in data]
+            ways = [(who, _way_out(event, who)) for who in _people(event)]
+            return _moves("group_leave", event, own, form, ways)
         case (
             _Kind.PROMOTE | _Kind.DEMOTE | _Kind.COMMUNITY_PROMOTE | _Kind.COMMUNITY_DEMOTE
         ) as kind:
             notification = _notification(event, own, kind.value, _people(event))
-            return [_frame(event, "group_admin_changed", {"notification": notification})]
+            return [_frame(event, "group_admin_changed", form, notification)]
         case _Kind.REQUESTS_CREATED:
             notification = _notification(event, own, "membership_approval_request", _people(event))
-            return [_frame(event, "group_membership_request", {"notification": notification})]
-    return [_frame(event, "group_update", _update(event))]
+            return [_frame(event, "group_membership_request", form, notification)]
+    update = _update(event)
+    people = _people(event) if event.change.members else []
+    notification = _notification(event, own, str(update["type"]), people, _words(event.change))
+    return [_frame(event, "group_update", form, notification, update)]
 
 
 # --- who came and who went -----------------------------------------------------------------------
@@ -73,6 +80,22 @@ def _way_out(event: GroupChanged, who: Jid) -> str:
     return "leave" if is_own_wish else "remove"
 
 
+def _moves(
+    kind: str, event: GroupChanged, own: Jid, form: PayloadForm, ways: list[tuple[Jid, str]]
+) -> list[Frame]:
+    """Frames of people who came or went, each with the way in which."""
+    if form is PayloadForm.WWEBJS and ways:
+        people = [who for who, _ in ways]
+        notification = _notification(event, own, ways[0][1], people)
+        return [_frame(event, kind, form, notification)]
+    action = "add" if kind == "group_join" else "remove"
+    return [
+        _frame(event, kind, form, _notification(event, own, way, [who]), moved)
+        for who, way in ways
+        for moved in [_moved(event, who, action, way)]
+    ]
+
+
 def _moved(event: GroupChanged, who: Jid, action: str, way: str) -> dict[str, object]:
     return {
         "id": id_json(event.group),
@@ -83,15 +106,15 @@ def _moved(event: GroupChanged, who: Jid, action: str, way: str) -> dict[str, ob
     }
 
 
-# --- admins and requests -------------------------------------------------------------------------
+# --- as the older server tells it ----------------------------------------------------------------
 
 
 def _notification(
-    event: GroupChanged, own: Jid, kind: str, people: list[Jid]
+    event: GroupChanged, own: Jid, kind: str, people: list[Jid], body: str = ""
 ) -> GroupNotificationJson:
     shape: GroupNotificationJson = {
         "id": _notification_id(event, own),
-        "body": "",
+        "body": body,
         "type": kind,
         "timestamp": event.timestamp,
         "chatId": jid_text(event.group),
@@ -100,6 +123,15 @@ def _notification(
     if event.author is not None:
         shape["author"] = jid_text(event.author)
     return shape
+
+
+def _words(change: GroupChange) -> str:
+    """What is new, as text: a subject, a description; "on" or "off" of a switch."""
+    if change.kind in _SWITCHES:
+        return "on" if change.enabled else "off"
+    if change.kind is _Kind.EPHEMERAL:
+        return str(change.number)
+    return change.detail if change.kind is _Kind.OTHER else change.text
 
 
 def _notification_id(event: GroupChanged, own: Jid) -> MessageIdJson:
@@ -119,6 +151,13 @@ _NAMES: Final[Mapping[GroupChangeKind, str]] = {
     _Kind.INVITE_CODE: "revoke_invite",
 }
 """Types whose name outside is not that of the kind."""
+
+_SWITCHES: Final = (
+    _Kind.ANNOUNCEMENT,
+    _Kind.LOCKED,
+    _Kind.APPROVAL_MODE,
+    _Kind.SUSPENDED,
+)
 
 _FIELDS: Final[Mapping[GroupChangeKind, tuple[str, Callable[[GroupChange], object]]]] = {
     _Kind.CREATE: ("subject", lambda change: change.text),
@@ -165,5 +204,16 @@ def _origin(event: GroupChanged) -> dict[str, object]:
     return {**author, "chatId": jid_text(event.group), "timestamp": event.timestamp}
 
 
-def _frame(event: GroupChanged, kind: str, data: Mapping[str, object]) -> Frame:
+def _frame(
+    event: GroupChanged,
+    kind: str,
+    form: PayloadForm,
+    notification: GroupNotificationJson,
+    flat: Mapping[str, object] | None = None,
+) -> Frame:
+    """A frame in the lane of the group; without a flat form the older one is the only one."""
+    in_older_form = form is PayloadForm.WWEBJS
+    older = {**notification, "id": wwebjs_id(notification["id"])} if in_older_form else notification
+    wrapped = {"notification": older}
+    data = wrapped if flat is None else payload(form, flat, wrapped)
     return Frame.of(kind, data, lane=str(event.group))

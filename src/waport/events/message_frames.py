@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..model import (
@@ -12,18 +12,21 @@ from ..model import (
     MessageAdded,
     MessageDeleted,
     MessageEdited,
-    MessageKey,
     MessageRevoked,
     MessageUndecryptable,
     ReactionChanged,
+    UnreadChanged,
     VoteChanged,
 )
 from ..wire import Jid
+from .chat_frames import chat_frame
 from .contents import caption_of, content_kind, find_content
-from .frames import Frame
+from .frames import Frame, PayloadForm, payload
 from .ids import jid_text, message_id_json
+from .lookups import Lookups
 from .shapes import MessageJson, message_json, raw_key
 from .vote_shapes import vote_json
+from .wwebjs_shapes import wwebjs_id, wwebjs_message
 
 MessageEvent = (
     MessageAdded
@@ -38,9 +41,6 @@ MessageEvent = (
 )
 """Events about messages."""
 
-HasReaction = Callable[[MessageKey], bool]
-"""Whether somebody's reaction to a message stands."""
-
 
 @dataclass(frozen=True, slots=True)
 class MessageFrames:
@@ -48,11 +48,13 @@ class MessageFrames:
 
     Attributes:
         own: the account's address.
-        has_reaction: looks a message's reactions up.
+        lookups: knows what else is stored.
+        form: whose readers they are for.
     """
 
     own: Jid
-    has_reaction: HasReaction
+    lookups: Lookups
+    form: PayloadForm
 
     def of(self, event: MessageEvent) -> list[Frame]:
         """The frames of an event, in the order in which they leave."""
@@ -60,81 +62,102 @@ class MessageFrames:
             case MessageAdded(message):
                 return self._added(message)
             case MessageUndecryptable(message):
-                return [_about(message.key, "message_ciphertext", self._shape(message))]
+                return [self._told("message_ciphertext", message)]
             case MessageDeleted(message):
-                data = {"message": self._shape(message)}
-                return [_about(message.key, "message_revoke_me", data)]
+                return [self._told("message_revoke_me", message)]
             case MediaUploaded(message):
-                return [_about(message.key, "media_uploaded", self._shape(message))]
+                return [self._flat("media_uploaded", message)]
             case AckChanged():
                 return [self._ack_changed(event)]
-            case MessageEdited():
-                return [self._edited(event)]
-            case MessageRevoked():
-                return [self._revoked(event)]
+            case MessageEdited(message, previous):
+                bodies = {"newBody": words_of(message), "prevBody": words_of(previous)}
+                return [self._told("message_edit", message, **bodies)]
+            case MessageRevoked(message, original):
+                older = None if original is None else self._same(self._shape(original))
+                return [self._told("message_revoke_everyone", message, revokedMsg=older)]
             case ReactionChanged():
-                return [_reaction_changed(event)]
+                return [_reaction_changed(event, self.form)]
             case VoteChanged():
                 return [self._vote_changed(event)]
 
     def _shape(self, message: Message) -> MessageJson:
-        return message_json(message, self.own, has_reaction=self.has_reaction(message.key))
+        has_reaction = self.lookups.has_reaction(message.key)
+        return message_json(message, self.own, has_reaction=has_reaction)
+
+    def _same(self, shape: MessageJson) -> Mapping[str, object]:
+        """A message that stands at the same place in both forms."""
+        return wwebjs_message(shape) if self.form is PayloadForm.WWEBJS else shape
+
+    def _flat(self, kind: str, message: Message) -> Frame:
+        """An event that is nothing but its message."""
+        shape = self._shape(message)
+        data = payload(self.form, shape, {"message": wwebjs_message(shape)})
+        return Frame.of(kind, data, lane=str(message.key.chat))
+
+    def _told(self, kind: str, message: Message, **more: object) -> Frame:
+        """An event that has its message under a key, in every form."""
+        data = {"message": self._same(self._shape(message)), **more}
+        return Frame.of(kind, data, lane=str(message.key.chat))
 
     def _added(self, message: Message) -> list[Frame]:
-        created = _about(message.key, "message_create", self._shape(message))
+        created = self._flat("message_create", message)
         if message.key.from_me:
             return [created]
-        return [created, Frame("message", created.lane, created.data, created.text)]
+        return [
+            created,
+            Frame("message", created.lane, created.data, created.text),
+            *self._one_more_unread(message),
+        ]
+
+    def _one_more_unread(self, message: Message) -> list[Frame]:
+        """The chat has counted the message already."""
+        summary = self.lookups.summary(message.key.chat)
+        if summary is None:
+            return []
+        event = UnreadChanged(summary.chat, summary.chat.unread_count)
+        return [chat_frame(event, self.own, self.lookups, self.form, summary)]
 
     def _ack_changed(self, event: AckChanged) -> Frame:
-        message = event.message.with_ack(event.ack)
-        data: dict[str, object] = {"message": self._shape(message), "ack": int(event.ack)}
+        more: dict[str, object] = {"ack": int(event.ack)}
         if event.participant is not None:
-            data["participant"] = jid_text(event.participant)
-        return _about(message.key, "message_ack", data)
-
-    def _edited(self, event: MessageEdited) -> Frame:
-        message = event.message
-        data = {
-            "message": self._shape(message),
-            "newBody": words_of(message),
-            "prevBody": words_of(event.previous),
-        }
-        return _about(message.key, "message_edit", data)
-
-    def _revoked(self, event: MessageRevoked) -> Frame:
-        message, original = event.message, event.original
-        data = {
-            "message": self._shape(message),
-            "revokedMsg": None if original is None else self._shape(original),
-        }
-        return _about(message.key, "message_revoke_everyone", data)
+            more["participant"] = jid_text(event.participant)
+        return self._told("message_ack", event.message.with_ack(event.ack), **more)
 
     def _vote_changed(self, event: VoteChanged) -> Frame:
         poll = self._shape(event.poll)
         vote = vote_json(poll, event.voter, event.selected, event.timestamp_ms)
-        return _about(event.poll.key, "vote_update", {"vote": vote})
+        shown = self._same(poll)
+        told = {**vote, "parentMessage": shown, "parentMsgKey": shown["id"]}
+        return Frame.of("vote_update", {"vote": told}, lane=str(event.poll.key.chat))
 
 
-def _reaction_changed(event: ReactionChanged) -> Frame:
+def _reaction_changed(event: ReactionChanged, form: PayloadForm) -> Frame:
+    target = message_id_json(event.target)
+    sender = jid_text(event.key.sender)
+    flat = {
+        "id": target,
+        "reaction": {
+            "key": raw_key(event.key),
+            "text": event.text,
+            "senderTimestampMs": event.timestamp_ms,
+        },
+        "senderId": sender,
+    }
     reaction = {
-        "key": raw_key(event.key),
-        "text": event.text,
-        "senderTimestampMs": event.timestamp_ms,
+        "id": wwebjs_id(message_id_json(event.key)),
+        "orphan": int(event.is_orphan),
+        "orphanReason": None,
+        "timestamp": event.timestamp_ms // 1000,
+        "reaction": event.text,
+        "read": True,
+        "msgId": wwebjs_id(target),
+        "senderId": sender,
     }
-    data = {
-        "id": message_id_json(event.target),
-        "reaction": reaction,
-        "senderId": jid_text(event.key.sender),
-    }
-    return _about(event.target, "message_reaction", data)
+    data = payload(form, flat, {"reaction": reaction})
+    return Frame.of("message_reaction", data, lane=str(event.target.chat))
 
 
 def words_of(message: Message) -> str:
     """What an edit changes: the text, or the caption of a file."""
     content = find_content(message.proto())
     return caption_of(content, content_kind(content))
-
-
-def _about(key: MessageKey, kind: str, data: Mapping[str, object]) -> Frame:
-    return Frame.of(kind, data, lane=str(key.chat))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from ..config import Settings
-from ..model import AddOnKind, DomainEvent, MessageKey
+from ..model import DomainEvent
 from ..store import UnitOfWork
 from ..wire import Jid
 from .bus import EventBus
-from .frames import Frame
+from .frames import Frame, PayloadForm
+from .lookups import StoreLookups
 from .render import KINDS, render
 
 
@@ -20,6 +22,7 @@ class EventRecorder:
         settings: says which events are off and which sessions have a webhook.
         bus: where frames go once they are committed.
         wanting: the numbers of the webhooks that an event is for, besides the settings' one.
+        clock: Unix time in seconds.
     """
 
     def __init__(
@@ -27,10 +30,14 @@ class EventRecorder:
         settings: Settings,
         bus: EventBus,
         wanting: Callable[[str, Frame], Sequence[int]] = lambda *_: (),
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._form = PayloadForm(settings.event_payloads)
         self._wanting = wanting
         self._bus = bus
+        self._clock = clock
 
     def record(self, work: UnitOfWork, event: DomainEvent, own: Jid | None = None) -> list[Frame]:
         """Log an event in the caller's unit of work.
@@ -48,11 +55,8 @@ class EventRecorder:
         if disabled.issuperset(KINDS[type(event)]):
             return []
         has_webhook = self._settings.webhook_url(work.session_id) is not None
-
-        def has_reaction(key: MessageKey) -> bool:
-            return any(reaction.data for reaction in work.add_ons.of(key, AddOnKind.REACTION))
-
-        made = render(event, own, has_reaction=has_reaction)
+        lookups = StoreLookups(work, self._clock())
+        made = render(event, own, lookups=lookups, form=self._form)
         frames = [frame for frame in made if frame.kind not in disabled]
         for frame in frames:
             work.event_log.append(

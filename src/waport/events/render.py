@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Final, assert_never
 
 from ..errors import InvalidInput
 from ..model import (
@@ -33,7 +33,6 @@ from ..model import (
     MessageAdded,
     MessageDeleted,
     MessageEdited,
-    MessageKey,
     MessagePinned,
     MessageRevoked,
     MessageStarred,
@@ -55,14 +54,28 @@ from ..model import (
     VoteChanged,
 )
 from ..wire import Jid
-from .call_frames import call_frame
+from .call_frames import call_frames
 from .chat_frames import chat_frame
-from .frames import SESSION_LANE, Frame
+from .frames import SESSION_LANE, Frame, PayloadForm
 from .group_frames import group_frames
 from .ids import jid_text
-from .message_frames import HasReaction, MessageFrames
+from .lookups import Lookups, NothingKnown
+from .message_frames import MessageFrames
 
 __all__ = ["KINDS", "SESSION_LANE", "Frame", "render"]
+
+SessionEvent = (
+    QrReady
+    | PairingCodeReady
+    | PasskeyChanged
+    | Authenticated
+    | Ready
+    | AuthFailure
+    | StateChanged
+    | Disconnected
+    | CredentialsSaved
+)
+"""Events about the session itself."""
 
 KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     QrReady: ("qr",),
@@ -70,11 +83,11 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     PasskeyChanged: ("passkey",),
     Authenticated: ("authenticated",),
     Ready: ("ready",),
-    AuthFailure: ("auth_failure",),
+    AuthFailure: ("auth_failure", "status"),
     StateChanged: ("change_state",),
     Disconnected: ("disconnected",),
     CredentialsSaved: ("remote_session_saved",),
-    MessageAdded: ("message_create", "message"),
+    MessageAdded: ("message_create", "message", "unread_count"),
     MessageUndecryptable: ("message_ciphertext",),
     AckChanged: ("message_ack",),
     MessageEdited: ("message_edit",),
@@ -119,42 +132,48 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
 """The kinds of frame that an event may become; making them is not cheap."""
 
 
-def _never(_: MessageKey) -> bool:
-    return False
+_NOTHING_KNOWN: Final = NothingKnown()
+
+_WWEBJS_REASONS: Final = {
+    "logged_out": "LOGOUT",
+    "connection_lost": "TIMEOUT",
+    "connection_replaced": "CONFLICT",
+    "banned": "TOS_BLOCK",
+    "client_outdated": "DEPRECATED_VERSION",
+}
+"""Why a link is gone, in the words of the older server."""
 
 
 def render(
-    event: DomainEvent, own: Jid | None = None, *, has_reaction: HasReaction = _never
+    event: DomainEvent,
+    own: Jid | None = None,
+    *,
+    lookups: Lookups = _NOTHING_KNOWN,
+    form: PayloadForm = PayloadForm.FLAT,
 ) -> list[Frame]:
     """The frames of an event, in the order in which they leave.
 
     Args:
         event: what happened.
-        own: the account's address; needed for events about messages and groups.
-        has_reaction: whether somebody's reaction to a message stands.
+        own: the account's address; needed for events about messages, chats and groups.
+        lookups: knows what else is stored.
+        form: whose readers they are for.
     Raises:
-        InvalidInput: an event about a message or a group without the account's address.
+        InvalidInput: an event about a message, chat or group without the account's address.
     """
     match event:
-        case QrReady(text):
-            return [Frame.of("qr", {"qr": text})]
-        case PairingCodeReady(code):
-            return [Frame.of("code", {"code": code})]
-        case PasskeyChanged(state):
-            shown = {"stage": state.stage.value, "publicKey": dict(state.options)}
-            return [Frame.of("passkey", {**shown, "code": state.code or None})]
-        case Authenticated():
-            return [Frame.of("authenticated", {})]
-        case Ready(jid, push_name):
-            return [Frame.of("ready", {"id": jid_text(jid), "pushname": push_name or None})]
-        case AuthFailure(message=text):
-            return [Frame.of("auth_failure", {"message": text})]
-        case StateChanged(state):
-            return [Frame.of("change_state", {"state": state})]
-        case Disconnected(reason):
-            return [Frame.of("disconnected", {"reason": reason})]
-        case CredentialsSaved():
-            return [Frame.of("remote_session_saved", {})]
+        case (
+            QrReady()
+            | PairingCodeReady()
+            | PasskeyChanged()
+            | Authenticated()
+            | Ready()
+            | AuthFailure()
+            | StateChanged()
+            | Disconnected()
+            | CredentialsSaved()
+        ):
+            return _session_frames(event, form)
         case (
             EventAnswered()
             | MessagePinned()
@@ -190,11 +209,11 @@ def render(
         case HistoryProgress(percent=percent):
             return [Frame.of("loading_screen", {"percent": percent, "message": "WhatsApp"})]
         case ChatArchived() | ChatRemoved() | UnreadChanged():
-            return [chat_frame(event)]
+            return [chat_frame(event, _needed(own), lookups, form)]
         case CallChanged():
-            return [call_frame(event)]
+            return call_frames(event, form)
         case GroupChanged():
-            return group_frames(event, _needed(own))
+            return group_frames(event, _needed(own), form)
         case (
             MessageAdded()
             | MessageUndecryptable()
@@ -206,11 +225,42 @@ def render(
             | VoteChanged()
             | MediaUploaded()
         ):
-            return MessageFrames(_needed(own), has_reaction).of(event)
+            return MessageFrames(_needed(own), lookups, form).of(event)
     assert_never(event)
+
+
+def _session_frames(event: SessionEvent, form: PayloadForm) -> list[Frame]:
+    is_older = form is PayloadForm.WWEBJS
+    match event:
+        case QrReady(text):
+            return [Frame.of("qr", {"qr": text})]
+        case PairingCodeReady(code):
+            return [Frame.of("code", {"code": code})]
+        case PasskeyChanged(state):
+            shown = {"stage": state.stage.value, "publicKey": dict(state.options)}
+            return [Frame.of("passkey", {**shown, "code": state.code or None})]
+        case Authenticated():
+            return [Frame.bare("authenticated") if is_older else Frame.of("authenticated", {})]
+        case Ready(jid, push_name):
+            data = {"id": jid_text(jid), "pushname": push_name or None}
+            return [Frame.bare("ready") if is_older else Frame.of("ready", data)]
+        case AuthFailure(message=text):
+            frames = [Frame.of("auth_failure", {"message": text})]
+            if form is not PayloadForm.FLAT:
+                frames.append(Frame.of("status", {"msg": text}))
+            return frames
+        case StateChanged(word):
+            return [Frame.of("change_state", {"state": word})]
+        case Disconnected(reason):
+            word = _WWEBJS_REASONS.get(reason, reason) if is_older else reason
+            return [Frame.of("disconnected", {"reason": word})]
+        case CredentialsSaved():
+            return [Frame.of("remote_session_saved", {})]
 
 
 def _needed(own: Jid | None) -> Jid:
     if own is None:
-        raise InvalidInput("an event about a message or a group needs the account's own address")
+        raise InvalidInput(
+            "an event about a message, chat or group needs the account's own address"
+        )
     return own

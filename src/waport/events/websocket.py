@@ -198,7 +198,10 @@ class EventHub:
 
 
 def envelope(session_id: str, kind: str, data: str) -> str:
-    """The three keys of an event, in their order; `data` is JSON already."""
-    return (
-        f'{{"sessionId":{compact_json(session_id)},"dataType":{compact_json(kind)},"data":{data}}}'
-    )
+    """The keys of an event, in their order.
+
+    Args:
+        data: JSON already; empty for an event that has none.
+    """
+    head = f'{{"sessionId":{compact_json(session_id)},"dataType":{compact_json(kind)}'
+    return f'{head},"data":{data}}}' if data else f"{head}}}"

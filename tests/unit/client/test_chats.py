@@ -19,11 +19,13 @@ from waport.model import (
     Ack,
     AddressingMode,
     Chat,
+    ChatRemoved,
     ChatSummary,
     Contact,
     Message,
     MessageKey,
     MessageKind,
+    UnreadChanged,
 )
 from waport.proto import pb
 from waport.store import UnitOfWork
@@ -44,7 +46,9 @@ class World:
         self.server = Asked(self.queries, lambda _: [])
         self.sends = True
         self.asked = 0
-        self.chats = Chats(account.database, SESSION, self.queries, self._sends, Moment())
+        self.chats = Chats(
+            account.database, SESSION, self.queries, account.sink, self._sends, Moment()
+        )
 
     async def _sends(self) -> bool:
         self.asked += 1
@@ -111,6 +115,8 @@ async def test_the_unread_messages_of_a_person_are_told_in_one_receipt(
     assert await talks.unread(CAROL_PN) == 1
     stored = await talks.read(lambda store: store.messages.page(PEER_PN, 9))
     assert {each.ack for each in stored} == {Ack.READ}
+    (event,) = talks.account.sink.of(UnreadChanged)
+    assert (event.chat.jid, event.count) == (PEER_PN, 0)
 
 
 async def test_what_was_read_or_is_our_own_is_not_told_again(talks: World) -> None:
@@ -271,6 +277,7 @@ async def test_a_chat_marked_as_unread_is_read_without_a_receipt(talks: World) -
     assert (talks.server.sent, await talks.unread(PEER_PN)) == ([], 0)
     await talks.chats.mark_unread(CAROL_PN)
     assert await talks.read(lambda store: store.chats.get(CAROL_PN)) is None
+    assert [event.count for event in talks.account.sink.of(UnreadChanged)] == [0, -1, 0]
 
 
 # --- lists ---------------------------------------------------------------------------------------
@@ -329,6 +336,8 @@ async def test_a_deleted_chat_comes_back_with_its_next_message(talks: World) -> 
     await talks.chats.delete(PEER_LID)
     assert await talks.chats.all() == []
     await talks.chats.delete(CAROL_PN)
+    (removed,) = talks.account.sink.of(ChatRemoved)
+    assert removed.chat.jid == PEER_PN
     await talks.receive(PEER_PN, "B")
     (only,) = await talks.chats.all()
     assert (only.chat.unread, only.last and only.last.key.id) == (1, "B")

@@ -10,7 +10,7 @@ import pytest
 from support.account import NOW, OWN_LID, PEER_LID, PEER_PN, Account
 from support.group_server import Hearing, person
 from support.groups import CAROL_LID, CAROL_PN, DAVE_LID, DAVE_PN, GROUP
-from waport.model import GroupMember, MemberRole
+from waport.model import GroupMember, MemberRole, NumberChanged
 from waport.model.group import GroupChange, GroupChangeKind
 from waport.wire import Jid, Node
 
@@ -177,7 +177,12 @@ async def test_roles_follow(room: Hearing) -> None:
 async def test_a_member_with_a_new_number_takes_the_place_of_the_old_one(room: Hearing) -> None:
     before = await room.stored()
     modify = Node("modify", {}, [person(CAROL_LID)])
+    await room.account.write(lambda store: store.chats.touch(CAROL_PN, NOW))
     (event,) = await room.hear(modify, participant=DAVE_LID, participant_pn=DAVE_PN)
+    assert room.account.sink.recorded[-1] == NumberChanged(CAROL_PN, DAVE_PN, False)
+    assert [chat.jid for chat in await room.account.read(lambda store: store.chats.all())] == [
+        DAVE_PN
+    ]
     known = await room.stored()
     assert known.member(CAROL_LID) is None
     assert known.member(DAVE_PN) == GroupMember(DAVE_LID, DAVE_PN, DAVE_LID)
@@ -191,5 +196,7 @@ async def test_a_member_with_a_new_number_takes_the_place_of_the_old_one(room: H
 async def test_shown_data_that_changed_replaces_nobody(room: Hearing) -> None:
     before = await room.stored()
     await room.hear(Node("modify", {}, [person(PEER_LID)]))
+    await room.hear(Node("modify", {}, [person(CAROL_LID)]), id="N2")
+    assert not any(isinstance(event, NumberChanged) for event in room.account.sink.recorded)
     assert (await room.stored()).members == before.members
-    assert room.refetched == [GROUP]
+    assert room.refetched == [GROUP, GROUP]

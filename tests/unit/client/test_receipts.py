@@ -33,6 +33,7 @@ from waport.model import (
     Message,
     MessageKey,
     MessageKind,
+    UnreadChanged,
 )
 from waport.proto import pb
 from waport.stanza.prekeys import key_node, signed_key_node
@@ -136,6 +137,9 @@ async def test_reading_on_an_own_device_empties_the_unread_count(
     await desk.receive(node)
     chat = await account.read(lambda store: store.chats.get(PEER_PN))
     assert chat.unread == 0
+    assert [each for each in account.sink.recorded if isinstance(each, UnreadChanged)] == [
+        UnreadChanged(chat, 0)
+    ]
     event = account.sink.recorded[-1]
     assert isinstance(event, AckChanged)
     assert (event.ack, event.message.key.from_me) == (Ack.READ, False)

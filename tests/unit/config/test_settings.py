@@ -210,8 +210,6 @@ def test_browser_settings_are_ignored_with_a_notice() -> None:
         ("ENABLE_WEB_UI", "yes"),
         ("MAX_ATTACHMENT_SIZE", "10000000"),
         ("MAX_ATTACHMENT_SIZE", "5"),
-        ("EVENT_PAYLOADS", "wwebjs"),
-        ("EVENT_PAYLOADS", "both"),
         ("RECOVER_SESSIONS", "false"),
     ],
 )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from ...errors import NotFound
-from ...model import AddressingMode, Chat, ChatSummary, Contact, MessageKey
+from ...model import AddressingMode, Chat, ChatRemoved, ChatSummary, Contact, MessageKey
 from ...stanza.receipt import MAX_RECEIPT_IDS, receipt
 from ...store import Database, UnitOfWork
 from ...wire import STATUS, Jid, Node
@@ -19,6 +20,9 @@ from ..fanout import canonical
 from ..groups import known_group
 from ..people import hidden
 from ..queries import Queries
+from ..unread import recount
+from ..work import EventSink, Work
+from ..work_job import in_work
 
 T = TypeVar("T")
 
@@ -53,6 +57,7 @@ class Chats:
     """The chats of one account.
 
     Args:
+        sink: is told what changes here.
         sends_read_receipts: whether others are told when their messages were read.
     """
 
@@ -61,12 +66,14 @@ class Chats:
         database: Database,
         session_id: str,
         queries: Queries,
+        sink: EventSink,
         sends_read_receipts: Callable[[], Awaitable[bool]],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._queries = queries
+        self._sink = sink
         self._sends_read_receipts = sends_read_receipts
         self._clock = clock
 
@@ -122,16 +129,18 @@ class Chats:
             for node in self._receipts(unread, "read-self" if privately else "read"):
                 link.send(node)
 
-        def job(store: UnitOfWork) -> None:
+        def job(work: Work) -> None:
+            store = work.store
             store.messages.mark_read(unread.keys)
             # What has come meanwhile is unread still.
-            store.chats.mark_read(unread.chat, unread.count)
+            change = partial(store.chats.mark_read, unread.chat, unread.count)
+            recount(store, work.emit, unread.chat, change)
             read = store.chats.get(unread.chat)
             if read is not None and not read.unread:
                 # History that comes later must not bring back what was read.
                 store.history.note_read(unread.chat, read.timestamp)
 
-        await self._database.write(self._session_id, job)
+        await self._in_work(job)
         return len(unread.keys)
 
     def _receipts(self, unread: _Unread, kind: str) -> Sequence[Node]:
@@ -144,9 +153,12 @@ class Chats:
 
     async def mark_unread(self, chat: Jid) -> None:
         """Show a chat as unread until it is read. One that there is not is left alone."""
-        await self._database.write(
-            self._session_id, lambda store: store.chats.mark_unread(canonical(store, chat))
-        )
+
+        def job(work: Work) -> None:
+            jid = canonical(work.store, chat)
+            recount(work.store, work.emit, jid, partial(work.store.chats.mark_unread, jid))
+
+        await self._in_work(job)
 
     # --- removing ----------------------------------------------------------------------------
 
@@ -168,8 +180,10 @@ class Chats:
             removed += step
             if step < CLEAR_STEP:
                 break
-        await self._database.write(
-            self._session_id, lambda store: store.chats.mark_read(jid, count)
+        await self._in_work(
+            lambda work: recount(
+                work.store, work.emit, jid, partial(work.store.chats.mark_read, jid, count)
+            )
         )
         return removed
 
@@ -177,12 +191,19 @@ class Chats:
         """Remove a chat with its messages; it comes back with the next one."""
         await self.clear(chat)
 
-        def job(store: UnitOfWork) -> None:
+        def job(work: Work) -> None:
+            store = work.store
             jid = canonical(store, chat)
-            if not store.messages.newest(jid):
+            stored = store.chats.get(jid)
+            if stored is not None and not store.messages.newest(jid):
                 store.chats.unlist(jid)
+                work.emit(ChatRemoved(stored))
 
-        await self._database.write(self._session_id, job)
+        await self._in_work(job)
+
+    async def _in_work(self, job: Callable[[Work], T]) -> T:
+        now = int(self._clock.unix())
+        return await in_work(self._database, self._session_id, self._sink, now, job)
 
     async def _read(self, job: Callable[[UnitOfWork], T]) -> T:
         return await self._database.read(self._session_id, job)

@@ -5,20 +5,17 @@ Source: docs/protocol/queries.md, "Other notifications".
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
-from ...model import AboutChanged, ContactRefreshed, NumberChanged, PictureChanged
-from ...stanza.contacts import MAX_CHANGES, NumberMove, parse_number_moves, shown_mapping
+from ...model import AboutChanged, ContactRefreshed, PictureChanged
+from ...stanza.contacts import MAX_CHANGES, parse_number_moves, shown_mapping
 from ...stanza.notices import parse_about, parse_picture
 from ...stanza.receipt import ack
-from ...store import UnitOfWork
-from ...wire import Jid, Node
+from ...wire import Node
 from ..encryption import learn_mapping
 from ..fanout import canonical
+from ..number_changes import change_number
 from ..work import Work
-
-log = logging.getLogger(__name__)
 
 Handler = Callable[[Work, Node], None]
 """Acts on a notification and acks it."""
@@ -30,7 +27,7 @@ def handle_contacts(work: Work, node: Node) -> None:
     What they show is not kept, so only a new number changes anything here.
     """
     for move in parse_number_moves(node):
-        _change_number(work, move)
+        change_number(work, move.old, move.new, move.new_lid)
     for child in node.children("update")[:MAX_CHANGES]:
         jid = child.get_jid("jid")
         # Whom a hash means is not known.
@@ -74,33 +71,3 @@ def _learn(work: Work, node: Node) -> None:
     pair = shown_mapping(node)
     if pair is not None and not work.own.is_own(pair[0]) and not work.own.is_own(pair[1]):
         learn_mapping(work.store, *pair)
-
-
-def _change_number(work: Work, move: NumberMove) -> None:
-    """Move what is known of a person to their new number, and tell it once."""
-    store = work.store
-    old = canonical(store, move.old)
-    if move.new.is_pn and move.new_lid is not None:
-        if work.own.is_own(move.new_lid):
-            return
-        learn_mapping(store, move.new, move.new_lid)
-    new = canonical(store, move.new)
-    if old == new or work.own.is_own(old) or work.own.is_own(new):
-        return
-    contact = store.contacts.get(old)
-    if not store.contacts.change_number(old, new):
-        return
-    log.info("a contact has another number")
-    _move_chat(store, old, new)
-    store.addresses.forget_devices(old)
-    store.addresses.forget_devices(new)
-    is_contact = bool(contact is not None and contact.name)
-    work.emit(NumberChanged(old, new, is_contact))
-
-
-def _move_chat(store: UnitOfWork, old: Jid, new: Jid) -> None:
-    store.messages.rename_chat(old, new)
-    store.add_ons.move_chat(old, new)
-    store.chats.rename(old, new)
-    # What is still to be told of the chat stays ahead of what comes now.
-    store.event_log.rename_lane(str(old), str(new))

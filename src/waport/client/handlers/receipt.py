@@ -20,6 +20,7 @@ from ..refusals import Action, action_for
 from ..retries import Retries
 from ..sending import Sender, Told
 from ..tokens import Tokens, to_be_given
+from ..unread import recount
 from ..work import Work
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def _apply(work: Work, receipt: Receipt) -> None:
 
 def _read_here(work: Work, chat: Jid, time: int) -> None:
     """The account has read a chat, on another of its devices."""
-    work.store.chats.mark_read(chat)
+    recount(work.store, work.emit, chat, partial(work.store.chats.mark_read, chat))
     # History that comes later must not bring back what was unread before.
     work.store.history.note_read(chat, min(time, work.now) if time > 0 else work.now)
 
