@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from support.stage import SESSION, Data, Stage, c_us, id_of, message_id, open_stage, raw
 from support.talk import encoded
+from waport.emulator.phone_history import HistoryPlan
 from waport.emulator.phone_trouble import Trouble
 from waport.model.group import GroupOptions
 from waport.proto import pb
@@ -78,6 +79,19 @@ async def test_a_new_login_is_told_without_a_qr_code(stage: Stage) -> None:
         {"state": word} for word in ("TIMEOUT", "OPENING", "CONNECTED")
     ]
     assert stage.kinds(since) == [*["change_state"] * 3, "authenticated", "ready"]
+
+
+async def test_the_history_of_the_phone_is_loaded(stage: Stage) -> None:
+    since = await stage.begin()
+    plan = HistoryPlan(chats=3, messages=30, chunk=10)
+    await stage.own_phone.history.send_all([stage.own.jid.with_device(1)], plan)
+    await stage.told("loading_screen", since, lambda data: data["percent"] == 100)
+    screens = stage.of("loading_screen", since)
+    percents = [screen["percent"] for screen in screens]
+    assert screens == [{"percent": percent, "message": "WhatsApp"} for percent in percents]
+    assert percents == sorted(set(percents))
+    assert percents[0] < percents[-1] == 100
+    assert set(stage.kinds(since)) == {"loading_screen"}
 
 
 # --- messages ------------------------------------------------------------------------------------

@@ -96,6 +96,14 @@ def test_an_event_as_text() -> None:
     assert list(sent) == ["sessionId", "dataType", "data", "timestamp", "id"]
 
 
+def test_an_event_without_data_has_no_data_as_text() -> None:
+    event = LoggedEvent(7, "main", "ready", "", 1_700_000_000_123)
+    for text in (event_json(event), socket_text(event, 0.0), stream_text(event).split("data: ")[1]):
+        shape = json.loads(text)
+        assert "data" not in shape
+        assert (shape["sessionId"], shape["dataType"]) == ("main", "ready")
+
+
 def test_ids_from_outside() -> None:
     assert (event_id("0"), event_id("41"), event_id("evt_41")) == (0, 41, 41)
     assert event_id(str(MAX_ID)) == MAX_ID
