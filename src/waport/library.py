@@ -19,6 +19,8 @@ import qrcode
 
 from .client import Client as LinkedDevice
 from .client import ClientConfig, Close, VersionSource
+from .client.features.business import Business
+from .client.features.calls import Calls
 from .client.features.chats import Chats
 from .client.features.communities import Communities
 from .client.features.contacts import Contacts
@@ -32,7 +34,9 @@ from .client.features.newsletters import Newsletters
 from .client.features.presence import Presence
 from .client.features.privacy import Privacy
 from .client.features.profile import Profile
+from .client.features.server import Server
 from .client.features.settings import Settings
+from .client.passkeys import Passkeys
 from .config.values import MIN_SECRET
 from .errors import ConnectionClosed, InvalidInput
 from .model import DomainEvent, QrReady, Ready, SessionState
@@ -259,6 +263,21 @@ class Client:
         return self._linked.communities
 
     @property
+    def business(self) -> Business:
+        """Businesses: profiles, catalogues and orders, and the own ones."""
+        return self._linked.business
+
+    @property
+    def calls(self) -> Calls:
+        """Calls: to decline them, and the links that others call through."""
+        return self._linked.calls
+
+    @property
+    def server(self) -> Server:
+        """What WhatsApp offers besides: bots, terms, announcements, reports."""
+        return self._linked.server
+
+    @property
     def newsletters(self) -> Newsletters:
         """Channels: following and running them, and what is posted in them."""
         return self._linked.newsletters
@@ -309,6 +328,11 @@ class Client:
             QueryError, QueryTimeout, ConnectionClosed: no code could be asked for.
         """
         return await self._linked.linking.request_code(phone)
+
+    @property
+    def passkeys(self) -> Passkeys:
+        """The passkey step, which some accounts demand: its state, its answer, its confirmation."""
+        return self._linked.linking.passkeys
 
     async def logout(self) -> None:
         """Unlink this device from the account.

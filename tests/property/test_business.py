@@ -1,4 +1,4 @@
-"""Whatever the server says of calls and businesses: nothing but our own errors comes out."""
+"""Whatever the server says of calls, businesses and small things: only our own errors come out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waport.errors import QueryError, StanzaError
+from waport.errors import InvalidInput, QueryError, StanzaError
 from waport.model.business import ProductDraft, ProfileChange
+from waport.pairing import passkey
 from waport.stanza.business import (
     ChangeBusinessProfile,
     FetchBusinessProfile,
@@ -26,7 +27,16 @@ from waport.stanza.catalog import (
     SaveProduct,
     parse_product,
 )
+from waport.stanza.contacts import FetchUsername
+from waport.stanza.notices import parse_about, parse_picture, parse_timer
 from waport.stanza.query import check_reply
+from waport.stanza.server import (
+    AnnouncementsBlocked,
+    FetchBots,
+    FetchProperties,
+    ReportedMessage,
+    ReportSpam,
+)
 from waport.wire import Jid, Node
 
 ANN = Jid("15550001111", "s.whatsapp.net")
@@ -44,6 +54,11 @@ QUERIES: list[Any] = [
     DeleteProducts(["1"]),
     CreateCallLink(True),
     QueryCallLink("t", False),
+    FetchUsername(ANN, "s"),
+    FetchProperties(),
+    FetchBots(),
+    AnnouncementsBlocked(),
+    ReportSpam("ContactInfo", [ReportedMessage("M", ANN, 1, b"")]),
 ]
 TAGS = [
     "business_profile",
@@ -91,6 +106,24 @@ TAGS = [
     "participant",
     "link_create",
     "link_query",
+    "usync",
+    "result",
+    "list",
+    "user",
+    "username",
+    "props",
+    "prop",
+    "bot",
+    "section",
+    "default",
+    "blocking",
+    "report_id",
+    "report",
+    "set",
+    "delete",
+    "disappearing_mode",
+    "primary_ephemeral_identity",
+    "ref",
     "error",
 ]
 NAMES = [
@@ -118,6 +151,13 @@ NAMES = [
     "media",
     "token",
     "link-creator",
+    "config_code",
+    "config_value",
+    "hash",
+    "delta_update",
+    "persona_id",
+    "status",
+    "author",
     "from",
     "t",
     "offline",
@@ -151,6 +191,12 @@ def test_only_our_own_errors_leave_the_readers(
             parse_call,
             parse_product,
             parse_verified_name,
+            parse_about,
+            parse_picture,
+            parse_timer,
+            passkey.parse_continuation,
+            passkey.parse_ref,
+            lambda node: passkey.parse_request(node.content),
             check_reply,
             lambda node: call_answer(node, ANN),
         ]
@@ -159,3 +205,34 @@ def test_only_our_own_errors_leave_the_readers(
                 read(reply)
             except (StanzaError, QueryError):
                 continue
+
+
+@given(st.one_of(st.binary(max_size=64), st.text(max_size=64).map(str.encode)))
+def test_options_of_a_passkey_are_read_or_refused(content: bytes) -> None:
+    try:
+        passkey.parse_request(content)
+    except StanzaError:
+        return
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=20)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["id", "rawId", "type", "response", "clientDataJSON", "signature"]),
+            inner,
+            max_size=5,
+        ),
+    ),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_assertions_are_taken_or_refused(value: Any) -> None:
+    request = passkey.PasskeyRequest({}, "Y2hhbGxlbmdl")
+    try:
+        passkey.check_assertion(value, request)
+    except InvalidInput:
+        return
