@@ -15,6 +15,8 @@ from waport.store import Database, UnitOfWork, sqlite_url
 from waport.wire import Jid
 
 if TYPE_CHECKING:
+    from support.talk import Talk
+
     from .conftest import World
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +78,32 @@ async def test_a_history_survives_kills(world: World) -> None:
     # Nothing old is told as new.
     told_ids = Counter(event["data"]["id"]["id"] for event in world.inbox.of("message_create"))
     assert set(told_ids) == set(written)
+
+
+async def test_older_messages_come_through_the_route(talk: Talk) -> None:
+    world, phone = talk.world, talk.own_phone
+    plan = HistoryPlan(chats=3, messages=90, older=20)
+    await phone.history.send_all([world.device(talk.own)], plan)
+    await world.inbox.until(
+        lambda event: event["dataType"] == "loading_screen" and event["data"]["percent"] == 100
+    )
+    old = phone.history.chats[0]
+    chat_id = f"{Jid.parse(old.jid).user}@c.us"
+
+    async def known() -> int:
+        limit = {"limit": 100}
+        found = await talk.ok("/chat/fetchMessages", chatId=chat_id, searchOptions=limit)
+        return len(found["messages"])
+
+    listed = [each for each in old.messages if each.messageStubType in (0, 1)]
+    assert await known() < len(listed)
+    assert (await talk.ok("/chat/syncHistory", chatId=chat_id))["result"] is True
+    # Old messages are no events, so the list itself is asked.
+    async with asyncio.timeout(20):
+        while await known() < len(listed):
+            continue
+    # By now the phone has said that there are no more.
+    assert (await talk.ok("/chat/syncHistory", chatId=chat_id))["result"] is False
 
 
 def everything(store: UnitOfWork) -> dict[str, Any]:

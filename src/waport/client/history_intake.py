@@ -6,7 +6,6 @@ and whoever else writes goes on meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -99,26 +98,19 @@ class Intake:
                 log.debug("the new name is announced with the next login")
 
     async def _take_parts(self, stored: StoredNotice, source: Source) -> OlderHistory:
-        """Store the chats; while some parts are being stored the next ones are read."""
+        """Store the chats, some parts at a time."""
         new, end = 0, -1
         number = stored.done
         file = await in_thread(open_source, source)
-        writing: asyncio.Future[int] | None = None
         try:
             reading = parts(file.read, is_add_on, skip=number)
+            # Not the next one while one is being stored: two busy threads would keep the event loop
+            # waiting for its turn.
             while batch := await in_thread(_next_batch, reading):
-                if writing is not None:
-                    new += await writing
                 end = next((part.chat.end for part in reversed(batch) if part.chat), end)
                 place = Place(stored.position, stored.message_id, number)
-                writing = asyncio.ensure_future(self._put(batch, place))
+                new += await self._put(batch, place)
                 number += len(batch)
-            if writing is not None:
-                new += await writing
-        except BaseException:
-            if writing is not None:
-                await asyncio.gather(writing, return_exceptions=True)
-            raise
         finally:
             await in_thread(file.close)
         return OlderHistory(new, end in _COMPLETE)
