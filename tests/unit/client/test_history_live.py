@@ -110,7 +110,8 @@ async def test_stars_and_deletions_wait_for_their_message(scene: HistoryScene) -
 
 async def test_what_was_read_here_stays_read_when_older_pieces_come(scene: HistoryScene) -> None:
     await take(scene)
-    chats = Chats(scene.account.database, SESSION, scene.queries, _always, scene.clock)
+    account, queries = scene.account, scene.queries
+    chats = Chats(account.database, SESSION, queries, account.sink, _always, scene.clock)
     assert await chats.send_seen(BOB) == 2
     older = chat(BOB, [said("M0", at=NOW - 90)], unreadCount=2, conversationTimestamp=NOW - 50)
     await scene.take(inline(piece(conversations=[older]), chunkOrder=2))
