@@ -22,9 +22,9 @@ from .load import SESSION, Ledger, Load, Unreadable
 from .receiver import Receiver, receiver
 from .server import MortalServer
 
-HIT_TIMEOUT_S = 60.0
+HIT_TIMEOUT_S = 120.0
 DRAIN_TIMEOUT_S = 180.0
-LIFE_S = 3.0
+LIFE_S = 2.0
 """The longest life of a server that is killed at any moment."""
 MAX_BEHIND = 400
 """People write nothing more while so many messages were not told."""

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 API_KEY = "test-key"
 EVENT_TIMEOUT_S = 30.0
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 
 Event = Mapping[str, Any]
