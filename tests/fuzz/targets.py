@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from waport.appstate import (
     Mutation,
     Operation,
     SealedRecord,
+    apply_copy,
     apply_patch,
     apply_snapshot,
     build_patch,
@@ -34,6 +36,7 @@ from waport.appstate import (
     mutation_data,
     open_record,
     parse_blob_reference,
+    parse_copy,
     parse_patch,
     parse_snapshot,
     seal_mutation,
@@ -472,12 +475,31 @@ _SYNC_STANZA = encode_stanza(
 )
 
 
+_COPY = pb.SyncdSnapshotRecovery(
+    version=pb.SyncdVersion(version=1),
+    collectionName="regular",
+    mutationRecords=[
+        pb.SyncdPlainTextRecord(
+            value=pb.SyncActionData.FromString(mutation_data(mutation)),
+            keyId=_SYNC_KEY,
+            mac=record.value_mac,
+        )
+        for mutation, record in zip(_UPLOAD.mutations, _UPLOAD.records, strict=True)
+    ],
+    collectionLthash=_UPLOAD.state.lthash,
+).SerializeToString()
+
+
 def _app_state_patch(data: bytes) -> None:
     apply_patch(Collection.REGULAR, CollectionState(), parse_patch(data), _SYNC_KEYS, {}.get)
 
 
 def _app_state_snapshot(data: bytes) -> None:
     apply_snapshot(Collection.REGULAR, parse_snapshot(data), _SYNC_KEYS)
+
+
+def _app_state_copy(data: bytes) -> None:
+    apply_copy(parse_copy(data, is_compressed=data[:1] == b"\x1f"), _SYNC_KEYS)
 
 
 def _app_state_mutation(data: bytes) -> None:
@@ -613,6 +635,7 @@ TARGETS: Sequence[Target] = (
             ).SerializeToString(),
         ),
     ),
+    Target("app-state copy", _app_state_copy, (_COPY, gzip.compress(_COPY))),
     Target("app-state mutation", _app_state_mutation, [mutation_data(each) for each in _MUTATIONS]),
     Target(
         "app-state file",

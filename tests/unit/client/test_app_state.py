@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from support.account import Account
-from support.appstate import CHAT, KEY_ID, NOW_MS, OTHER_ID, chat, mutation, pin
+from support.appstate import CHAT, KEY_ID, KEYS, NOW_MS, OTHER_ID, chat, mutation, pin
 from support.appstate_server import Device, Server
-from waport.appstate import Collection, CollectionState
+from waport.appstate import Collection, CollectionState, SyncKey
 from waport.appstate.actions import ArchiveChat, MessageRange, MuteChat, PushName
 from waport.client.app_state import KEYS_TIMEOUT_S
 from waport.client.app_state_troubles import MAX_TRIES
@@ -305,3 +305,65 @@ async def test_unreadable_answers_change_nothing(device: Device, server: Server)
     device.clock.advance(1.0)
     await syncing
     assert await device.is_even(LOW)
+
+
+async def test_the_good_patches_before_a_bad_one_are_kept(device: Device, server: Server) -> None:
+    await device.ready()
+    for number in range(1, 6):
+        server.write(LOW, pin(chat(number)))
+
+    def spoilt(_: CollectionRequest, answer: CollectionAnswer) -> CollectionAnswer:
+        *good, bad, last = answer.patches
+        patch = pb.SyncdPatch.FromString(bad)
+        patch.patchMac = bytes(32)
+        return replace(answer, patches=(*good, patch.SerializeToString(), last))
+
+    server.lies = [spoilt]
+    syncing = asyncio.create_task(device.notified(LOW))
+    await device.clock.sleeping(1.0)
+    assert (await device.state(LOW)).version == 3
+    assert len(await device.pinned()) == 3
+    device.clock.advance(1.0)
+    await syncing
+    assert await device.is_even(LOW)
+    told = device.account.sink.of(ChatFlagged)
+    assert [event.chat.jid for event in told][:3] == [chat(1), chat(2), chat(3)]
+
+
+@pytest.mark.parametrize("has_snapshots", [True, False])
+async def test_of_two_keys_with_one_id_the_one_that_fits_is_used(
+    device: Device, server: Server, has_snapshots: bool
+) -> None:
+    """Somebody has shared another key under that id, and says that it is younger."""
+    server.has_snapshots = has_snapshots
+    server.write(LOW, pin(chat(1)))
+
+    def job(store: UnitOfWork) -> None:
+        store.sync_keys.put(SyncKey(KEY_ID, KEYS[KEY_ID], 1))
+        store.sync_keys.put(SyncKey(KEY_ID, bytes(32), 2))
+
+    await device.account.write(job)
+    await device.sync.resume()
+    assert await device.is_even(LOW)
+    server.write(LOW, pin(chat(2)))
+    await device.notified(LOW)
+    assert await device.is_even(LOW)
+
+
+async def test_a_record_in_another_collection_counts_only_if_it_is_newer(
+    device: Device, server: Server
+) -> None:
+    """Baileys writes stars into the wrong collection."""
+    await device.ready()
+    server.write(LOW, mutation(MuteChat(CHAT, True, 5000), at=NOW_MS + 2))
+    await device.notified(LOW)
+    server.write(HIGH, mutation(MuteChat(CHAT, True, 9000), at=NOW_MS + 1))
+    await device.notified(HIGH)
+
+    def muted(store: UnitOfWork) -> int:
+        return store.chats.set_flags(CHAT)[0].muted_until
+
+    assert await device.account.write(muted) == 5
+    server.write(HIGH, mutation(MuteChat(CHAT, True, 7000), at=NOW_MS + 3))
+    await device.notified(HIGH)
+    assert await device.account.write(muted) == 7
