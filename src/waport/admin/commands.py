@@ -16,6 +16,7 @@ def add_admin_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     """Add all of them to the command line."""
     _add_keys(commands)
     _add_backup(commands)
+    _add_import(commands)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -94,4 +95,22 @@ def _restore(arguments: argparse.Namespace) -> int:
     from .backup import restore_backup
 
     print("\n".join(restore_backup(_settings(arguments), arguments.source)))
+    return 0
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    importing = commands.add_parser(
+        "import", help="take over a device that Baileys has linked, while both are stopped"
+    )
+    importing.add_argument("folder", type=Path, help="its multi-file auth folder (creds.json)")
+    importing.add_argument("--session", required=True, help="the new session's id")
+    importing.set_defaults(run=_import)
+    _with_settings(importing)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from .importing import import_baileys
+
+    taking = import_baileys(_settings(arguments), arguments.folder, arguments.session)
+    print("\n".join(asyncio.run(taking)))
     return 0
