@@ -151,6 +151,8 @@ class HistorySync:
     def _keep(self, work: Work, message_id: str, notice: Notice, data: bytes) -> None:
         if work.store.history.add_notice(message_id, notice.sync_type, notice.chunk_order, data):
             work.later(self.refresh)
+        else:
+            log.warning("a piece of history was announced before, or too many wait")
 
     def take_answer(self, work: Work, message: pb.ProtocolMessage) -> bool:
         """The phone answers a request; whether it was one about history."""
@@ -278,13 +280,16 @@ class HistorySync:
         self._requests.came(notice.request_id, outcome)
 
     def _close(self, stored: StoredNotice, notice: Notice, store: UnitOfWork) -> list[Any]:
+        replaced = 0
         if notice.sync_type != SyncType.ON_DEMAND:
-            store.history.remove_broken(stored.sync_type, stored.chunk_order, stored.position)
+            replaced = store.history.remove_broken(
+                stored.sync_type, stored.chunk_order, stored.position
+            )
         store.history.remove(stored.position)
         percent = notice.progress if notice.sync_type in COUNTED else None
         if notice.sync_type == SyncType.NO_HISTORY:
             percent = 100
-        if notice.chunk_order <= 1 and notice.sync_type in COUNTED:
+        if notice.chunk_order <= 1 and notice.sync_type in COUNTED and not replaced:
             self._told = 0  # another round begins
         if percent is None or percent <= self._told:
             return []

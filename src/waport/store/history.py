@@ -192,13 +192,13 @@ class History(Repository):
         """A piece is handled, and the phone knows it."""
         self._db.change(_REMOVE, **self._at(position))
 
-    def remove_broken(self, sync_type: int, chunk_order: int, before: int) -> None:
-        """What could not be used of a piece that has come anew.
+    def remove_broken(self, sync_type: int, chunk_order: int, before: int) -> int:
+        """Remove what could not be used of a piece that has come anew; how many there were.
 
         Args:
             before: the position of the new one.
         """
-        self._db.change(
+        return self._db.change(
             _REMOVE_BROKEN,
             session_id=self._session_id,
             sync_type=sync_type,

@@ -621,6 +621,20 @@ async def test_progress_only_rises(scene: HistoryScene) -> None:
     assert {event.sync_type for event in told} == {"RECENT"}
 
 
+async def test_a_first_piece_that_comes_anew_begins_no_other_round(scene: HistoryScene) -> None:
+    await scene.announce(scene.upload(b"broken", chunkOrder=1, progress=50))
+    await scene.announce(inline(piece(), chunkOrder=2, progress=100))
+    await scene.account.write(
+        lambda store: store.history.set_state(
+            store.history.notices()[0].position, NoticeState.GIVEN_UP, MAX_ATTEMPTS
+        )
+    )
+    await scene.work_off()
+    await scene.take(inline(piece(), chunkOrder=1, progress=50))
+    assert [event.percent for event in scene.account.sink.of(HistoryProgress)] == [100]
+    assert await scene.notices() == []
+
+
 async def test_an_account_without_history_is_complete(scene: HistoryScene) -> None:
     await scene.take(pb.HistorySyncNotification(syncType="NO_HISTORY"))
     assert scene.handled == ["H1"]
