@@ -33,8 +33,8 @@ from .conftest import fill
 MAX_EXAMPLES = 3
 """Requests for each operation that follow the document, and as many that do not."""
 
-ELSEWHERE = ("/events", "/ws")
-"""What begins so needs a log of events or never ends; it has tests of its own."""
+ELSEWHERE = ("/events", "/webhooks", "/ws")
+"""What begins so needs a database, or never ends; it has tests of its own."""
 
 
 def _app(folder: Path) -> Any:
