@@ -208,6 +208,33 @@ async def test_a_pair_of_addresses_is_learned_only_where_both_are_such(account: 
     assert await account.read(lambda store: store.addresses.pn_of(lid)) == pn
 
 
+async def test_a_new_hidden_id_takes_sessions_and_number_along(account: Account) -> None:
+    new = Jid("100000000000099", "lid")
+    await account.write(lambda store: store.signal.put_session(PEER_LID.signal_address, b"record"))
+    data = {"old": str(PEER_LID), "new": str(new)}
+    assert is_acked(await account.handle(handle_mex, update("LidChangeNotification", data)))
+    assert await account.read(lambda store: store.addresses.lid_of(PEER_PN)) == new
+    sessions = await account.read(lambda store: store.signal.session(new.signal_address))
+    assert sessions == b"record"
+    assert account.sink.recorded == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"old": str(PEER_LID)},
+        {"old": str(PEER_LID), "new": str(PEER_PN)},
+        {"old": str(OWN_LID.bare), "new": "100000000000099@lid"},
+    ],
+)
+async def test_a_hidden_id_that_changes_to_nothing_is_told_as_it_came(
+    account: Account, data: Any
+) -> None:
+    await account.handle(handle_mex, update("LidChangeNotification", data))
+    assert isinstance(account.sink.recorded[0], MexNoticed)
+    assert await account.read(lambda store: store.addresses.lid_of(PEER_PN)) == PEER_LID
+
+
 # --- counters ------------------------------------------------------------------------------------
 
 

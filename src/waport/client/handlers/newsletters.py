@@ -71,6 +71,8 @@ def _take(work: Work, notice: MexNotice, refetch: Refetch) -> None:
     if notice.operation == _LINKED_PROFILES:
         _learn_profiles(work, notice.data)
         return
+    if notice.operation == _LID_CHANGE and _move_lid(work, notice.data):
+        return
     taker, channel = _TAKERS.get(notice.operation), address_in(notice.data)
     if taker is None or channel is None:
         work.emit(MexNoticed(notice.operation, notice.text))
@@ -184,6 +186,23 @@ def _learn_profiles(work: Work, data: JsonObject) -> None:
             learn_mapping(work.store, pn, lid)
 
 
+def _move_lid(work: Work, data: JsonObject) -> bool:
+    """A person has another hidden id from now on: their sessions and number go along."""
+    old, new = person_or_none(data.jid("old")), person_or_none(data.jid("new"))
+    if old is None or new is None or not (old.is_lid and new.is_lid) or work.own.is_own(old):
+        return False
+    store = work.store
+    pn = store.addresses.pn_of(old)
+    store.signal.migrate_user(old.signal_name, new.signal_name)
+    store.sender_keys.migrate_user(old.signal_name, new.signal_name)
+    if pn is not None:
+        learn_mapping(store, pn, new)
+        store.addresses.forget_devices(pn)
+    store.addresses.forget_devices(old)
+    return True
+
+
+_LID_CHANGE: Final = "LidChangeNotification"
 _LINKED_PROFILES: Final = "NotificationLinkedProfilesUpdates"
 
 _TAKERS: Final[Mapping[str, _Taker]] = {
