@@ -16,12 +16,15 @@ import pytest_asyncio
 from support.stage import SESSION, Data, Stage, c_us, id_of, message_id, open_stage, raw
 from support.talk import encoded
 from waport.emulator.phone_history import HistoryPlan
+from waport.emulator.phone_media import OutgoingFile
 from waport.emulator.phone_trouble import Trouble
 from waport.model.group import GroupOptions
 from waport.proto import pb
 from waport.wire import Jid, Node
 
 SECOND = "second"
+MAX_SIZE = 1000
+SETTINGS = {"MAX_ATTACHMENT_SIZE": str(MAX_SIZE)}
 REFUSED = 'failure 401 <failure reason="401" location="emulator"/>'
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -29,7 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path_factory.mktemp("events"), {}) as stage:
+    async with open_stage(tmp_path_factory.mktemp("events"), SETTINGS) as stage:
         yield stage
 
 
@@ -288,6 +291,26 @@ async def test_a_file_of_ours_is_told_once_it_is_uploaded(stage: Stage) -> None:
     assert await stage.told("media_uploaded", since) == message
     assert await stage.told("message_create", since) == message
     await stage.told("message_ack", since, lambda data: data["ack"] == 2)
+
+
+async def test_a_file_that_comes_in_is_told_with_its_bytes(stage: Stage) -> None:
+    for name, size, data in (("DOC1", 2, b"hi"), ("DOC2", MAX_SIZE + 1, None)):
+        since = await stage.begin()
+        file = OutgoingFile(data or b"x" * size, "text/plain", name="a.txt")
+        await stage.phone.send_file(stage.own.jid, file, name)
+        message = await stage.told("message", since)
+        assert (message["hasMedia"], message["body"]) == (True, "a.txt")
+        assert await stage.told("media", since) == {
+            "messageMedia": {
+                "mimetype": "text/plain",
+                "data": None if data is None else encoded(data),
+                "filename": "a.txt",
+                "filesize": size,
+            },
+            "message": message,
+        }
+        kinds = ["message_create", "message", "unread_count", "media"]
+        assert stage.kinds(since) == kinds
 
 
 # --- chats and people ----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from ..events import (
 )
 from ..noise import WHATSAPP_ROOT_KEY
 from ..pairing import ClientVersion
-from ..sessions import SessionFolders, SessionManager
+from ..sessions import MediaEvents, SessionFolders, SessionManager
 from ..store import Database
 from .app import create_app
 from .health import StoreHealth
@@ -112,10 +112,16 @@ async def _serve(
     await book.load()
     guard = webhook_guard(config.media.outbound_allow)
     await asyncio.to_thread(clear_scratch, settings.media_folder)
+    has_media = "media" not in settings.disabled_callbacks
+    media = MediaEvents(
+        EventRecorder(settings, bus, book.wanting),
+        database,
+        settings.max_attachment_size if has_media else None,
+    )
     manager = SessionManager(
         database,
         config,
-        EventRecorder(settings, bus, book.wanting),
+        media,
         VersionSource(
             config.web_url,
             cache=settings.sessions_path / ".client-version.json",
@@ -125,6 +131,7 @@ async def _serve(
         ),
         SessionFolders(settings.sessions_path),
     )
+    media.attach(manager)
     keys = KeyRing(settings.api_key, database)
     await keys.load()
     health = StoreHealth(database.ping)
@@ -148,6 +155,7 @@ async def _serve(
         settings.webhook_api_key,
         receiver_of=book.receiver_of,
         guard=guard,
+        complete=media.complete,
     ) as sender:
         worker = WebhookWorker(
             database,
@@ -174,6 +182,7 @@ async def _serve(
                 await manager.restore()
             await server.serve()
         finally:
+            await media.close()
             await manager.close()
             webhooks.let_end()
             worker.stop()

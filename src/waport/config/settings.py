@@ -51,7 +51,6 @@ BROWSER_ONLY: Final = (
 
 _FIXED: Final[Mapping[str, object]] = {
     "enable_web_ui": False,
-    "max_attachment_size": None,
     "recover_sessions": True,
 }
 """Settings without effect so far, and what they would have to be to say what happens."""

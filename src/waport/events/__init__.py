@@ -16,6 +16,7 @@ from .contact_shapes import ContactJson, contact_json
 from .feed import EventFeed
 from .ids import IdJson, MessageIdJson, id_json, jid_text, message_id_json, stanza_id
 from .label_shapes import LabelJson, label_json
+from .media_frames import wanted_file, with_file
 from .message_frames import words_of
 from .rawdata import JsonObject, compact_json
 from .recorder import EventRecorder
@@ -75,5 +76,7 @@ __all__ = [
     "render",
     "stanza_id",
     "vote_json",
+    "wanted_file",
+    "with_file",
     "words_of",
 ]

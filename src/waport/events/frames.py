@@ -32,12 +32,14 @@ class Frame:
         lane: frames of one session and lane keep their order: the chat, or `SESSION_LANE`.
         data: the payload.
         text: the payload as JSON, made once; empty for an event that goes out without one.
+        logged: what the log keeps of a payload that is too large for it; empty for all of it.
     """
 
     kind: str
     lane: str
     data: Mapping[str, object] = field(repr=False)
     text: str = field(repr=False)
+    logged: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, kind: str, data: Mapping[str, object], lane: str = SESSION_LANE) -> Frame:

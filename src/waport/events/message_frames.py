@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..model import (
     AckChanged,
+    MediaFetched,
     MediaUploaded,
     Message,
     MessageAdded,
@@ -24,6 +25,7 @@ from .contents import caption_of, content_kind, find_content
 from .frames import Frame, PayloadForm, payload
 from .ids import jid_text, message_id_json
 from .lookups import Lookups
+from .media_frames import media_frame
 from .shapes import MessageJson, message_json, raw_key
 from .vote_shapes import vote_json
 from .wwebjs_shapes import wwebjs_id, wwebjs_message
@@ -38,6 +40,7 @@ MessageEvent = (
     | ReactionChanged
     | VoteChanged
     | MediaUploaded
+    | MediaFetched
 )
 """Events about messages."""
 
@@ -67,6 +70,8 @@ class MessageFrames:
                 return [self._told("message_revoke_me", message)]
             case MediaUploaded(message):
                 return [self._flat("media_uploaded", message)]
+            case MediaFetched():
+                return [media_frame(event, self._same(self._shape(event.message)))]
             case AckChanged():
                 return [self._ack_changed(event)]
             case MessageEdited(message, previous):

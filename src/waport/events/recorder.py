@@ -62,7 +62,7 @@ class EventRecorder:
             work.event_log.append(
                 frame.kind,
                 frame.lane,
-                frame.text,
+                frame.logged or frame.text,
                 deliver=has_webhook,
                 webhooks=self._wanting(work.session_id, frame),
             )

@@ -29,6 +29,7 @@ from ..model import (
     GroupChanged,
     HistoryProgress,
     IdentityChanged,
+    MediaFetched,
     MediaUploaded,
     MessageAdded,
     MessageDeleted,
@@ -96,6 +97,7 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     ReactionChanged: ("message_reaction",),
     VoteChanged: ("vote_update",),
     MediaUploaded: ("media_uploaded",),
+    MediaFetched: ("media",),
     GroupChanged: (
         "group_join",
         "group_leave",
@@ -224,6 +226,7 @@ def render(
             | ReactionChanged()
             | VoteChanged()
             | MediaUploaded()
+            | MediaFetched()
         ):
             return MessageFrames(_needed(own), lookups, form).of(event)
     assert_never(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -77,6 +77,9 @@ class Receiver:
     signers: tuple[Signer, ...] = ()
 
 
+Complete = Callable[[str, str, str], Awaitable[str]]
+
+
 class WebhookSender:
     """Posts events.
 
@@ -87,6 +90,7 @@ class WebhookSender:
         clock: Unix time in seconds.
         timeout_s: for one delivery.
         guard: says where webhooks of the API may lead to.
+        complete: makes of a session's id, an event's name and what is logged of it what goes out.
 
     Raises:
         InvalidInput: the key cannot stand in a header.
@@ -101,6 +105,7 @@ class WebhookSender:
         timeout_s: float = TIMEOUT_S,
         receiver_of: Callable[[int], Receiver | None] = lambda _: None,
         guard: Guard | None = None,
+        complete: Complete | None = None,
     ) -> None:
         signers = () if secret is None else (Signer(secret),)
         headers: tuple[Header, ...] = ()
@@ -110,6 +115,7 @@ class WebhookSender:
             headers = ((b"x-api-key", api_key.encode()),)
         self._own = Receiver(headers, signers)
         self._receiver_of = receiver_of
+        self._complete = complete
         self._poster = Poster(guard)
         self._clock = clock
         self._timeout_s = timeout_s
@@ -125,7 +131,10 @@ class WebhookSender:
         receiver = self._receiver_of(delivery.webhook) if delivery.webhook else self._own
         if receiver is None:
             return Outcome(Verdict.REFUSED, None, "the webhook is gone")
-        text = envelope(delivery.session_id, delivery.kind, delivery.data)
+        data = delivery.data
+        if self._complete is not None:
+            data = await self._complete(delivery.session_id, delivery.kind, data)
+        text = envelope(delivery.session_id, delivery.kind, data)
         body = text.encode("utf-8", "replace")
         headers = self._headers_of(receiver, delivery, body)
         is_guarded = bool(delivery.webhook)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_QUEUED_FRAMES: Final = 1000
 """Frames that a client may lag behind before it is sent away."""
 
+MAX_QUEUED_SIZE: Final = 64 * 1024**2
+"""Characters of all of them, since one with a file is large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Closing:
@@ -56,6 +59,7 @@ class Subscriber:
         self._is_live = is_live
         self._limit = limit
         self._queue: deque[str] = deque()
+        self._size = 0
         self._wake = asyncio.Event()
         self._closed = asyncio.Event()
         self.closing: Closing | None = None
@@ -70,7 +74,9 @@ class Subscriber:
         """Queue an event; a client whose queue is full is told to go."""
         if self.closing is not None:
             return
-        if len(self._queue) >= self._limit:
+        self._size += len(text)
+        # A single text always has room.
+        if len(self._queue) >= self._limit or (self._queue and self._size > MAX_QUEUED_SIZE):
             # What it missed is lost to it, so the connection must not look whole.
             self.close(TOO_SLOW)
             return
@@ -98,7 +104,9 @@ class Subscriber:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            yield self._queue.popleft()
+            text = self._queue.popleft()
+            self._size -= len(text)
+            yield text
 
 
 class EventHub:

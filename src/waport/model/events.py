@@ -288,6 +288,25 @@ class MediaUploaded:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaFetched:
+    """The file of an incoming message was fetched, or can't be.
+
+    Attributes:
+        message: whose file it is.
+        mimetype: as its sender claims.
+        file_name: of a document; empty when it has none.
+        size: bytes; None when the file can't be had.
+        data: its base64; None when it is too large or can't be had.
+    """
+
+    message: Message
+    mimetype: str
+    file_name: str
+    size: int | None
+    data: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityChanged:
     """A person registered anew: their security code is another one now."""
 
@@ -470,6 +489,7 @@ DomainEvent = (
     | PostCounted
     | MexNoticed
     | MediaUploaded
+    | MediaFetched
     | IdentityChanged
     | NumberChanged
     | PresenceChanged

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 from ..client import Cause, Client, ClientConfig, Close, EventSink, VersionSource
+from ..client.features.media import Media
 from ..errors import (
     ConnectionClosed,
     CorruptRecord,
@@ -102,6 +104,19 @@ class SessionManager:
         """
         self.get(session_id)
         await self._preferences.set(session_id, name, value)
+
+    async def choices(self, session_id: str) -> Mapping[str, bool]:
+        """What was chosen for a session, by name; see `preferences`."""
+        return await self._preferences.get(session_id)
+
+    def media(self, session_id: str) -> Media:
+        """The files of a session.
+
+        Raises:
+            SessionNotFound: it is not started.
+            SessionNotConnected: it is not logged in.
+        """
+        return self.client(session_id).media
 
     async def web_version(self) -> str:
         """The client version that this server claims."""

@@ -9,9 +9,11 @@ from .event_log import LoggedEvent
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 from .vault import Secrets
+from .wanted_files import WANTED_BY, WantedFile
 from .webhooks import StoredWebhook, WebhookSecret
 
 __all__ = [
+    "WANTED_BY",
     "Database",
     "DeadLetter",
     "Delivery",
@@ -21,6 +23,7 @@ __all__ = [
     "Secrets",
     "StoredWebhook",
     "UnitOfWork",
+    "WantedFile",
     "WebhookSecret",
     "parts_of",
     "queue_name",

@@ -23,6 +23,7 @@ from .sender_keys import SenderKeys
 from .signal import Signal
 from .statements import Connection
 from .tokens import Tokens
+from .wanted_files import WantedFiles
 
 
 class UnitOfWork:
@@ -48,6 +49,7 @@ class UnitOfWork:
         raw_stanzas: the latest stanzas that mean nothing to this program.
         event_log: what the outside is told.
         send_queue: stanzas that the server does not have yet.
+        wanted_files: messages whose files are still to be told of.
     """
 
     __slots__ = (
@@ -71,6 +73,7 @@ class UnitOfWork:
         "signal",
         "sync_keys",
         "tokens",
+        "wanted_files",
     )
 
     def __init__(self, db: Connection, session_id: str, now_ms: Callable[[], int]) -> None:
@@ -94,6 +97,7 @@ class UnitOfWork:
         self.raw_stanzas = RawStanzas(db, session_id)
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
+        self.wanted_files = WantedFiles(db, session_id)
 
     def remembered(self, key: Hashable) -> object | None:
         """What `remember` was given for a key; None when rows behind it may have changed since."""

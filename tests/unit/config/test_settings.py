@@ -208,8 +208,6 @@ def test_browser_settings_are_ignored_with_a_notice() -> None:
     ("name", "value"),
     [
         ("ENABLE_WEB_UI", "yes"),
-        ("MAX_ATTACHMENT_SIZE", "10000000"),
-        ("MAX_ATTACHMENT_SIZE", "5"),
         ("RECOVER_SESSIONS", "false"),
     ],
 )
