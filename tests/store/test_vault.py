@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, Secrets, UnitOfWork
 from waport.store.schema import metadata
 from waport.store.vault import SEALED
+from waport.store.webhooks import StoredWebhook, WebhookSecret
 from waport.wire import Jid
 
 GROUP = Jid.parse("120363000000000001@g.us")
@@ -109,7 +111,9 @@ def stored(url: str) -> Iterator[bytes]:
     """Every value of a secret column, as it stands in the database."""
     for name, (_, columns) in SEALED.items():
         for row in rows(url, name):
-            yield from (bytes(row._mapping[column] or b"") for column in columns)
+            for column in columns:
+                value = row._mapping[column] or b""
+                yield value.encode() if isinstance(value, str) else bytes(value)
 
 
 def files(url: str) -> bytes:
@@ -301,4 +305,33 @@ def test_every_column_with_a_secret_in_its_name_is_sealed() -> None:
     }
     sealed = {(table, column) for table, (_, columns) in SEALED.items() for column in columns}
     assert secret <= sealed
-    assert sealed - secret == {("signal_identities", "key")}
+    assert {table for table, _ in sealed - secret} == {"signal_identities", "webhooks"}
+
+
+HOOK = StoredWebhook(
+    id="hook",
+    session=None,
+    url="https://hooks.example/services/T0KEN-in-the-path",
+    headers=(("authorization", "Bearer hidden-in-a-header"),),
+    secrets=(WebhookSecret("whsec_c2VjcmV0IG9mIGEgd2ViaG9vaw==", None),),
+)
+HOOK_WORDS = (b"T0KEN-in-the-path", b"hidden-in-a-header", b"c2VjcmV0IG9m")
+
+
+async def test_receivers_of_events_are_sealed_converted_and_read(url: str) -> None:
+    database = await opened(url)
+    added = await database.add_webhook(HOOK)
+    await database.close()
+    assert all(any(word in value for value in stored(url)) for word in HOOK_WORDS)
+    for now, before in ((FIRST, None), (SECOND, FIRST)):
+        database = await opened(url, now, before)
+        assert await database.webhooks() == [added]
+        added = replace(added, url=f"{added.url}/more")
+        await database.put_webhook(added)
+        assert await database.webhooks() == [added]
+        await database.close()
+        seen = [*stored(url), files(url)]
+        assert not any(word in value for word in HOOK_WORDS for value in seen)
+    database = await opened(url, None, SECOND)
+    assert await database.webhooks() == [added]
+    await database.close()

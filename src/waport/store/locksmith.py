@@ -26,7 +26,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import StoreError
 from .schema import metadata
 from .schema import vault as vault_table
-from .vault import SEALED, OpenVault, SealedVault, Secrets, Vault, fresh_vault, matches
+from .vault import (
+    SEALED,
+    OpenVault,
+    SealedVault,
+    Secrets,
+    Vault,
+    fresh_vault,
+    matches,
+    open_text,
+    seal_text,
+)
 
 log = logging.getLogger(__name__)
 
@@ -113,17 +123,31 @@ def _convert_table(
 ) -> None:
     key = [column.name for column in table.primary_key.columns]
     names = list(columns)
+    changes: list[dict[str, Any]]
     change = (
         update(table)
         .where(*(table.c[name] == bindparam(f"key_{name}") for name in key))
         .values({name: bindparam(f"new_{name}") for name in names})
     )
-    needed = {*key, *names, "session_id"}
+    if "session_id" not in table.c:
+        rows = connection.execute(select(*(table.c[name] for name in (*key, *names)))).mappings()
+        changes = [
+            {f"key_{name}": row[name] for name in key}
+            | {
+                f"new_{name}": seal_text(wanted, kind, open_text(found, kind, row[name]))
+                for name in names
+            }
+            for row in rows.all()
+        ]
+        if changes:
+            connection.execute(change, changes)
+        return
+    needed = {*key, *names}
     owners = connection.execute(select(table.c.session_id).distinct()).scalars().all()
     for session_id in owners:  # one at a time, since all of them may be much
         question = select(*(table.c[name] for name in sorted(needed)))
         rows = connection.execute(question.where(table.c.session_id == session_id)).mappings()
-        changes: list[dict[str, Any]] = [
+        changes = [
             {f"key_{name}": row[name] for name in key}
             | {
                 f"new_{name}": wanted.seal(

@@ -9,6 +9,7 @@ A sealed value: 12 bytes of nonce, the ciphertext, 16 bytes of tag. An empty one
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
@@ -30,6 +31,8 @@ PRIVATE: Final = "private"
 """Pre-keys, signed ones too."""
 APP_STATE: Final = "app-state"
 CREDENTIALS: Final = "credentials"
+WEBHOOK: Final = "webhook"
+"""Receivers of events. They are text, belong to no session, and are sealed as base64."""
 
 SEALED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "credentials": (
@@ -43,6 +46,8 @@ SEALED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "pre_keys": (PRIVATE, ("private",)),
     "signed_pre_keys": (PRIVATE, ("private",)),
     "app_state_keys": (APP_STATE, ("key_data", "other_data")),
+    # Addresses and headers may hold tokens, too.
+    "webhooks": (WEBHOOK, ("url", "options", "secrets")),
 }
 """Every secret column: table -> the kind of its values, and their names."""
 
@@ -64,6 +69,11 @@ NO_SECRETS: Final = Secrets()
 
 class Vault(Protocol):
     """Seals and opens the values of secret columns."""
+
+    @property
+    def is_sealing(self) -> bool:
+        """Whether what it makes differs from what it is given."""
+        ...
 
     def seal(self, kind: str, session_id: str, value: bytes) -> bytes:
         """A value as it is stored."""
@@ -89,6 +99,8 @@ class Vault(Protocol):
 class OpenVault:
     """For a database in the clear: everything stands as it is."""
 
+    is_sealing = False
+
     def seal(self, kind: str, session_id: str, value: bytes) -> bytes:
         """The value itself."""
         del kind, session_id
@@ -111,6 +123,8 @@ class SealedVault:
         secret: the operator's secret key.
         salt: of this database.
     """
+
+    is_sealing = True
 
     def __init__(self, secret: bytes, salt: bytes) -> None:
         self._secret = secret
@@ -150,6 +164,27 @@ class SealedVault:
             info = f"waport vault 1|{kind}|{session_id}".encode()
             key = self._keys[name] = AesGcm(hkdf(self._secret, self._salt, info, 32))
         return key
+
+
+def seal_text(vault: Vault, kind: str, value: str) -> str:
+    """Text of no session as it is stored."""
+    if not vault.is_sealing:
+        return value
+    return base64.b64encode(vault.seal(kind, "", value.encode())).decode("ascii")
+
+
+def open_text(vault: Vault, kind: str, stored: str) -> str:
+    """Stored text of no session as it is used.
+
+    Raises:
+        CorruptRecord: it is not what was stored there.
+    """
+    if not vault.is_sealing:
+        return stored
+    try:
+        return vault.open(kind, "", base64.b64decode(stored, validate=True)).decode()
+    except ValueError as exc:
+        raise CorruptRecord("a stored secret cannot be opened") from exc
 
 
 def fresh_vault(secret: bytes) -> tuple[SealedVault, bytes, bytes]:

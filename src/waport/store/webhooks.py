@@ -13,6 +13,7 @@ from .delivery_names import MAX_WEBHOOK, parts_of
 from .schema import dead_letters, deliveries, delivery_lanes
 from .schema import webhooks as table
 from .statements import Connection, Row, Statement, row_values
+from .vault import WEBHOOK, Vault, open_text, seal_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ _DROP_DEAD = Statement(delete(dead_letters).where(dead_letters.c.webhook == bind
 
 def all_webhooks(db: Connection) -> list[StoredWebhook]:
     """All of them, the oldest first."""
-    return [_webhook(row) for row in db.all(_ALL)]
+    return [_webhook(row, db.vault) for row in db.all(_ALL)]
 
 
 def add_webhook(db: Connection, webhook: StoredWebhook) -> StoredWebhook:
@@ -95,7 +96,7 @@ def add_webhook(db: Connection, webhook: StoredWebhook) -> StoredWebhook:
     Raises:
         StoreError: there is one of that id, or there have been as many as can be numbered.
     """
-    values = _columns(webhook)
+    values = _columns(webhook, db.vault)
     (number,) = db.single(
         _ADD,
         id=webhook.id,
@@ -110,7 +111,7 @@ def add_webhook(db: Connection, webhook: StoredWebhook) -> StoredWebhook:
 
 def put_webhook(db: Connection, webhook: StoredWebhook) -> None:
     """Store a change of one."""
-    values = {f"new_{name}": value for name, value in _columns(webhook).items()}
+    values = {f"new_{name}": value for name, value in _columns(webhook, db.vault).items()}
     db.change(_PUT, of_number=webhook.number, **values)
 
 
@@ -130,7 +131,7 @@ def delete_webhook(db: Connection, number: int) -> None:
     db.change(_DROP_DEAD, webhook=number)
 
 
-def _columns(webhook: StoredWebhook) -> dict[str, str | None]:
+def _columns(webhook: StoredWebhook, vault: Vault) -> dict[str, str | None]:
     options = {
         "events": webhook.events,
         "chats": webhook.chats,
@@ -139,15 +140,16 @@ def _columns(webhook: StoredWebhook) -> dict[str, str | None]:
     }
     secrets = [[each.secret, each.until_ms] for each in webhook.secrets]
     return {
-        "url": webhook.url,
-        "options": json.dumps(options),
-        "secrets": json.dumps(secrets),
+        "url": seal_text(vault, WEBHOOK, webhook.url),
+        "options": seal_text(vault, WEBHOOK, json.dumps(options)),
+        "secrets": seal_text(vault, WEBHOOK, json.dumps(secrets)),
         "disabled": webhook.disabled,
     }
 
 
-def _webhook(row: Row) -> StoredWebhook:
-    number, webhook_id, session, url, options, secrets, disabled, created_ms = row
+def _webhook(row: Row, vault: Vault) -> StoredWebhook:
+    number, webhook_id, session, *sealed, disabled, created_ms = row
+    url, options, secrets = (open_text(vault, WEBHOOK, text) for text in sealed)
     read = json.loads(options)
     return StoredWebhook(
         id=webhook_id,
