@@ -181,8 +181,9 @@ def _take(found: Overview, number: int, value: bytes) -> None:
         if number == _SETTINGS:
             at = pb.GlobalSettings.FromString(value).chatDbLidMigrationTimestamp
             found.migrated_at = at if 0 < at < _MAX_TIME else 0
-    elif number in _LISTED and len(found.kept) < MAX_ENTRIES:
-        found.kept.append((_LISTED[number], f"{len(found.kept):06}", value[:MAX_KEPT]))
+    elif len(found.kept) < MAX_ENTRIES:
+        kind = _LISTED.get(number, f"field {number}")
+        found.kept.append((kind, f"{len(found.kept):06}", value[:MAX_KEPT]))
 
 
 def _take_chat(found: Overview, value: bytes) -> None:

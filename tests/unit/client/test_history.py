@@ -307,6 +307,7 @@ async def test_the_rest_is_kept_as_it_came(scene: HistoryScene) -> None:
         callLogRecords=[pb.CallLogRecord(callId="C1")],
         nctSalt=bytes(32),
         conversations=[token],
+        accounts=[pb.Account(username="ann")],
     )
     await scene.take(inline(data, "NON_BLOCKING_DATA"))
     kept = await scene.read(lambda store: store.history.kept("past_participants"))
@@ -316,6 +317,9 @@ async def test_the_rest_is_kept_as_it_came(scene: HistoryScene) -> None:
     assert account["salt"] == bytes(32)
     assert account["lid_migrated_at"] == str(NOW).encode()
     assert len(await scene.read(lambda store: store.history.kept("call"))) == 1
+    # A field that means nothing to us.
+    (other,) = (await scene.read(lambda store: store.history.kept("field 18"))).values()
+    assert pb.Account.FromString(other).username == "ann"
     assert (await scene.read(lambda store: store.contacts.get(CAROL))).name == "Carol Book"
     assert (await scene.read(lambda store: store.tokens.get(CAROL_LID))).token == b"token"
     # A token alone is no chat to be listed.
