@@ -71,6 +71,8 @@ _WAITING = ("star", "deleteMessageForMe")
 
 _CLEARING = ("clearChat", "deleteChat")
 
+_SALT = "nct_salt_sync"
+
 _SHOWN = (MessageKind.TEXT, MessageKind.OTHER)
 
 
@@ -307,13 +309,16 @@ class Effects:
     # --- the rest ----------------------------------------------------------------------------
 
     def _keep(self, mutation: Mutation) -> None:
-        if mutation.operation is Operation.REMOVE:
-            self._store.app_state.forget(mutation.index)
-            return
         try:
             name = index_parts(mutation.index)[0]
         except DecodeError:
             name = ""
+        if mutation.operation is Operation.REMOVE:
+            self._store.app_state.forget(mutation.index)
+            if name == _SALT:
+                # What history has told of it is no good any more either.
+                self._store.history.keep_many("account", [("salt", b"")])
+            return
         self._store.app_state.keep(KeptRecord(name, mutation))
 
 

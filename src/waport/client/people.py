@@ -62,7 +62,9 @@ def named(store: UnitOfWork, jid: Jid, now: int) -> Named:
     own = linked_own(store)
     if own.is_own(jid):
         return Named(own.pn.bare)
-    return Named(hidden(store, jid), tuple(message_nodes(store, own, jid, now)))
+    nodes = message_nodes(store, own, jid, now)
+    # The stand-in for a token is for messages.
+    return Named(hidden(store, jid), tuple([each for each in nodes if each.tag == "tctoken"]))
 
 
 def number_of(store: UnitOfWork, jid: Jid) -> Jid | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from ..appstate.actions import PrivacySalt, read_action
 from ..model import GroupMember, PrivacyToken
 from ..stanza.message import OwnAddresses
 from ..stanza.tokens import (
@@ -44,15 +45,12 @@ def known_token(store: UnitOfWork, user: Jid) -> PrivacyToken:
     return PrivacyToken(key, newest.token, newest.timestamp, max(token.given_at, old.given_at))
 
 
-def message_nodes(
-    store: UnitOfWork, own: OwnAddresses, recipient: Jid, now: int, *, salt: bytes = b""
-) -> list[Node]:
+def message_nodes(store: UnitOfWork, own: OwnAddresses, recipient: Jid, now: int) -> list[Node]:
     """What stands in a private message to show that its recipient knows us.
 
     Args:
         recipient: by phone number or hidden id.
         now: Unix seconds.
-        salt: makes the stand-in for a token that we were not given; empty when we have no salt.
 
     Returns:
         one node or none. Bots, the service and we ourselves get none, and groups have none.
@@ -61,9 +59,21 @@ def message_nodes(
         return []
     token = known_token(store, recipient)
     node = tctoken_node(token, now)
-    if node is None and salt and token.user.is_lid:
+    if node is None and token.user.is_lid and (salt := _salt(store)):
         node = cstoken_node(salt, token.user)
     return [] if node is None else [node]
+
+
+def _salt(store: UnitOfWork) -> bytes:
+    """What makes the stand-in for a token that we were not given; empty when we have none.
+
+    App state tells it, and takes it back; before that the phone's history does.
+    """
+    for kept in store.app_state.kept("nct_salt_sync"):
+        action = read_action(kept.mutation)
+        if isinstance(action, PrivacySalt):
+            return action.salt
+    return store.history.kept_one("account", "salt") or b""
 
 
 def tokens_of(store: UnitOfWork, people: Iterable[GroupMember], now: int) -> dict[Jid, bytes]:

@@ -8,6 +8,9 @@ import pytest
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Account
 from support.clock import FakeClock
 from support.link import FakeLink
+from waport.appstate import Mutation, Operation
+from waport.appstate.actions import PrivacySalt, write_action
+from waport.client.app_state_effects import Effects
 from waport.client.encryption import learn_mapping
 from waport.client.handlers.tokens import handle_privacy_token
 from waport.client.queries import Queries
@@ -15,7 +18,8 @@ from waport.client.tokens import Tokens, known_token, message_nodes, to_be_given
 from waport.client.work import own_addresses
 from waport.errors import QueryError, StanzaError
 from waport.model import PrivacyToken
-from waport.stanza.tokens import BUCKET_S
+from waport.stanza.tokens import BUCKET_S, cstoken_node
+from waport.store import UnitOfWork
 from waport.wire import SERVER, Jid, Node
 
 CAROL_PN = Jid("15550003333", "s.whatsapp.net")
@@ -36,10 +40,18 @@ async def known(account: Account, user: Jid) -> PrivacyToken:
 
 async def nodes(account: Account, recipient: Jid, now: int = NOW, salt: bytes = b"") -> list[Node]:
     own = own_addresses(account.credentials)
-    found: list[Node] = await account.read(
-        lambda store: message_nodes(store, own, recipient, now, salt=salt)
-    )
+
+    def job(store: UnitOfWork) -> list[Node]:
+        if salt:
+            Effects(store, lambda _: None).apply(salted(salt))
+        return message_nodes(store, own, recipient, now)
+
+    found: list[Node] = await account.write(job)
     return found
+
+
+def salted(salt: bytes, operation: Operation = Operation.SET) -> Mutation:
+    return write_action(PrivacySalt(salt), timestamp_ms=1, operation=operation).mutation
 
 
 async def is_due(account: Account, recipient: Jid, now: int = NOW) -> bool:
@@ -71,6 +83,17 @@ async def test_without_a_token_the_salt_makes_a_stand_in(account: Account) -> No
     assert [each.tag for each in await nodes(account, PEER_PN, salt=SALT)] == ["tctoken"]
     # It is made from a hidden id, and there is none known here.
     assert await nodes(account, CAROL_PN, salt=SALT) == []
+
+
+async def test_the_salt_of_the_history_counts_until_app_state_speaks(account: Account) -> None:
+    await account.write(lambda store: store.history.keep_first("account", "salt", b"2" * 32))
+    (first,) = await nodes(account, PEER_PN)
+    assert first == cstoken_node(b"2" * 32, PEER_LID)
+    (second,) = await nodes(account, PEER_PN, salt=SALT)
+    assert second == cstoken_node(SALT, PEER_LID)
+    removal = salted(SALT, Operation.REMOVE)
+    await account.write(lambda store: Effects(store, lambda _: None).apply(removal))
+    assert await nodes(account, PEER_PN) == []
 
 
 @pytest.mark.parametrize(
