@@ -126,6 +126,8 @@ class Gateway:
         may_call = caller is not None and self._is_local(head, operation)
         # OPTIONS never is an operation, so that it needs the key on open paths, too.
         if not may_call and not (operation is not None and operation.is_open):
+            if caller is None and self._rate_limit is not None:
+                check_rate(self._rate_limit, scope, None)  # guessing is counted, too
             raise _unauthorized(head) if caller is None else forbidden()
         if self._rate_limit is not None and not (operation is not None and operation.is_probe):
             # Without a key of its own a caller is its address.

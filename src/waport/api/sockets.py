@@ -70,16 +70,18 @@ class EventSocket:
             await _reject(send, Problem(400, "bad_request", "No event socket at this path"))
             return
         caller = self._caller(head, query.get("apiKey", []), session_id)
+        if self._limit is not None:
+            # Without a key of its own a caller is its address; guessing is counted, too.
+            key = None if isinstance(caller, Closing) or self._keys.is_open else caller
+            try:
+                check_rate(self._limit, scope, key)
+            except HttpError as exc:
+                await _reject(send, exc.problem)
+                return
         if isinstance(caller, Closing):
             await send({"type": "websocket.accept"})
             await _close(send, caller)
             return
-        if self._limit is not None:
-            try:
-                check_rate(self._limit, scope, None if self._keys.is_open else caller)
-            except HttpError as exc:
-                await _reject(send, exc.problem)
-                return
         await send({"type": "websocket.accept"})
         try:
             after = await self._start_of(query)

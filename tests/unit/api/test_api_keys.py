@@ -296,6 +296,17 @@ async def test_the_rate_is_counted_for_each_key(ring: KeyRing, make_call: Any) -
     assert (await call("GET", "/ping")).status_code == 200
 
 
+async def test_guessing_is_counted_for_the_address_and_hinders_nobody_with_a_key(
+    ring: KeyRing, make_call: Any
+) -> None:
+    call = make_call(ring, RATE_LIMIT_MAX="2", RATE_LIMIT_WINDOW_MS="60000")
+    guesses = [(await call("GET", "/ping", key=f"guess {n}")).status_code for n in range(4)]
+    assert guesses == [401, 401, 429, 429]
+    secret = await secret_for(ring, Scope.READ)
+    assert (await call("GET", "/ping", key=secret)).status_code == 200
+    assert (await call("GET", "/ping")).status_code == 200
+
+
 # --- event sockets -------------------------------------------------------------------------------
 
 
@@ -362,3 +373,17 @@ async def test_event_sockets_count_as_requests(ring: KeyRing, serve: Any, hub: E
             await connect(port, "/ws", KEY)
         assert caught.value.response.status_code == 429
         assert "retry-after" in caught.value.response.headers
+
+
+async def test_guessing_at_event_sockets_is_counted(
+    ring: KeyRing, serve: Any, hub: EventHub
+) -> None:
+    limits = {"RATE_LIMIT_MAX": "1", "RATE_LIMIT_WINDOW_MS": "60000"}
+    async with serve(hub, ring, **limits) as port:
+        async with connect(port, "/ws", "a guess") as socket:
+            assert await closed(socket) == (1008, "Unauthorized")
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(port, "/ws", "another guess")
+        assert caught.value.response.status_code == 429
+        async with connect(port, "/ws", KEY) as socket:
+            assert json.loads(await socket.recv())["type"] == "connected"
