@@ -21,7 +21,8 @@ from waport.emulator.appstate import Mutation
 from waport.emulator.appstate_faults import KINDS, StateFault
 from waport.emulator.phone import Phone
 from waport.emulator.server import Emulator, EmulatorOptions
-from waport.model import QrReady
+from waport.errors import AccountRestricted
+from waport.model import Ack, QrReady
 from waport.proto import pb
 from waport.store import Database, UnitOfWork, sqlite_url
 from waport.store.app_state import StoredCollection
@@ -217,6 +218,22 @@ async def test_a_key_that_nobody_has_is_got_over_by_the_phones_copy(linked: Devi
     assert linked.phone.state.copied == [LOW]
     assert await linked.pinned(3) == [1]
     assert linked.is_linked_once
+
+
+async def test_the_salt_that_app_state_brings_opens_chats_for_a_restricted_account(
+    emulator: Emulator, linked: Devices
+) -> None:
+    stranger = await emulator.create_account(None, "Bob")
+    own = emulator.directory.by_jid(linked.ours.jid)
+    assert own is not None
+    emulator.restrictions.restrict(own)
+    ours = linked.ours
+    with pytest.raises(AccountRestricted):
+        await ours.client.messages.send_text(stranger.jid, "refused")
+    await linked.phone.make_token_salt()
+    await linked.even("regular_high")
+    taken = await ours.client.messages.send_text(stranger.jid, "taken")
+    assert taken.ack >= Ack.SERVER
 
 
 # --- trouble -------------------------------------------------------------------------------------
