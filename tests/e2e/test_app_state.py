@@ -25,7 +25,7 @@ from waport.errors import AccountRestricted
 from waport.model import Ack, QrReady
 from waport.proto import pb
 from waport.store import Database, UnitOfWork, sqlite_url
-from waport.store.app_state import StoredCollection
+from waport.store.app_state_values import StoredCollection
 from waport.wire import Jid
 
 if TYPE_CHECKING:

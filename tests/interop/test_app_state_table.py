@@ -60,7 +60,7 @@ from waport.appstate.actions import (
 from waport.model import SettingChanged
 from waport.proto import pb
 from waport.store import UnitOfWork
-from waport.store.app_state import StoredCollection
+from waport.store.app_state_values import StoredCollection
 
 pytestmark = pytest.mark.interop
 

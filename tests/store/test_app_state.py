@@ -17,8 +17,8 @@ from waport.appstate import (
 )
 from waport.model import Chat
 from waport.store import Database, UnitOfWork
-from waport.store.app_state import KeptRecord, RecoveryRequest, StoredCollection
 from waport.store.app_state_keys import KeyRequest
+from waport.store.app_state_values import KeptRecord, RecoveryRequest, StoredCollection
 from waport.wire import Jid
 
 LOW, HIGH = Collection.REGULAR_LOW, Collection.REGULAR_HIGH

@@ -15,8 +15,8 @@ from waport.model import Call, CallStatus, Credentials, DeviceList, Group, LinkS
 from waport.model.newsletter import Newsletter
 from waport.signal import PreKey, SignedPreKey
 from waport.store import Database, UnitOfWork
-from waport.store.app_state import KeptRecord
 from waport.store.app_state_keys import KeyRequest
+from waport.store.app_state_values import KeptRecord
 from waport.store.dead_letters import bury
 from waport.store.delivery_names import delivery_number
 from waport.store.schema import metadata

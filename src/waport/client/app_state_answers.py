@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..stanza.appstate import CollectionAnswer, CollectionError
 from ..store import Database, UnitOfWork
-from ..store.app_state import StoredCollection
+from ..store.app_state_values import StoredCollection
 from . import app_state_jobs as jobs
 from .app_state_jobs import Outcome, Plan
 from .app_state_snapshots import Download, Snapshots

@@ -49,7 +49,7 @@ from ..model import (
     SettingChanged,
 )
 from ..store import UnitOfWork
-from ..store.app_state import KeptRecord
+from ..store.app_state_values import KeptRecord
 from ..wire import Jid
 from .encryption import learn_mapping
 from .fanout import canonical

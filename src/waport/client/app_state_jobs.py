@@ -36,7 +36,7 @@ from ..errors import (
 from ..model import DomainEvent
 from ..stanza.appstate import CollectionRequest
 from ..store import UnitOfWork
-from ..store.app_state import RecoveryRequest, StoredCollection
+from ..store.app_state_values import RecoveryRequest, StoredCollection
 from .app_state_effects import Effects
 from .work import EventSink
 

@@ -26,7 +26,7 @@ from ..proto import pb
 from ..stanza.message import IncomingMessage
 from ..stanza.peer_state import copy_request, parse_copy_answer
 from ..store import Database, UnitOfWork
-from ..store.app_state import RecoveryRequest
+from ..store.app_state_values import RecoveryRequest
 from .app_state_jobs import Outcome
 from .app_state_snapshots import Snapshots
 from .clock import SYSTEM_CLOCK, Clock

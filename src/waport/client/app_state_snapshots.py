@@ -21,7 +21,7 @@ from ..appstate import (
 )
 from ..errors import AppStateError, MacMismatch, VersionGap
 from ..store import Database, UnitOfWork
-from ..store.app_state import StoredCollection
+from ..store.app_state_values import StoredCollection
 from . import app_state_jobs as jobs
 from .app_state_jobs import Outcome
 from .threads import in_thread

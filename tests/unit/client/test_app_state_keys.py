@@ -28,7 +28,7 @@ from waport.client.handlers.app_state import (
 from waport.client.work import Work
 from waport.errors import ConnectionClosed, CryptoError
 from waport.proto import pb
-from waport.store.app_state import StoredCollection
+from waport.store.app_state_values import StoredCollection
 from waport.wire import SERVER, Node
 
 LOW, HIGH = Collection.REGULAR_LOW, Collection.REGULAR_HIGH
