@@ -19,12 +19,15 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=240)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--keep", type=Path, help="folder for the data, kept afterwards")
+    parser.add_argument("--minutes", type=float, help="begin no further kill after so long")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.kills} kills", flush=True)
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         kept = Path(folder) if arguments.keep is None else arguments.keep
         kept.mkdir(parents=True, exist_ok=True)
-        campaign = Campaign(kept, arguments.kills, arguments.seed, tell=_tell)
+        campaign = Campaign(
+            kept, arguments.kills, arguments.seed, minutes=arguments.minutes, tell=_tell
+        )
         begun = time.monotonic()
         figures = asyncio.run(campaign.run())
     print(f"\n{sum(campaign.hits.values())} kills in {time.monotonic() - begun:.0f} s:")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ class Campaign:
         seed: of all that is left to chance.
         max_passes: a point kills at one of its first so many passes in a life.
         pace: of the load; 2 is half as much.
+        minutes: no further kill begins after so long; None: all of them, however long it takes.
         settings: of the server, beyond the usual ones.
         tell: takes a line about each kill.
     """
@@ -65,6 +67,7 @@ class Campaign:
         *,
         max_passes: int = MAX_PASSES,
         pace: float = 1.0,
+        minutes: float | None = None,
         settings: Mapping[str, str] | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -73,6 +76,7 @@ class Campaign:
         self._chosen = random.Random(seed)
         self._max_passes = max_passes
         self._pace = pace
+        self._minutes = minutes
         self._settings = dict(settings or {})
         self._tell = tell
         self.hits: Counter[str] = Counter()
@@ -110,7 +114,10 @@ class Campaign:
         load.is_behind = lambda: len(ledger.written) - len(inbox.messages) > MAX_BEHIND
         with _complaints(ledger):
             writing = asyncio.create_task(load.run())
+            begun = time.monotonic()
             for number, point in enumerate(self._plan(), start=1):
+                if self._minutes is not None and time.monotonic() - begun > self._minutes * 60:
+                    break
                 await self._kill(server, point)
                 self._tell(f"{number}/{self._kills} {point or 'any moment'}")
                 if writing.done():

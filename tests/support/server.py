@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from waport.client.policy import Close
 from waport.client.queries import Queries
 from waport.errors import ConnectionClosed
 from waport.proto import pb
@@ -39,6 +40,7 @@ class FakeServer:
         self.ack_error: int | None = 0
         self.phash: str | None = None
         self.is_open = True
+        self.ended: Close | None = None
         self.audience: list[Node] = []
         self.without_bundle: set[tuple[Jid, int]] = set()
         self.unlisted: set[Jid] = set()

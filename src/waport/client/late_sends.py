@@ -42,6 +42,11 @@ class LateSends:
         finally:
             self._is_running = False
 
+    @property
+    def waiting(self) -> list[str]:
+        """The messages that wait for their pause to end."""
+        return list(self._due)
+
     def clear(self) -> None:
         """The connection is gone."""
         self._due.clear()

@@ -23,7 +23,7 @@ from ..errors import CertificateError, ConnectionClosed, WhatsAppError
 from ..wire import Node
 from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
-from .policy import Cause, Close
+from .policy import UNEXPLAINED, Cause, Close
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,11 @@ class Link:
     def is_open(self) -> bool:
         """Whether nodes can be sent."""
         return self._connection.is_open and not self._closed.done()
+
+    @property
+    def ended(self) -> Close | None:
+        """How it ended; None while it has not."""
+        return self._closed.result() if self._closed.done() else None
 
     def send(self, node: Node) -> None:
         """Encrypt a node and queue it; frames leave in the order of these calls.
@@ -205,7 +210,7 @@ class Link:
             self.close(Close(Cause.UNTRUSTED, str(exc)))
         except WhatsAppError as exc:
             self.close(Close(Cause.LOST, str(exc)))
-        self.close(Close(Cause.LOST, "closed by the server"))
+        self.close(Close(Cause.LOST, "closed by the server", suspicion=UNEXPLAINED))
 
     async def _handle(self, event: ConnectionEvent) -> None:
         match event:
@@ -223,7 +228,7 @@ class Link:
             case Dead(reason):
                 self.close(Close(Cause.DEAD, reason))
             case StreamEnded():
-                self.close(Close(Cause.LOST, "stream ended"))
+                self.close(Close(Cause.LOST, "stream ended", suspicion=UNEXPLAINED))
 
     async def _write(self, carrier: Carrier) -> None:
         try:

@@ -107,6 +107,12 @@ _CONFLICTS: Mapping[str, Cause] = {
 }
 
 
+UNEXPLAINED = 1
+"""The suspicion of an end for which the server gives no reason that would excuse us."""
+MALFORMED = 3
+"""The suspicion of one by which it says that it could not read us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Close:
     """How one connection ended.
@@ -118,6 +124,7 @@ class Close:
         wait_s: how long a ban lasts.
         raw: the server's own words, for the event; some of them are sent once only, and are not
             for logs.
+        suspicion: how much the server's end looks like the answer to something that we sent.
     """
 
     cause: Cause
@@ -125,6 +132,7 @@ class Close:
     code: int = 0
     wait_s: int | None = None
     raw: str = ""
+    suspicion: int = 0
 
     @property
     def action(self) -> Action:
@@ -147,7 +155,9 @@ def close_for_stream_error(error: StreamError) -> Close:
         cause = _CONFLICTS.get(error.conflict, Cause.REFUSED)
         return Close(cause, f"conflict {error.conflict}", error.code, raw=error.raw)
     cause = _STREAM_ERRORS.get(error.code, Cause.LOST)
-    return Close(cause, f"stream error {error.code}", error.code, raw=error.raw)
+    suspicion = (MALFORMED if error.malformed else UNEXPLAINED) if cause is Cause.LOST else 0
+    detail = f"stream error {error.code}"
+    return Close(cause, detail, error.code, raw=error.raw, suspicion=suspicion)
 
 
 class Backoff:

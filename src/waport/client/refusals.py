@@ -79,6 +79,9 @@ _TROUBLE: Final = Refusal(
 ADDRESSING_CHANGED: Final = 421
 """The code for a message that names the members of a group in another way than it does now."""
 
+UNREADABLE: Final = 479
+"""The code for a stanza whose form the server does not accept."""
+
 REFUSALS: Final[Mapping[int, Refusal]] = {
     400: _MALFORMED,
     401: Refusal(
@@ -122,7 +125,7 @@ REFUSALS: Final[Mapping[int, Refusal]] = {
         "this account has opened too many new chats; wait before the next one",
         "this account has opened too many new chats; wait before the next one",
     ),
-    479: Refusal(
+    UNREADABLE: Refusal(
         StanzaRefused,
         "WhatsApp refused the form of this message",
         "WhatsApp refused the form of this message",

@@ -26,7 +26,7 @@ from ..stanza.contents import read_message
 from ..stanza.ids import is_message_id
 from ..stanza.message import MessageAck
 from ..stanza.prekeys import BundleAnswer
-from ..store import Database, UnitOfWork
+from ..store import Database, QueuedSend, UnitOfWork
 from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
 from .compose import Composed, NoSuchMessage, Scene
@@ -39,7 +39,8 @@ from .link import Link
 from .new_sessions import BEGUN_PER_JOB, NeedBundles, begin_ahead
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .queries import Queries
-from .refusals import ADDRESSING_CHANGED, refusal
+from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
+from .suspects import Suspects
 from .work import EventSink, own_addresses
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class Sender:
         self._told = told
         self._lanes: WeakValueDictionary[Jid, _Lane] = WeakValueDictionary()
         self._late = LateSends(self._send_waiting, clock)
+        self._suspects = Suspects()
         self._link: Link | None = None
 
     # --- the connection ----------------------------------------------------------------------
@@ -146,9 +148,12 @@ class Sender:
         Raises:
             ConnectionClosed: the connection ended; the next login sends all of it again.
         """
-        rows = await self._database.write(
-            self._session_id, lambda store: store.send_queue.pending()
-        )
+        rows = await self._pending()
+        suspect = self._suspects.judge(rows)
+        if suspect is not None:
+            log.error("a message at which the server ends the stream is given up")
+            await self._give_up(suspect.chat, suspect.message_id, UNREADABLE)
+            rows = await self._pending()
         crash_point("send.resuming")
         # No await between here and the gate: what is committed later is sent later.
         for row in rows:
@@ -158,8 +163,16 @@ class Sender:
         if rows:
             log.info("sent %d unacknowledged messages again", len(rows))
 
+    async def _pending(self) -> list[QueuedSend]:
+        return await self._database.write(
+            self._session_id, lambda store: store.send_queue.pending()
+        )
+
     def pause(self) -> None:
         """The connection is gone; what is committed from now on waits for the next."""
+        if self._link is not None:
+            now_ms = int(self._clock.unix() * 1000)
+            self._suspects.ended(self._link.ended, now_ms, self._late.waiting)
         self._link = None
         self._late.clear()
 
@@ -210,10 +223,14 @@ class Sender:
             log.warning("a message can't be sent again now: %s", exc)
         except WhatsAppError as exc:
             log.warning("a message could not be sent again: %s", exc)
-            await self._give_up(chat, message_id)
+            await self._give_up(chat, message_id, ADDRESSING_CHANGED)
 
-    async def _give_up(self, chat: Jid, message_id: str) -> None:
-        """A message that waits has failed: that is kept and told."""
+    async def _give_up(self, chat: Jid, message_id: str, code: int) -> None:
+        """A message that waits has failed: that is kept and told.
+
+        Args:
+            code: what whoever waits for it is told (refusals.py).
+        """
 
         def job(store: UnitOfWork) -> Sequence[Any]:
             if store.send_queue.get(message_id) is None:
@@ -230,7 +247,7 @@ class Sender:
         frames = await self._database.write(self._session_id, job)
         if frames:
             self._sink.publish(self._session_id, frames)
-        self._queries.resolve_ack(MessageAck(message_id, 0, ADDRESSING_CHANGED, None))
+        self._queries.resolve_ack(MessageAck(message_id, 0, code, None))
 
     async def later(self, message_id: str, pause_s: float) -> None:
         """Send a stanza that still waits once more, after a pause, as it is."""

@@ -12,9 +12,11 @@ from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Ac
 from support.handlers import Desk
 from support.server import FakeServer
 from waport.client import ClientConfig, outgoing
+from waport.client.policy import MALFORMED, Cause, Close
 from waport.client.queries import Queries
-from waport.errors import ConnectionClosed, CryptoError, InvalidInput
-from waport.model import DeviceList, MessageAdded
+from waport.client.suspects import LIMIT
+from waport.errors import ConnectionClosed, CryptoError, InvalidInput, StanzaRefused
+from waport.model import Ack, AckChanged, DeviceList, MessageAdded
 from waport.stanza.message import MessageAck
 from waport.wire import Jid, Node
 
@@ -281,3 +283,29 @@ async def test_a_question_of_a_send_is_asked_again_after_a_reconnect(sender: Sen
     await sender.connect()
     await sending
     assert sender.received() == ["hello"]
+
+
+async def test_a_message_at_which_the_server_ends_the_stream_fails_and_the_others_go_on(
+    sender: Sender,
+) -> None:
+    it, account = sender, sender.account
+    assert (await it.send("before")).ack is Ack.SERVER
+    it.server.ack_error = None
+    poison, other = it.send("poison"), it.send("other")
+    async with asyncio.timeout(5):
+        while len(it.server.messages) < 3:
+            await account.write(lambda _: None)
+    for _ in range(LIMIT // MALFORMED):
+        it.server.ended = Close(Cause.LOST, "stream error 0", suspicion=MALFORMED)
+        it.sender.pause()
+        it.server.ended = None
+        assert not poison.done()
+        await it.connect()
+    with pytest.raises(StanzaRefused):
+        await poison
+    waiting = await account.read(lambda store: store.send_queue.pending())
+    assert [each.message_id for each in waiting] == [it.server.messages[2].attr("id")]
+    failed = it.server.messages[1].attr("id")
+    told = [event for event in account.sink.of(AckChanged) if event.ack is Ack.ERROR]
+    assert [event.message.key.id for event in told] == [failed]
+    other.cancel()

@@ -14,7 +14,7 @@ from ..dirty import DirtyData
 from ..link import Link
 from ..linking import Linking
 from ..offline import OfflineQueue
-from ..policy import Cause, Close, close_for_failure, close_for_stream_error
+from ..policy import UNEXPLAINED, Cause, Close, close_for_failure, close_for_stream_error
 from ..queries import Queries
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class StreamHandlers:
 
     async def stream_end(self, link: Link, node: Node) -> None:
         """`<xmlstreamend/>`."""
-        link.close(Close(Cause.LOST, "stream ended"))
+        link.close(Close(Cause.LOST, "stream ended", suspicion=UNEXPLAINED))
 
     async def iq(self, link: Link, node: Node) -> None:
         """A question of the server: an offer to link, or a ping."""
