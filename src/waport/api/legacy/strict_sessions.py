@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from fastapi import Request
+
 from ...model import WA_WORDS, SessionState
-from ..deps import SessionId, Sessions, request_body
+from ..deps import RAW_BODY_KEY, ServicesDep, SessionId, Sessions, request_body
 from ..errors import HttpError
 from ..ports import SessionManager
+from ..routers.callback_example import keep_payload
 from ..routes import Routes
 from ..schemas.session import PairingCodeRequest
 
@@ -28,8 +31,10 @@ async def ping() -> dict[str, Any]:
 
 
 @routes.post("/localCallbackExample")
-async def local_callback_example() -> dict[str, Any]:
-    """Take an event."""
+async def local_callback_example(request: Request, services: ServicesDep) -> dict[str, Any]:
+    """The example of a webhook receiver; it keeps what comes where that is wanted."""
+    if services.settings.enable_local_callback_example:
+        await keep_payload(services.settings.sessions_path, request.scope[RAW_BODY_KEY])
     return {"success": True}
 
 

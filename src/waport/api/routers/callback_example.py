@@ -34,7 +34,7 @@ class CallbackAnswer(SuccessEnvelope, TypedDict):
 @routes.post("/localCallbackExample", in_document=False)
 async def take_callback(request: Request, services: ServicesDep) -> SuccessEnvelope:
     """Write an event into a file."""
-    await _keep(services.settings.sessions_path, request.scope[RAW_BODY_KEY])
+    await keep_payload(services.settings.sessions_path, request.scope[RAW_BODY_KEY])
     return {"success": True}
 
 
@@ -43,7 +43,7 @@ async def echo_callback(request: Request, services: ServicesDep) -> CallbackAnsw
     """Give an event back; write it into a file where that is wanted."""
     payload = request.scope[RAW_BODY_KEY]
     if services.settings.enable_local_callback_example:
-        await _keep(services.settings.sessions_path, payload)
+        await keep_payload(services.settings.sessions_path, payload)
     return {
         "success": True,
         "message": "Legacy callback endpoint received payload",
@@ -51,7 +51,7 @@ async def echo_callback(request: Request, services: ServicesDep) -> CallbackAnsw
     }
 
 
-async def _keep(folder: Path, payload: Any) -> None:
+async def keep_payload(folder: Path, payload: Any) -> None:
     """Add a line of JSON to the file."""
     line = json_bytes(payload) + b"\r\n"
     async with _lock:
