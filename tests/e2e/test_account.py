@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from support.files import picture
 from support.linked import Linked
 from support.shared_state import SharedState
 from support.talk import SESSION, Talk, c_us, encoded, heard_by, problem
+from waport.emulator import appstate
 from waport.model import PresenceChanged, PresenceState
+from waport.proto import pb
 
 pytestmark = pytest.mark.e2e
 
@@ -129,6 +132,52 @@ async def test_older_calls_reach_whatsapp(talk: Talk) -> None:
     own = {"messageId": reply["message"]["id"]["id"]}
     await talk.ok("/legacy/message/delete", everyone=True, **own)
     await heard.until(lambda each: each.message.protocolMessage.key.id == own["messageId"])
+
+
+async def test_labels_are_given_and_taken(talk: Talk) -> None:
+    await talk.received("hi")
+    shared = SharedState(talk.own_phone)
+    jid = str(talk.alice.jid)
+    labels = [
+        appstate.Mutation(
+            "SET",
+            ("label_edit", label_id),
+            pb.SyncActionValue(
+                timestamp=int(time.time() * 1000),
+                labelEditAction=pb.SyncActionValue.LabelEditAction(name=name, color=2),
+            ),
+            3,
+        )
+        for label_id, name in (("1", "New"), ("2", "Old"))
+    ]
+    archived = pb.SyncActionValue(
+        timestamp=int(time.time() * 1000),
+        archiveChatAction=pb.SyncActionValue.ArchiveChatAction(archived=True),
+    )
+    labels.append(appstate.Mutation("SET", ("archive", jid), archived, 3))
+    await talk.own_phone.app_state.write("regular_low", labels)
+    # One patch is taken in as a whole: whoever hears of the archived chat has the labels, too.
+    await talk.world.inbox.kind("chat_archived")
+    await talk.ok("/client/addOrRemoveLabels", labelIds=["1"], chatIds=[talk.chat])
+    await shared.until(
+        "regular", "label_jid", "1", jid, matches=lambda v: v.labelAssociationAction.labeled
+    )
+    assert (await talk.ok("/client/getChatLabels"))["chatLabels"][0]["name"] == "New"
+    (chat,) = (await talk.ok("/client/getChatsByLabelId", labelId="1"))["chats"]
+    assert chat["id"]["_serialized"] == talk.chat
+    await talk.ok("/chat/changeLabels", labelIds=["2"])
+    await shared.until(
+        "regular", "label_jid", "2", jid, matches=lambda v: v.labelAssociationAction.labeled
+    )
+    await shared.until(
+        "regular",
+        "label_jid",
+        "1",
+        jid,
+        matches=lambda v: not v.labelAssociationAction.labeled,
+    )
+    response = await talk.call("/chat/changeLabels", {"chatId": talk.chat, "labelIds": ["9"]})
+    assert problem(response) == (404, "label_not_found")
 
 
 async def test_votes_are_told_by_person(talk: Talk) -> None:

@@ -206,7 +206,7 @@ async def test_all_sessions_or_the_idle_ones_are_ended(call: Any, sessions: Any)
 
 
 async def test_a_callback_is_echoed_and_kept_where_that_is_wanted(
-    make_call: Any, problem: Any, tmp_path: Path
+    make_call: Any, problem: Any, tmp_path: Path, capsys: Any
 ) -> None:
     event = {"sessionId": "1", "dataType": "testDataType", "data": "testData"}
     call = make_call()
@@ -221,6 +221,11 @@ async def test_a_callback_is_echoed_and_kept_where_that_is_wanted(
     kept = (tmp_path / "sessions" / "message_log.txt").read_bytes()
     assert kept.endswith(b"\r\n")
     assert json.loads(kept) == event
+    capsys.readouterr()
+    for data in ({"qr": "2@x"}, {"qr": "x" * 5000}, "x"):
+        await ok(call, "/localCallbackExample", {"dataType": "qr", "data": data})
+    # One code, half a line of text for a line of it.
+    assert capsys.readouterr().out.count("\n") in range(10, 20)
 
 
 async def test_the_prefix_can_be_switched_off(make_call: Any, problem: Any) -> None:
@@ -295,6 +300,8 @@ async def test_strict_errors_have_its_statuses_and_texts(
     bad = {"chatId": ID, "contentType": "Foo", "content": "x"}
     response = await strict("POST", "/legacy/client/sendMessage/on", json=bad)
     assert await told(response) == refusal(400, "invalid contentType")
+    response = await strict("POST", "/legacy/message/downloadMedia/on", json=IDS)
+    assert await told(response) == refusal(500, "Message media not found")
     response = await strict("POST", "/legacy/message/react/on", json={})
     assert (await told(response))[0] == 500
 

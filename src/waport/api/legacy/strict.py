@@ -20,6 +20,9 @@ _BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "contact_not_found": (500, "Contact not found"),
     "group_not_found": (500, "The chat is not a group"),
 }
+_BY_TEXT: Final[Mapping[str, tuple[int, str]]] = {
+    "Message does not contain downloadable media": (500, "Message media not found"),
+}
 _QR: Final = "qr code not ready or already scanned"
 _INVALID_STATUS: Final = 500
 """It looks at no fields: what is wrong with them shows when they are used."""
@@ -45,6 +48,8 @@ def strict_problem(path: str, problem: Problem) -> Problem:
     status, text = problem.status, problem.text
     if (group, code) in _BY_GROUP:
         status, text = _BY_GROUP[group, code]
+    elif text in _BY_TEXT:
+        status, text = _BY_TEXT[text]
     elif code in _BY_CODE:
         status, text = _BY_CODE[code]
     elif text.startswith(_TYPES[0]):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any, Final
 
+import qrcode
 from fastapi import Request
 from pydantic import JsonValue
 from typing_extensions import TypedDict
@@ -21,6 +23,8 @@ routes = Routes("System")
 legacy_routes = Routes("System")
 
 FILE_NAME: Final = "message_log.txt"
+_MAX_QR: Final = 1000
+"""Characters; codes of WhatsApp have some 240."""
 _lock = asyncio.Lock()
 
 
@@ -56,6 +60,18 @@ async def keep_payload(folder: Path, payload: Any) -> None:
     line = json_bytes(payload) + b"\r\n"
     async with _lock:
         await asyncio.to_thread(_append, folder / FILE_NAME, line)
+    if isinstance(payload, dict) and payload.get("dataType") == "qr":
+        data = payload.get("data")
+        text = data.get("qr") if isinstance(data, dict) else None
+        if isinstance(text, str) and len(text) <= _MAX_QR:
+            await asyncio.to_thread(_show, text)
+
+
+def _show(text: str) -> None:
+    """Show a QR code on the terminal, to be scanned."""
+    code = qrcode.QRCode(border=1)
+    code.add_data(text)
+    code.print_ascii(out=sys.stdout, invert=True)
 
 
 def _append(path: Path, line: bytes) -> None:
