@@ -17,6 +17,7 @@ from waport.client.handlers.notification import Handler, notification_handler
 from waport.client.handlers.protocol import ProtocolMessages, mappings_taker
 from waport.client.handlers.receipt import ack_handler
 from waport.client.identities import Identities
+from waport.client.media_retries import MediaRetries
 from waport.client.notice_table import notification_table
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
@@ -83,7 +84,7 @@ def on_notification(account: Account, pre_keys: PreKeys, queries: Queries) -> Ha
     table = notification_table(
         unread,
         of_groups=_of_a_group,
-        media_retry=unread.handle,
+        retries=MediaRetries(account.database, SESSION, queries, timeout_s=5),
         privacy_changed=privacy.on_changed,
         properties_changed=properties_changed,
         refresh_app_state=refresh_app_state,

@@ -11,7 +11,6 @@ from ..model import Evidence, SessionState
 from ..proto import pb
 from ..stanza.login import RemoveCompanion
 from ..stanza.message import IncomingMessage
-from ..stanza.receipt import ack
 from ..store import Database
 from ..wire import Jid, Node
 from .app_state import AppStateSync
@@ -20,7 +19,7 @@ from .background import Background
 from .clock import SYSTEM_CLOCK, Clock
 from .config import ClientConfig
 from .devices import Devices
-from .dirty import DirtyData, account_refresher
+from .dirty import DirtyData, account_refresher, refreshers
 from .dispatch import Dispatcher
 from .features.business import Business
 from .features.calls import Calls
@@ -45,7 +44,6 @@ from .features.settings import Settings
 from .features.shared import SharedRecords
 from .handlers.app_state import key_request_handler, key_share_handler
 from .handlers.calls import handle_call
-from .handlers.media_retry import handle_media_retry
 from .handlers.message import MessageHandler, take_phone_answer
 from .handlers.notices import Unread
 from .handlers.notification import notification_handler
@@ -227,14 +225,12 @@ class Client:
             dirty=DirtyData(
                 self._queries,
                 background,
-                {
-                    "account_sync": account_refresher(database, session_id, self.privacy),
-                    "syncd_app_state": lambda _: app_state.fetch_all(),
-                    "groups": lambda _: self.groups.all(),
-                    "communities": lambda _: self.groups.all(),
-                    "newsletter_metadata": lambda _: self.newsletters.all(),
-                },
-                late=frozenset(("groups", "communities", "newsletter_metadata")),
+                refreshers(
+                    account_refresher(database, session_id, self.privacy),
+                    app_state.fetch_all,
+                    self.groups.all,
+                    self.newsletters.all,
+                ),
             ),
             keep=StrayNodes(database, session_id, sink, background, unread, clock).keep,
         )
@@ -269,7 +265,7 @@ class Client:
                     notification_table(
                         unread,
                         of_groups=self.groups.handle_notification,
-                        media_retry=self._media_retry,
+                        retries=self.media.retries,
                         privacy_changed=self.privacy.on_changed,
                         properties_changed=self.server.on_properties_changed,
                         refresh_app_state=app_state.refresh,
@@ -329,10 +325,6 @@ class Client:
 
     async def _submit(self, link: Link, node: Node) -> None:
         await self._dispatcher.submit(link, node)
-
-    def _media_retry(self, work: Work, node: Node) -> None:
-        handle_media_retry(work, node, self.media.retries)
-        work.reply(ack(node))
 
     @property
     def state(self) -> SessionState:

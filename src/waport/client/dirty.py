@@ -23,6 +23,25 @@ Refresh = Callable[[frozenset[str]], Awaitable[object]]
 
 MAX_WAITING = 32
 
+_LATE = frozenset(("groups", "communities", "newsletter_metadata"))
+"""Kinds that wait until the backlog is through, since that may tell of them, too."""
+
+
+def refreshers(
+    account: Refresh,
+    fetch_app_state: Callable[[], Awaitable[object]],
+    list_groups: Callable[[], Awaitable[object]],
+    list_channels: Callable[[], Awaitable[object]],
+) -> Mapping[str, Refresh]:
+    """What is done about each kind."""
+    return {
+        "account_sync": account,
+        "syncd_app_state": lambda _: fetch_app_state(),
+        "groups": lambda _: list_groups(),
+        "communities": lambda _: list_groups(),
+        "newsletter_metadata": lambda _: list_channels(),
+    }
+
 
 def account_refresher(database: Database, session_id: str, privacy: Privacy) -> Refresh:
     """What is done about `account_sync`: the own devices and the privacy settings are forgotten.
@@ -46,7 +65,6 @@ class DirtyData:
 
     Args:
         refresh: by kind. A kind that is not here is called clean at once.
-        late: the kinds that wait until the backlog is through, since that may tell of them, too.
     """
 
     def __init__(
@@ -54,12 +72,10 @@ class DirtyData:
         queries: Queries,
         background: Background,
         refresh: Mapping[str, Refresh],
-        late: frozenset[str],
     ) -> None:
         self._queries = queries
         self._background = background
         self._refresh = refresh
-        self._late = late
         self._is_live = False
         self._waiting: list[Node] = []
 
@@ -80,7 +96,7 @@ class DirtyData:
         timestamp = node.get("timestamp") or ""
         if not node.get("type") or not (timestamp.isascii() and timestamp.isdigit()):
             return
-        if self._is_live or node.get("type") not in self._late:
+        if self._is_live or node.get("type") not in _LATE:
             self._spawn(node)
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append(node)

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ..wire import Jid
+from ..stanza.receipt import ack
+from ..wire import Jid, Node
 from .handlers.account_sync import account_sync_handler
 from .handlers.app_state import server_sync_handler
 from .handlers.business import handle_business
 from .handlers.contacts import handle_about, handle_contacts, picture_handler
+from .handlers.media_retry import handle_media_retry
 from .handlers.newsletters import handle_post_notification, mex_handler
 from .handlers.notices import Unread, handle_timer, registration_handler, server_handler
 from .handlers.notification import Handler
 from .handlers.tokens import handle_privacy_token
+from .media_retries import MediaRetries
+from .work import Work
 
 Refresh = Callable[[], Coroutine[Any, Any, None]]
 
@@ -25,13 +29,18 @@ def notification_table(
     unread: Unread,
     *,
     of_groups: Handler,
-    media_retry: Handler,
+    retries: MediaRetries,
     privacy_changed: Refresh,
     properties_changed: Refresh,
     refresh_app_state: Refresh,
     refetch_channel: Callable[[Jid], Coroutine[Any, Any, None]],
 ) -> Mapping[str, Handler]:
     """The handlers by type; `devices` and `encrypt` are the notification handler's own."""
+
+    def media_retry(work: Work, node: Node) -> None:
+        handle_media_retry(work, node, retries)
+        work.reply(ack(node))
+
     return {
         "account_sync": account_sync_handler(privacy_changed, unread),
         "business": handle_business,
