@@ -24,6 +24,7 @@ pytestmark = pytest.mark.interop
 
 CHATS, MESSAGES, CHUNK = 50, 2_000, 500
 QUIET = {"log_level": "warn"}
+RECENT = 3
 
 
 @dataclass
@@ -76,7 +77,9 @@ class Account:
         await self.ours.events.until(HistoryProgress, lambda event: event.percent == 100)
         await self.baileys.wait_event(
             lambda event: (
-                event["event"] == "messaging-history.set" and event["data"]["progress"] == 100
+                event["event"] == "messaging-history.set"
+                and event["data"]["sync_type"] == RECENT  # not what comes with the link
+                and event["data"]["progress"] == 100
             ),
             what="the end of the history",
             since=since,
@@ -213,7 +216,10 @@ async def test_older_messages_come_on_demand_as_they_do_to_baileys(account: Acco
     key = {"remoteJid": chat["jid"], "fromMe": False, "id": ids[9]}
     await account.baileys.call("fetchMessageHistory", 20, key, 0)
     event = await account.baileys.wait_event(
-        lambda event: event["event"] == "messaging-history.set", since=since
+        lambda event: (
+            event["event"] == "messaging-history.set" and event["data"]["request_id"] is not None
+        ),
+        since=since,
     )
     assert [message[1] for message in event["data"]["messages"]] == ids[10:30]
 
