@@ -305,7 +305,7 @@ async def test_conflicts_are_retried_and_each_change_goes_up_once(linked: Device
 SESSION = "main"
 
 
-@pytest.mark.parametrize("point", ["app_state.kept", "app_state.answered"])
+@pytest.mark.parametrize("point", ["app_state.kept", "app_state.uploaded"])
 async def test_a_change_goes_up_once_wherever_the_server_is_killed(
     world: World, point: str
 ) -> None:
