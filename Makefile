@@ -8,7 +8,9 @@ NODE_STAMP := $(DRIVER)/node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Many tests wait for others' processes more than they work.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2 or 2)')
-FAST := tests/unit tests/contract tests/vectors tests/property tests/store
+FAST := tests/unit tests/vectors tests/property tests/store tests/contract
+# What the interpreter's version may change: tasks, sockets, threads, the database, what is made of bytes.
+ELSEWHERE := tests/vectors tests/property tests/store tests/unit/client tests/unit/connection tests/unit/events tests/unit/sessions
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \
@@ -56,7 +58,7 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
-test: $(STAMP) $(NODE_STAMP) test-all-pythons  ## all tests here, the fast ones on the newest Python, fewer on those between
+test: $(STAMP) $(NODE_STAMP) test-all-pythons  ## all tests here, and on every other Python those that its version may change
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -q
 
 unit: $(STAMP)  ## the fast tests alone
@@ -83,7 +85,7 @@ test-all-pythons: $(STAMP)
 	sh tests/pythons.sh | while read -r version python; do \
 	  [ "$$version" = "$$own" ] && continue; \
 	  tests="tests/vectors tests/property"; \
-	  [ "$$version" = "$$newest" ] && tests="$(FAST)"; \
+	  [ "$$version" = "$$newest" ] && tests="$(ELSEWHERE)"; \
 	  env=".venv-$$version"; \
 	  if [ ! -e "$$env/.installed" ] || [ requirements/dev.lock -nt "$$env/.installed" ]; then \
 	    "$$python" -m venv "$$env" && \
