@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from waport.events import TOO_SLOW, EventHub, Frame
+from waport.events import TOO_SLOW, EventHub, Frame, websocket
 from waport.events.websocket import SHUTTING_DOWN, Subscriber, iso_ms
 
 QR = Frame.of("qr", {"qr": "x"})
@@ -100,3 +100,17 @@ def test_an_event_is_stamped_when_it_is_sent() -> None:
 )
 def test_times_are_iso_with_milliseconds(unix_s: float, text: str) -> None:
     assert iso_ms(unix_s) == text
+
+
+async def test_texts_that_wait_have_a_size_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MAX_QUEUED_SIZE", 200)
+    hub = EventHub()
+    subscriber = hub.connect("a")
+    large = Frame.of("media", {"data": "x" * 500})
+    hub.publish("a", [large])  # a single one always has room
+    assert subscriber.closing is None
+    await take(subscriber, 1)
+    hub.publish("a", [QR, QR])
+    assert subscriber.closing is None
+    hub.publish("a", [large])
+    assert subscriber.closing == TOO_SLOW
