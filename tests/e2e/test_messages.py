@@ -40,7 +40,8 @@ async def test_an_own_message_is_edited_and_nobody_elses(talk: Talk) -> None:
     sent = await talk.send("first words")
     after = len(talk.phone.messages())
     answer = await talk.ok("/message/edit", messageId=sent["id"]["id"], newContent="better words")
-    assert answer == {"message": "Message edited"}
+    assert answer["message"] == "Message edited"
+    assert answer["editedMessage"]["body"] == "better words"
     edit = innermost((await talk.newest(after=after)).message).protocolMessage
     assert edit.key.id == sent["id"]["id"]
     assert edit.editedMessage.extendedTextMessage.text == "better words"
@@ -233,7 +234,8 @@ async def test_a_group_is_a_chat(talk: Talk, ann: Linked) -> None:
     edited = await talk.ok(
         "/message/edit", chatId=group, messageId=sent["id"]["id"], newContent="hello both"
     )
-    assert edited == {"message": "Message edited"}
+    assert edited["message"] == "Message edited"
+    assert edited["editedMessage"]["body"] == "hello both"
     listed = await talk.listed(sent["id"]["id"], group)
     assert listed["body"] == "hello both"
     await talk.phone.mark_read(created.group.jid)
