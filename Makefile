@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Many tests wait for others' processes more than they work.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2 or 2)')
 FAST := tests/unit tests/vectors tests/property tests/store tests/contract
-# What the interpreter's version may change: tasks, sockets, threads, the database, what is made of bytes.
-ELSEWHERE := tests/vectors tests/property tests/store tests/unit/client tests/unit/connection tests/unit/events tests/unit/sessions
+# What the interpreter's version may change: threads, sockets, the database, what is made of bytes; and one account as a whole.
+ELSEWHERE := tests/vectors tests/property tests/store tests/unit/connection tests/unit/events tests/unit/sessions tests/e2e/test_library.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \

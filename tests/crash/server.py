@@ -26,8 +26,10 @@ class MortalServer(WaportServer):
         except TimeoutError:
             pass
         except AssertionError:
-            # Some points are passed before the port is open.
-            await self.kill()
+            # Some points are passed before the port is open. What is killed by us meanwhile would
+            # leave it open how it ended.
+            async with asyncio.timeout(timeout_s):
+                await self.wait()
             if self.died_by != signal.SIGKILL:
                 raise
         has_died = self.died_by == signal.SIGKILL

@@ -219,7 +219,7 @@ async def test_both_read_the_same_collections(shop: Shop) -> None:
 
 
 async def test_both_read_the_same_order(shop: Shop) -> None:
-    (order,) = shop.has["orders"]
+    (order,) = (await shop.now())["orders"]
     ours = await shop.ours.client.business.order(order["id"], order["token"])
     theirs = await shop.baileys.call("getOrderDetails", order["id"], order["token"])
     assert theirs["price"] == {"total": ours.total_1000, "currency": ours.currency}
