@@ -107,7 +107,11 @@ async def test_labels_are_found_by_their_ids(talk: Talk) -> None:
             appstate.Mutation("SET", ("archive", jid), back, 3),
         ],
     )
-    await talk.world.inbox.kind("chat_archived", since=since)
+    await talk.world.inbox.until(
+        lambda event: event["dataType"] == "chat_archived" and not event["data"]["archived"],
+        since=since,
+        what="the chat's return",
+    )
     label = (await talk.ok("/client/getLabelById", labelId="7"))["label"]
     assert (label["id"], label["name"]) == ("7", "New")
     assert problem(await talk.call("/client/getLabelById", {"labelId": "8"})) == (
