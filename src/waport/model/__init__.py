@@ -4,6 +4,15 @@ from .add_on import AddOn, AddOnKind, PrivacyToken, TimerSetting
 from .api_key import ApiKey, Scope
 from .call import Call, CallLink, CallStatus
 from .chat import Chat, ChatSummary
+from .chat_events import (
+    ChannelChanged,
+    ChatArchived,
+    ChatRemoved,
+    ChatTimerChanged,
+    GroupChanged,
+    PostCounted,
+    UnreadChanged,
+)
 from .contact import (
     About,
     BlockedUser,
@@ -15,25 +24,29 @@ from .contact import (
 )
 from .device import Credentials, DeviceList, LinkState
 from .events import (
-    AboutChanged,
     AccountChanged,
-    AckChanged,
+    CallChanged,
+    DomainEvent,
+    MexNoticed,
+    NoticeReceived,
+)
+from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
+from .history import ChatHistory, HistoryProgress, OlderHistory
+from .link_events import (
     Authenticated,
     AuthFailure,
-    BusinessChanged,
-    CallChanged,
-    ChannelChanged,
-    ChatArchived,
-    ChatRemoved,
-    ChatTimerChanged,
-    ContactRefreshed,
     CredentialsSaved,
-    DefaultTimerChanged,
     Disconnected,
-    DomainEvent,
+    PairingCodeReady,
+    PasskeyChanged,
+    QrReady,
+    Ready,
+    StateChanged,
+)
+from .message import Ack, Message, MessageKey, MessageKind
+from .message_events import (
+    AckChanged,
     EventAnswered,
-    GroupChanged,
-    IdentityChanged,
     MediaFetched,
     MediaUploaded,
     MessageAdded,
@@ -42,26 +55,21 @@ from .events import (
     MessagePinned,
     MessageRevoked,
     MessageUndecryptable,
-    MexNoticed,
-    NoticeReceived,
-    NumberChanged,
-    PairingCodeReady,
-    PasskeyChanged,
-    PictureChanged,
-    PostCounted,
-    PresenceChanged,
-    QrReady,
     ReactionChanged,
-    Ready,
-    StateChanged,
-    UnreadChanged,
     VoteChanged,
 )
-from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
-from .history import ChatHistory, HistoryProgress, OlderHistory
-from .message import Ack, Message, MessageKey, MessageKind
 from .notice import Notice
 from .passkey import PasskeyStage, PasskeyState
+from .people_events import (
+    AboutChanged,
+    BusinessChanged,
+    ContactRefreshed,
+    DefaultTimerChanged,
+    IdentityChanged,
+    NumberChanged,
+    PictureChanged,
+    PresenceChanged,
+)
 from .presence import Presence, PresenceState
 from .session import TRANSITIONS, WA_WORDS, Evidence, SessionState, Step
 from .shared_events import ChatFlagged, ContactSaved, MessageStarred, SettingChanged
