@@ -6,7 +6,7 @@ All of it runs in the caller's transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import CorruptRecord, StoreError
@@ -357,26 +357,3 @@ def change_group(
 
 
 # --- what we have changed ourselves --------------------------------------------------------------
-
-
-def apply_own_changes(
-    store: UnitOfWork, jid: Jid, before: Group | None, changes: Iterable[GroupChange], now: int
-) -> None:
-    """Take in what the server has confirmed, ahead of its notification, which says it again.
-
-    Args:
-        before: the group when the server was asked. If notifications have changed it since then,
-            they have told this change, too.
-    """
-    group = known_group(store, jid)
-    if group is None or before is None or _versions(group) != _versions(before):
-        return
-    own = own_of(store)
-    by = GroupMember((own.lid or own.pn).bare, own.pn.bare)
-    for change in changes:
-        group = change_group(store, own, group, numbered(store, change), by=by, at=now)
-    store.groups.put(group)
-
-
-def _versions(group: Group) -> tuple[str, str]:
-    return group.participants_version, group.info_version

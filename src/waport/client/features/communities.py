@@ -41,9 +41,10 @@ from ...wire import Jid
 from ..clock import SYSTEM_CLOCK, Clock
 from ..encryption import learn_mapping
 from ..group_arguments import check_group
-from ..group_people import completed, numbered_results, resolve_people
-from ..groups import apply_own_changes, change_group, known_group, known_groups, mark_left, own_of
+from ..group_people import completed, resolve_people
+from ..groups import change_group, known_group, known_groups, mark_left, own_of
 from ..mex import Mex
+from ..own_group_changes import apply_own_changes, keep_results
 from ..queries import Queries
 from .groups import Groups
 
@@ -276,16 +277,7 @@ class Communities:
         self, before: Group, kind: GroupChangeKind, results: tuple[ParticipantResult, ...]
     ) -> tuple[ParticipantResult, ...]:
         now = self._now()
-
-        def job(store: UnitOfWork) -> tuple[ParticipantResult, ...]:
-            known = numbered_results(store, results)
-            done = [result for result in known if result.is_done]
-            if done:
-                change = GroupChange(kind, tuple(r.jid for r in done), tuple(r.pn for r in done))
-                apply_own_changes(store, before.jid, before, [change], now)
-            return known
-
-        return await self._write(job)
+        return await self._write(lambda store: keep_results(store, before, kind, results, now))
 
     # --- suggestions -------------------------------------------------------------------------
 

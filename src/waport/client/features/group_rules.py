@@ -20,8 +20,9 @@ from ...store import Database
 from ...wire import Jid, Node
 from ..clock import SYSTEM_CLOCK, Clock
 from ..group_arguments import check_group
-from ..groups import apply_own_changes, known_group
+from ..groups import known_group
 from ..mex import Mex
+from ..own_group_changes import apply_own_changes
 from ..queries import Queries
 
 log = logging.getLogger(__name__)

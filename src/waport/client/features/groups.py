@@ -60,8 +60,9 @@ from ..group_arguments import check_group, check_invitation, checked_people
 from ..group_metadata import GroupMetadata
 from ..group_notices import tell_changes
 from ..group_people import numbered_request, numbered_results, resolve_people, results_in
-from ..groups import NOT_OURS, apply_own_changes, mark_left, store_group
+from ..groups import NOT_OURS, mark_left, store_group
 from ..handlers.groups import group_notification_handler
+from ..own_group_changes import apply_own_changes, keep_results
 from ..pictures import profile_picture
 from ..probe_files import Source
 from ..queries import Queries
@@ -231,16 +232,7 @@ class Groups:
         self, before: Group, kind: GroupChangeKind, results: tuple[ParticipantResult, ...]
     ) -> tuple[ParticipantResult, ...]:
         now = self._now()
-
-        def job(store: UnitOfWork) -> tuple[ParticipantResult, ...]:
-            known = numbered_results(store, results)
-            done = [result for result in known if result.is_done]
-            if done:
-                change = GroupChange(kind, tuple(r.jid for r in done), tuple(r.pn for r in done))
-                apply_own_changes(store, before.jid, before, [change], now)
-            return known
-
-        return await self._write(job)
+        return await self._write(lambda store: keep_results(store, before, kind, results, now))
 
     # --- properties --------------------------------------------------------------------------
 
