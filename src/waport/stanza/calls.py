@@ -37,7 +37,9 @@ class CallNews:
         id: of the call.
         source: who says so, as the stanza names them.
         creator: the caller's device, as the stanza names it.
-        caller_pn: the caller by phone number, bare, when the stanza says it beside a hidden id.
+        caller_pn: the caller by phone number, bare, when the server says it beside a hidden id.
+        claimed_pn: the number that the offer itself names beside a hidden id, bare. The caller's
+            device has written it, so it proves nothing.
         status: what happened.
         is_offer: it is one, so that what stands below is known.
         is_video, group, is_group, participants: see `waport.model.call.Call`.
@@ -51,6 +53,7 @@ class CallNews:
     source: Jid
     creator: Jid
     caller_pn: Jid | None
+    claimed_pn: Jid | None
     status: CallStatus
     is_offer: bool
     is_video: bool
@@ -88,7 +91,8 @@ def parse_call(node: Node) -> CallNews | None:
         id=call_id,
         source=source,
         creator=creator,
-        caller_pn=_caller_pn(node, child, creator),
+        caller_pn=_caller_pn(node, creator),
+        claimed_pn=_number(child, "caller_pn") if creator.is_lid else None,
         status=_status(child),
         is_offer=is_offer,
         is_video=child.find("video") is not None or child.get("media") == "video",
@@ -123,18 +127,20 @@ def _status(child: Node) -> CallStatus:
     return CallStatus.RINGING
 
 
-def _caller_pn(node: Node, child: Node, creator: Jid) -> Jid | None:
-    if not creator.is_lid:
+def _caller_pn(node: Node, creator: Jid) -> Jid | None:
+    """The number of a hidden caller, by the outer element, which is the server's own."""
+    source, sender_lid = node.get_jid("from"), node.get_jid("sender_lid")
+    if source is None or not creator.is_lid:
         return None
-    for holder, name in ((child, "caller_pn"), (node, "sender_pn")):
-        jid = holder.get_jid(name)
-        if jid is not None and jid.is_pn:
-            return jid.bare
-    source = node.get_jid("from")
-    sender_lid = node.get_jid("sender_lid")
-    if source is not None and source.is_pn and sender_lid is not None:
-        return source.bare if sender_lid.bare == creator.bare else None
-    return None
+    if source.bare == creator.bare:
+        return _number(node, "sender_pn")
+    is_caller = source.is_pn and sender_lid is not None and sender_lid.bare == creator.bare
+    return source.bare if is_caller else None
+
+
+def _number(node: Node, name: str) -> Jid | None:
+    jid = node.get_jid(name)
+    return jid.bare if jid is not None and jid.is_pn else None
 
 
 def _participants(offer: Node) -> tuple[Jid, ...]:

@@ -114,17 +114,43 @@ async def test_a_group_call_stands_in_the_group(account: Account) -> None:
     assert (entry.key.chat, entry.key.sender) == (GROUP, PEER_PN)
 
 
-async def test_a_number_that_the_offer_names_is_learnt(account: Account) -> None:
+async def test_a_number_that_the_server_names_is_learnt(account: Account) -> None:
     lid, pn = Jid("100000000000077", "lid", 3), Jid("15550007777", "s.whatsapp.net")
-    await call(account, "offer", by=lid, caller_pn=pn)
-    assert told(account)[0].caller == lid.bare  # the attribute has an underscore on the wire
-    child = Node("offer", {"call-id": "C2", "call-creator": lid, "caller_pn": pn})
-    await account.handle(handle_call, Node("call", {"from": lid, "id": "S"}, [child]))
+    await call(account, "offer", by=lid)
+    assert told(account)[0].caller == lid.bare
+    child = Node("offer", {"call-id": "C2", "call-creator": lid})
+    outer: dict[str, Any] = {"from": lid, "id": "S", "sender_pn": pn}
+    await account.handle(handle_call, Node("call", outer, [child]))
     assert told(account)[1].caller == pn
     assert await account.read(lambda store: store.addresses.pn_of(lid)) == pn
     # The first of the two is still found: by the hidden id under which it was kept.
     await call(account, "terminate", by=lid)
     assert (told(account)[2].caller, told(account)[2].status) == (lid.bare, CallStatus.TERMINATE)
+
+
+def offer_of(lid: Jid, claimed: Jid, call_id: str = "C1") -> Node:
+    child = Node("offer", {"call-id": call_id, "call-creator": lid, "caller_pn": claimed})
+    return Node("call", {"from": lid, "id": "S", "t": str(NOW)}, [child])
+
+
+async def test_a_number_that_a_caller_claims_is_shown_and_not_learnt(account: Account) -> None:
+    lid, pn = Jid("100000000000077", "lid", 3), Jid("15550007777", "s.whatsapp.net")
+    await account.handle(handle_call, offer_of(lid, pn))
+    await call(account, "terminate", by=lid, reason="timeout")
+    assert [(each.caller, each.creator) for each in told(account)] == [(pn, lid), (pn, lid)]
+    assert await account.read(lambda store: store.addresses.pn_of(lid)) is None
+    assert await account.read(lambda store: store.addresses.lid_of(pn)) is None
+
+
+@pytest.mark.parametrize("claimed", [PEER_PN, OWN_PN.bare])
+async def test_nobody_takes_over_a_number_by_calling(account: Account, claimed: Jid) -> None:
+    """Messages to that number would go to the caller from then on."""
+    before = await account.read(lambda store: store.addresses.lid_of(claimed))
+    stranger = Jid("100000000000077", "lid", 3)
+    await account.handle(handle_call, offer_of(stranger, claimed))
+    assert told(account)[0].caller == stranger.bare
+    assert await account.read(lambda store: store.addresses.lid_of(claimed)) == before
+    assert await account.read(lambda store: store.addresses.pn_of(stranger)) is None
 
 
 async def test_nobody_ends_the_call_of_another(account: Account) -> None:

@@ -67,8 +67,20 @@ def test_an_offer_says_what_kind_of_call_it_is() -> None:
 def test_the_number_behind_a_hidden_caller_is_read() -> None:
     node = call("offer", source=ANN_LID, call_creator=ANN_LID)
     assert parse_call(node).caller_pn is None  # type: ignore[union-attr]
-    node.children()[0].attrs["caller_pn"] = ANN
+    node.attrs["sender_pn"] = ANN
     assert parse_call(node).caller_pn == ANN.bare  # type: ignore[union-attr]
+
+
+def test_a_number_inside_the_offer_is_the_callers_own_word() -> None:
+    node = call("offer", source=ANN_LID, call_creator=ANN_LID)
+    node.children()[0].attrs["caller_pn"] = ANN
+    news = parse_call(node)
+    assert news is not None
+    assert (news.caller_pn, news.claimed_pn) == (None, ANN.bare)
+    # What the server says of whoever sends a stanza is not about another creator.
+    other = call("offer", source=ANN_LID, call_creator=Jid("100000000000099", "lid"))
+    other.attrs["sender_pn"] = ANN
+    assert parse_call(other).caller_pn is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,24 @@ def _known(store: UnitOfWork, news: CallNews) -> Call | None:
         # The number may have been learnt since the offer came.
         lid = store.addresses.lid_of(caller)
         known = None if lid is None else store.calls.get(lid, news.id)
+    if known is None:
+        # It stands under the number that its offer claimed.
+        found = store.calls.find(news.id)
+        known = found if found is not None and found.creator.bare == news.creator.bare else None
     return known
+
+
+def _caller(work: Work, news: CallNews) -> Jid:
+    """Who calls, by phone number where that is known.
+
+    The number that an offer names itself is the caller's own word. It is shown where nothing else
+    is known of either address, and never kept as theirs: messages to it would go to the caller.
+    """
+    store = work.store
+    caller, claimed = canonical(store, news.creator), news.claimed_pn
+    if claimed is None or caller.is_pn or work.own.is_own(claimed):
+        return caller
+    return caller if store.addresses.lid_of(claimed) is not None else claimed
 
 
 def _changed(work: Work, known: Call | None, news: CallNews) -> Call | None:
@@ -80,7 +97,7 @@ def _changed(work: Work, known: Call | None, news: CallNews) -> Call | None:
         return Call(
             id=news.id,
             creator=news.creator,
-            caller=canonical(work.store, news.creator),
+            caller=_caller(work, news),
             status=news.status,
             timestamp=news.timestamp or work.now,
             is_video=news.is_video if news.is_offer else None,
