@@ -23,6 +23,7 @@ from waport.model import (
     MessageRevoked,
     PostCounted,
     ReactionChanged,
+    UnreadChanged,
 )
 from waport.model.contents import ChannelInvite
 from waport.model.newsletter import (
@@ -201,6 +202,10 @@ async def test_posts_are_written_changed_counted_and_paged(world: World) -> None
     # The post that was taken back asks for nothing.
     assert await bob.client.newsletters.posts.send_seen(jid) == 4
     assert (await bob.client.chats.get(jid)).chat.unread == 0
+    counted_down = await bob.events.until(
+        UnreadChanged, lambda e: e.chat.jid == jid and not e.count
+    )
+    assert counted_down.chat.unread == 0
     await posts.updates(jid)
     known = await posts.known(jid, sent[0].key.id)
     assert known is not None

@@ -20,7 +20,7 @@ from ..fanout import canonical
 from ..groups import known_group
 from ..people import hidden
 from ..queries import Queries
-from ..unread import recount
+from ..unread import mark_read, recount
 from ..work import EventSink, Work
 from ..work_job import in_work
 
@@ -129,18 +129,7 @@ class Chats:
             for node in self._receipts(unread, "read-self" if privately else "read"):
                 link.send(node)
 
-        def job(work: Work) -> None:
-            store = work.store
-            store.messages.mark_read(unread.keys)
-            # What has come meanwhile is unread still.
-            change = partial(store.chats.mark_read, unread.chat, unread.count)
-            recount(store, work.emit, unread.chat, change)
-            read = store.chats.get(unread.chat)
-            if read is not None and not read.unread:
-                # History that comes later must not bring back what was read.
-                store.history.note_read(unread.chat, read.timestamp)
-
-        await self._in_work(job)
+        await self._in_work(lambda work: mark_read(work, unread.chat, unread.keys, unread.count))
         return len(unread.keys)
 
     def _receipts(self, unread: _Unread, kind: str) -> Sequence[Node]:

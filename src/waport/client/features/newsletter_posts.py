@@ -22,6 +22,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..newsletters import keep_own_reactions, take_posts
 from ..post_watch import PostWatch
 from ..queries import Queries
+from ..unread import mark_read
 from ..work import EventSink, Work
 from ..work_job import in_work
 
@@ -155,11 +156,7 @@ class NewsletterPosts:
             # Before the channel counts as read: a receipt that is lost can then be sent again.
             await self.mark_viewed(channel, numbers)
 
-        def job(store: UnitOfWork) -> None:
-            store.messages.mark_read(keys)
-            store.chats.mark_read(channel, count)
-
-        await self._database.write(self._session_id, job)
+        await self._job(lambda work: mark_read(work, channel, keys, count))
         return len(numbers)
 
     # --- at the bottom -----------------------------------------------------------------------
