@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from support.account import PEER_LID, PEER_PN, Account, text
@@ -20,6 +23,8 @@ from waport.client.encryption import learn_mapping
 from waport.errors import InvalidInput, NotFound
 from waport.model import Message, MessageKey, MessageKind, SettingChanged
 from waport.store import UnitOfWork
+from waport.store.app_state import AppState, KeptRecord
+from waport.wire import Jid
 
 REGULAR = Collection.REGULAR
 
@@ -90,6 +95,13 @@ async def test_a_label_has_a_name(device: Device, name: str) -> None:
     assert not await device.account.read(lambda store: store.app_state.has_pending())
 
 
+async def test_two_changes_of_one_label_at_a_time_are_both_kept(device: Device) -> None:
+    await device.labels.add("Work", 3)
+    await asyncio.gather(device.labels.edit("1", name="Job"), device.labels.edit("1", color=7))
+    label = await device.labels.get("1")
+    assert (label.name, label.color) == ("Job", 7)
+
+
 async def test_chats_have_labels_by_either_address(device: Device) -> None:
     labels = device.labels
     await labels.add("Work")
@@ -121,6 +133,24 @@ async def test_chats_get_these_labels_and_lose_all_others(device: Device) -> Non
         await labels.set_of_chats([PEER_PN], ["9"])
     await labels.set_of_chats([PEER_PN], [])
     assert await labels.of_chat(PEER_PN) == []
+
+
+async def test_many_chats_are_labelled_with_one_look_at_what_there_is(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await device.labels.add("Work")
+    looks: list[str] = []
+    read = AppState.kept
+
+    def kept(self: AppState, name: str, target: str | None = None) -> Sequence[KeptRecord]:
+        looks.append(name)
+        return read(self, name, target)
+
+    chats = [Jid(str(15550100000 + number), "s.whatsapp.net") for number in range(40)]
+    monkeypatch.setattr(AppState, "kept", kept)
+    await device.labels.set_of_chats(chats, ["1"])
+    assert looks.count("label_jid") == 1
+    assert set(await device.labels.chats("1")) == set(chats)
 
 
 async def test_messages_have_labels(device: Device) -> None:

@@ -90,13 +90,21 @@ class Labels:
         Raises:
             NotFound: there is no such label.
         """
-        found = await self.get(label_id)
-        edited = replace(
-            found,
-            name=found.name if name is None else _checked(name, MAX_NAME),
-            color=found.color if color is None else _color(color),
-        )
-        await self._records.write(edited)
+        new_name = None if name is None else _checked(name, MAX_NAME)
+        new_color = None if color is None else _color(color)
+        edited = EditLabel(label_id, "")
+
+        def make(store: UnitOfWork, _: int) -> list[Action]:
+            nonlocal edited
+            found = _label(store, label_id)
+            edited = replace(
+                found,
+                name=found.name if new_name is None else new_name,
+                color=found.color if new_color is None else new_color,
+            )
+            return [edited]
+
+        await self._records.change(make)
         return edited
 
     async def delete(self, label_id: str) -> None:
@@ -149,7 +157,11 @@ class Labels:
         def make(store: UnitOfWork, _: int) -> list[Action]:
             if labeled:
                 _label(store, label_id)
-            return _associations(store, chat, label_id, labeled)
+            jid = canonical(store, chat)
+            if labeled:
+                return [LabelChat(label_id, jid, True)]
+            given = _given(store).get(jid, {}).get(label_id)
+            return [LabelChat(label_id, each, False) for each in given or [jid]]
 
         await self._records.change(make)
 
@@ -165,12 +177,13 @@ class Labels:
             for label_id in wanted:
                 _label(store, label_id)
             actions: list[Action] = []
-            for chat in named:
-                present = ids_of_chat(store, chat)
-                for label_id in sorted(present - wanted):
-                    actions.extend(_associations(store, chat, label_id, False))
-                for label_id in sorted(wanted - present):
-                    actions.extend(_associations(store, chat, label_id, True))
+            given = _given(store)
+            for chat in dict.fromkeys(canonical(store, each) for each in named):
+                present = given.get(chat, {})
+                for label_id in sorted(present.keys() - wanted):
+                    actions += [LabelChat(label_id, each, False) for each in present[label_id]]
+                for label_id in sorted(wanted - present.keys()):
+                    actions.append(LabelChat(label_id, chat, True))
             return actions
 
         await self._records.change(make)
@@ -293,17 +306,14 @@ def chats_with(store: UnitOfWork, label_id: str) -> list[Jid]:
     return list(dict.fromkeys(found))
 
 
-def _associations(store: UnitOfWork, chat: Jid, label_id: str, labeled: bool) -> list[Action]:
-    """What gives a chat a label, or takes it away under each address that it was given by."""
-    jid = canonical(store, chat)
-    if labeled:
-        return [LabelChat(label_id, jid, True)]
-    given = [
-        each.chat
-        for each in kept(store, LabelChat)
-        if each.labeled and each.label_id == label_id and canonical(store, each.chat) == jid
-    ]
-    return [LabelChat(label_id, each, False) for each in given or [jid]]
+def _given(store: UnitOfWork) -> dict[Jid, dict[str, list[Jid]]]:
+    """The labels of all chats, each with the addresses of the chat that it was given by."""
+    given: dict[Jid, dict[str, list[Jid]]] = {}
+    for each in kept(store, LabelChat):
+        if each.labeled:
+            labels = given.setdefault(canonical(store, each.chat), {})
+            labels.setdefault(each.label_id, []).append(each.chat)
+    return given
 
 
 def _labels(store: UnitOfWork) -> list[EditLabel]:
