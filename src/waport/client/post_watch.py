@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ..errors import ConnectionClosed, QueryError, QueryTimeout, WhatsAppError
+from ..errors import ConnectionClosed, QueryError, QueryTimeout, RateLimited, WhatsAppError
 from ..stanza.newsletter_posts import WatchPosts
 from ..stanza.newsletters import check_channel
 from ..wire import Jid
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 MARGIN = 0.9
 """The share of the time after which the server is asked again."""
+
+BACK_OFF_S = 60
+"""After a refusal for too many questions the server is left alone for so long, at least."""
 
 MAX_WATCHED = 64
 """Channels that can be watched at a time."""
@@ -83,6 +86,8 @@ class PostWatch:
                 return  # the next login resumes it
             except QueryTimeout:
                 continue
+            except RateLimited:
+                duration = max(duration, BACK_OFF_S)
             except WhatsAppError as exc:
                 log.warning("a channel is watched no more: %s", exc)
                 self._tasks.pop(channel, None)

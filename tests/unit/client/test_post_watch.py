@@ -97,6 +97,19 @@ async def test_a_channel_that_is_gone_is_watched_no_more(world: World) -> None:
     assert world.watch.channels == ()
 
 
+async def test_a_server_that_is_asked_too_much_is_asked_again_later(world: World) -> None:
+    await world.watch.begin(CHANNEL)
+    await world.background.cancel()
+    world.server.error = 429
+    await world.watch.resume()
+    await world.clock.sleeping(54)
+    assert (world.watch.channels, world.server.asked) == ((CHANNEL,), [CHANNEL] * 2)
+    world.server.error = 0
+    await world.clock.pass_by(54)
+    await world.clock.sleeping(270)
+    assert world.server.asked == [CHANNEL] * 3
+
+
 async def test_only_so_many_channels_are_watched(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
