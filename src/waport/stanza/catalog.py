@@ -105,7 +105,10 @@ def _products(nodes: Sequence[Node]) -> tuple[tuple[CatalogProduct, ...], int]:
 
 
 def _value(tag: str, value: object) -> Node:
-    return Node(tag, {}, str(value).encode())
+    try:
+        return Node(tag, {}, str(value).encode())
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(f"{tag} is no Unicode text") from exc
 
 
 def _size(side: int) -> list[Node]:

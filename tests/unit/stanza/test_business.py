@@ -367,6 +367,8 @@ def test_questions_have_the_form_of_the_web_client() -> None:
         ProductDraft("x", origin_country="Portugal"),
         ProductDraft("x", image_urls=("http://plain.example/x",)),
         ProductDraft("x", retailer_id="y" * 257),
+        ProductDraft("half a pair \ud83d"),
+        ProductDraft("x", image_urls=("https://media.example/\udc4d",)),
     ],
 )
 def test_a_product_that_is_none_is_refused_here(draft: ProductDraft) -> None:
@@ -381,6 +383,9 @@ def test_a_product_that_is_none_is_refused_here(draft: ProductDraft) -> None:
         FetchCollections(SHOP, 0),
         FetchOrder("", "t"),
         FetchOrder("o", ""),
+        FetchOrder("o", "\ud83d"),
+        FetchCatalog(SHOP, 1, "\ud83d"),
+        DeleteProducts(["\ud83d"]),
         DeleteProducts([]),
         DeleteProducts([""]),
     ],
