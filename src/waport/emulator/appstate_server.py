@@ -137,11 +137,13 @@ class StateServer:
         patch: pb.SyncdPatch,
         mutations: Sequence[pb.SyncdMutation],
         device: int,
-    ) -> None:
-        """Take a patch of a device, and tell the others."""
+    ) -> int:
+        """Take a patch of a device, and tell the others; the version that it makes."""
         log = self._logs[collection]
         log.append(patch, mutations)
-        await self.announce(collection, log.version, device)
+        version = log.version
+        await self.announce(collection, version, device)
+        return version
 
     async def answer(self, device: int, iq: Node) -> Node:
         """Answer one IQ of `w:sync:app:state`, one collection after the other.
@@ -179,17 +181,17 @@ class StateServer:
             base = 0 if is_wanted else base
             is_wanted = is_wanted and log.version > self._snapshot_after()
             return Node("collection", *await self._rest(name, base, is_wanted, "result"))
-        if is_late or base != log.version:
-            attrs, children = await self._rest(name, base, False, "error")
-            return Node("collection", attrs, [_error(409, "conflict"), *children])
         try:
             patch = pb.SyncdPatch.FromString(upload.data)
             mutations = await self.files.mutations(patch)
         except (ProtobufDecodeError, WhatsAppError):
             return _refusal(name, 400, "bad-request")
-        await self.append(name, patch, mutations, device)
-        attrs = {"name": name, "version": str(log.version), "type": "result"}
-        return Node("collection", attrs)
+        # Not before: while the file was fetched another device may have written.
+        if is_late or base != log.version:
+            attrs, children = await self._rest(name, base, False, "error")
+            return Node("collection", attrs, [_error(409, "conflict"), *children])
+        version = await self.append(name, patch, mutations, device)
+        return Node("collection", {"name": name, "version": str(version), "type": "result"})
 
     async def _rest(
         self, name: str, base: int, wants_snapshot: bool, kind: str
@@ -198,8 +200,8 @@ class StateServer:
         log = self._logs[name]
         attrs: dict[str, AttrValue] = {"name": name}
         if log.version and (wants_snapshot or base < log.forgotten):
-            reference = await self.files.put(log.snapshot().SerializeToString())
             attrs |= {"version": str(log.version), "type": kind}
+            reference = await self.files.put(log.snapshot().SerializeToString())
             return attrs, [Node("snapshot", {}, reference.SerializeToString())]
         end = min(base + self._page, log.version)
         attrs["version"] = str(end)

@@ -95,23 +95,26 @@ class AppState:
             ProtocolError: likewise, one that does not follow or is no sync action.
             MediaError: there are many mutations, and no room for their file.
         """
-        self._catch_up(collection)
-        before = self._replicas[collection]
-        patch, after = build_patch(
-            collection,
-            before,
-            mutations,
-            self.keys[-1],
-            random_bytes=self._random_bytes,
-            diverged=diverged,
-        )
+        while True:
+            self._catch_up(collection)
+            patch, after = build_patch(
+                collection,
+                self._replicas[collection],
+                mutations,
+                self.keys[-1],
+                random_bytes=self._random_bytes,
+                diverged=diverged,
+            )
+            sealed = list(patch.mutations)
+            if len(sealed) > _MAX_INLINE:
+                file = pb.SyncdMutations(mutations=sealed).SerializeToString()
+                patch.externalMutations.CopyFrom(await self.server.files.put(file))
+                del patch.mutations[:]
+            # While the file was stored a companion may have written.
+            if after.version == self.version(collection) + 1:
+                break
         if diverged:
             self._diverged.add((collection, after.version))
-        sealed = list(patch.mutations)
-        if len(sealed) > _MAX_INLINE:
-            file = pb.SyncdMutations(mutations=sealed).SerializeToString()
-            patch.externalMutations.CopyFrom(await self.server.files.put(file))
-            del patch.mutations[:]
         await self.server.append(collection, patch, sealed, device=0)
 
     def read(self, collection: str) -> Mapping[tuple[str, ...], pb.SyncActionValue]:

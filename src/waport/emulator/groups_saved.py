@@ -128,10 +128,10 @@ def _load(saved: Saved) -> Group:
             for item in saved.parts("requests")
         },
         removed=set(saved.texts("removed")),
-        place=saved.text("place"),
-        parent=saved.text("parent"),
-        is_hidden=saved.flag("is_hidden"),
     )
+    if "place" in saved.names():  # a group from before there were communities has none
+        group.place, group.parent = saved.text("place"), saved.text("parent")
+        group.is_hidden = saved.flag("is_hidden")
     if picture_id := saved.text("picture_id"):
         group.picture = (picture_id, saved.data("picture"))
     if not members or not group.flags <= FLAGS.keys() or group.place not in PLACES:

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from waport.emulator import Emulator, EmulatorOptions
+from waport.emulator.groups import GroupBook
+from waport.emulator.groups_saved import dump_groups, load_groups
+from waport.emulator.saved import Saved
 from waport.emulator.snapshot import dump_accounts
 from waport.emulator.state import Autosave, StateFolder
 from waport.errors import CorruptRecord
@@ -128,3 +131,15 @@ async def test_a_stanza_that_cannot_be_written_does_not_keep_the_rest_from_being
 def test_a_snapshot_is_written_as_json(tmp_path: Path, snapshot: dict[str, object]) -> None:
     StateFolder(str(tmp_path)).write(snapshot)
     assert json.loads((tmp_path / "state.json").read_bytes()) == snapshot
+
+
+def test_a_group_that_was_saved_before_there_were_communities_is_read() -> None:
+    book = GroupBook()
+    made = book.create("15550000001", "Old", 1_700_000_000, "lid")
+    (saved,) = dump_groups(book)
+    for name in ("place", "parent", "is_hidden"):
+        del saved[name]
+    restored = GroupBook()
+    load_groups([Saved(saved, "group")], restored)
+    (group,) = restored
+    assert (group.user, group.place, group.parent, group.is_hidden) == (made.user, "", "", False)

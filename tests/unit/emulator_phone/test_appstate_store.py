@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from support.mini_media import MiniMedia
 from waport.emulator.appstate import Mutation, Replica, SyncKey, apply_patch, build_patch
 from waport.emulator.appstate_store import AppState
+from waport.emulator.link import MediaPlace
 from waport.emulator.saved import Saved
 from waport.errors import CorruptRecord, CryptoError
 from waport.proto import pb
@@ -46,6 +48,25 @@ def one(answer: Node) -> Node:
 class Announced(list[tuple[str, int, int]]):
     async def __call__(self, name: str, version: int, device: int) -> None:
         self.append((name, version, device))
+
+
+class SlowMedia(MiniMedia):
+    """A media host that takes so long that something else happens meanwhile, once."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def upload(self, kind: str, body: bytes) -> MediaPlace:
+        await self._wait()
+        return await super().upload(kind, body)
+
+    async def download(self, direct_path: str) -> bytes:
+        await self._wait()
+        return await super().download(direct_path)
+
+    async def _wait(self) -> None:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            await happens()
 
 
 @pytest.fixture
@@ -199,3 +220,46 @@ async def test_collections_survive_a_restart(
 def test_a_damaged_state_is_an_error(saved: dict[str, Any], announced: Announced) -> None:
     with pytest.raises(CorruptRecord):
         AppState.load(Saved(saved, "app state"), announced, MiniMedia())
+
+
+# --- two at a time -------------------------------------------------------------------------------
+
+
+async def test_the_phone_writes_behind_what_came_while_its_file_was_stored(
+    announced: Announced,
+) -> None:
+    media = SlowMedia()
+    state = AppState(announced, [KEY], media)
+    media.meanwhile = lambda: upload(state, "regular_low", Replica(), pin("other@s.whatsapp.net"))
+    many = [pin(f"{number}@s.whatsapp.net") for number in range(150)]
+    await state.write("regular_low", many)
+    assert announced == [("regular_low", 1, 1), ("regular_low", 2, 0)]
+    assert len(state.read("regular_low")) == 151  # which checks every MAC
+
+
+async def test_an_upload_is_late_if_another_came_while_its_file_was_fetched(
+    announced: Announced,
+) -> None:
+    media = SlowMedia()
+    state = AppState(announced, [KEY], media)
+    patch, _ = build_patch("regular_low", Replica(), [pin("1@s.whatsapp.net")], KEY)
+    file = pb.SyncdMutations(mutations=patch.mutations).SerializeToString()
+    patch.externalMutations.CopyFrom(await state.server.files.put(file))
+    del patch.mutations[:]
+    media.meanwhile = lambda: state.write("regular_low", [pin("2@s.whatsapp.net")])
+    answer = one(await state.answer(1, iq(asked("regular_low", 0, patch.SerializeToString()))))
+    assert answer.child("error").attr("code") == "409"
+    assert len(answer.child("patches").children("patch")) == 1
+    assert [index[1] for index in state.read("regular_low")] == ["2@s.whatsapp.net"]
+
+
+async def test_a_snapshot_has_the_version_that_is_said_beside_it(announced: Announced) -> None:
+    media = SlowMedia()
+    state = AppState(announced, [KEY], media, snapshot_after=lambda: 0)
+    await state.write("regular_low", [pin("1@s.whatsapp.net")])
+    media.meanwhile = lambda: state.write("regular_low", [pin("2@s.whatsapp.net")])
+    wanted = Node("collection", {"name": "regular_low", "return_snapshot": "true"})
+    answer = one(await state.answer(1, iq(wanted)))
+    reference = pb.ExternalBlobReference.FromString(answer.child("snapshot").data)
+    snapshot = pb.SyncdSnapshot.FromString(await state.server.files.get(reference))
+    assert answer.int_attr("version") == snapshot.version.version == 1
