@@ -185,6 +185,12 @@ async def test_admins_of_a_community_come_and_go(world: World) -> None:
     await world.told(bob, town.jid, Kind.COMMUNITY_DEMOTE)
     with pytest.raises(InvalidInput):
         await ann.client.communities.promote(town.jid, [])
+    for work in (
+        ann.client.communities.decide_suggestion(bob.jid, town.jid, bob.lid, approve=True),
+        ann.client.communities.withdraw_suggestion(town.jid, bob.jid),
+    ):
+        with pytest.raises(InvalidInput):
+            await work
 
 
 async def test_leaving_removing_and_ending_a_community(world: World) -> None:

@@ -295,11 +295,15 @@ class Communities:
         Args:
             creator: who suggested it.
         """
+        check_group(parent)
+        check_group(group)
         verb = "approve" if approve else "reject"
         await self._queries.run(DecideSuggestion(parent, group, creator, verb))
 
     async def withdraw_suggestion(self, parent: Jid, group: Jid) -> None:
         """Withdraw a suggestion of ours."""
+        check_group(parent)
+        check_group(group)
         own = await self._database.read(self._session_id, own_of)
         creator = (own.lid or own.pn).bare
         await self._queries.run(DecideSuggestion(parent, group, creator, "cancel"))
