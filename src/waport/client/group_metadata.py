@@ -150,12 +150,13 @@ class GroupMetadata:
         now = self._now()
         answer = await self._queries.run(FetchGroups(asked), again=True)
         listing = await in_thread(read_groups, answer)
+        wanted = frozenset(asked)
 
         def job(store: UnitOfWork) -> list[Group]:
             return [
                 store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
                 for group in listing.groups
-                if group.jid in asked
+                if group.jid in wanted
             ]
 
         return await self._write(job)

@@ -37,8 +37,10 @@ def tell_changes(
     by = None
     if author is not None:
         by = own.pn.bare if own.is_own(author) else canonical(store, author)
+    named = (author, *(member for change in changes for member in change.members))
+    lids = store.addresses.lids_of(jid for jid in named if jid is not None and jid.is_pn)
     for place, change in enumerate(changes):
-        notice = notice_of(change, author, store.addresses.lid_of)
+        notice = notice_of(change, author, lambda jid: lids.get(jid.bare))
         if notice is not None:
             from_me = by is not None and own.is_own(by)
             key = MessageKey(group, f"{id}-{place}" if place else id, from_me, by or group)

@@ -175,7 +175,12 @@ class NewsletterAdmins:
         call = calls.reaction_senders(channel, server_id)
         found = await self._mex.ask(call.operation, call.variables, again=True)
         senders = read_reaction_senders(found)
-        return tuple([replace(each, people=await self._numbered(each.people)) for each in senders])
+        return await self._database.write(
+            self._session_id,
+            lambda store: tuple(
+                replace(each, people=_numbered(store, each.people)) for each in senders
+            ),
+        )
 
     # --- at the bottom -----------------------------------------------------------------------
 
@@ -218,20 +223,20 @@ class NewsletterAdmins:
         await self._job(job)
 
     async def _numbered(self, people: Iterable[ChannelPerson]) -> tuple[ChannelPerson, ...]:
-        """People with the phone numbers that we know; those that are shown are learned."""
-
-        def job(store: UnitOfWork) -> tuple[ChannelPerson, ...]:
-            found = []
-            for person in people:
-                if person.pn is None:
-                    person = replace(person, pn=number_of(store, person.jid))
-                elif person.jid.is_lid:
-                    learn_mapping(store, person.pn, person.jid)
-                found.append(person)
-            return tuple(found)
-
-        return await self._database.write(self._session_id, job)
+        return await self._database.write(self._session_id, lambda store: _numbered(store, people))
 
     async def _job(self, job: Callable[[Work], T]) -> T:
         now = int(self._clock.unix())
         return await in_work(self._database, self._session_id, self._sink, now, job)
+
+
+def _numbered(store: UnitOfWork, people: Iterable[ChannelPerson]) -> tuple[ChannelPerson, ...]:
+    """People with the phone numbers that we know; those that are shown are learned."""
+    found = []
+    for person in people:
+        if person.pn is None:
+            person = replace(person, pn=number_of(store, person.jid))
+        elif person.jid.is_lid:
+            learn_mapping(store, person.pn, person.jid)
+        found.append(person)
+    return tuple(found)
