@@ -1,6 +1,7 @@
 """What reactions, edits, revokes, votes, answers, pins and timers do to the store.
 
-Each takes effect in the transaction that stores the message which brought it. One that makes no
+Each takes effect in the transaction that stores the message which brought it; an own one in the
+transaction that takes the server's ack, so that what is refused changes nothing. One that makes no
 sense, can't be decrypted, or comes from somebody who may not do this, changes nothing: it stays
 stored as it came, and the log says so without saying what it was about.
 """
@@ -37,6 +38,7 @@ from .work import Work
 __all__ = [
     "Arrival",
     "apply",
+    "apply_stored",
     "apply_waiting",
     "is_add_on",
     "pin_of",
@@ -75,14 +77,18 @@ def apply_waiting(work: Work, message: Message) -> None:
     """
     key = message.key
     for waiting in work.store.add_ons.take_waiting(key.chat, key.id):
-        try:
-            content = read_message(waiting.proto()).content
-        except DecodeError:
-            log.warning("a message that waited can't be read")
-            continue
-        named = waiting.key
-        arrival = Arrival(named, named.sender, named.chat, content, waiting.timestamp, waiting)
-        apply(work, arrival)
+        apply_stored(work, waiting)
+
+
+def apply_stored(work: Work, message: Message) -> None:
+    """Let an add-on take effect that was stored before: it had to wait, or the server's ack did."""
+    try:
+        content = read_message(message.proto()).content
+    except DecodeError:
+        log.warning("a message that waited can't be read")
+        return
+    named = message.key
+    apply(work, Arrival(named, named.sender, named.chat, content, message.timestamp, message))
 
 
 def _apply(scene: Scene, content: Content) -> None:

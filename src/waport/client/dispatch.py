@@ -146,10 +146,11 @@ class Dispatcher:
             return
         answer = parse_message_ack(node)
         crash_point("send.acked")
-        if not answer.error:
-            self._queries.resolve_ack(answer)
         if self.linked:
             await self._submit(link, node, lambda work, _: self._on_message_ack(work, answer))
+        if not answer.error:
+            # After the store was given it: whoever is told finds there what the ack has changed.
+            self._queries.resolve_ack(answer)
 
     async def _submit(self, link: Link, node: Node, handler: WorkHandler) -> None:
         # Room first: between the two lines after it nothing may get lost.

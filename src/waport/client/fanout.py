@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..stanza.ids import participant_hash
 from ..stanza.message import OwnAddresses
-from ..store import UnitOfWork
+from ..store import QueuedSend, UnitOfWork
 from ..wire import Jid
 
 DEVICE_LIST_AGE_S = 12 * 3600
@@ -56,6 +56,16 @@ def canonical(store: UnitOfWork, jid: Jid) -> Jid:
     if bare.is_lid:
         return store.addresses.pn_of(bare) or bare
     return bare
+
+
+def chat_of(store: UnitOfWork, queued: QueuedSend) -> Jid:
+    """The chat in which a queued message stands now: its person may have got another address."""
+    chat = canonical(store, queued.chat)
+    if store.messages.get(chat, queued.message_id) is None:
+        moved = store.messages.find(queued.message_id)
+        if moved is not None and moved.key.from_me:
+            return moved.key.chat
+    return chat
 
 
 def plan(

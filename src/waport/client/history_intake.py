@@ -75,7 +75,7 @@ class Intake:
         """
         seen = await in_thread(_overview, source)
         if not stored.done:
-            await self._take_overview(seen)
+            await self._take_overview(seen, f"{stored.sync_type}.{stored.chunk_order}")
         return await self._take_parts(stored, source)
 
     async def take_pairs(self, pairs: Iterable[tuple[Jid, Jid]]) -> None:
@@ -83,13 +83,15 @@ class Intake:
         for some in _steps(pairs, PAIRS_STEP):
             await self._write(partial(_learn, some))
 
-    async def _take_overview(self, seen: Overview) -> None:
+    async def _take_overview(self, seen: Overview, piece: str) -> None:
         await self.take_pairs(seen.pairs.items())
         is_renamed = False
         for names in _steps(seen.push_names.items(), NAMES_STEP):
             is_renamed |= await self._write(partial(_put_push_names, names))
         for contacts in _steps(seen.contacts, NAMES_STEP):
             await self._write(lambda store, some=contacts: jobs.put_contacts(store, some))  # type: ignore[misc]
+        for kept in _steps(seen.kept, NAMES_STEP):
+            await self._write(partial(_keep, kept, piece))
         await self._write(partial(_put_rest, seen))
         if is_renamed:
             try:
@@ -165,9 +167,13 @@ def _put_push_names(names: Sequence[tuple[Jid, str]], store: UnitOfWork) -> bool
     return jobs.put_push_names(store, names)
 
 
+def _keep(some: Sequence[tuple[str, str, bytes]], piece: str, store: UnitOfWork) -> None:
+    for kind, name, data in some:
+        # Other pieces have something at that place, too.
+        store.history.keep(kind, f"{piece}:{name}" if name.isdigit() else name, data)
+
+
 def _put_rest(seen: Overview, store: UnitOfWork) -> None:
-    for kind, name, data in seen.kept:
-        store.history.keep(kind, name, data)
     if seen.salt:
         store.history.keep_first("account", "salt", seen.salt)
     if seen.migrated_at:

@@ -26,6 +26,7 @@ from ..errors import (
     QueryError,
     QueryTimeout,
     StanzaError,
+    StoreError,
     WhatsAppError,
 )
 from ..model import HistoryProgress, OlderHistory
@@ -88,6 +89,8 @@ _PASSING = (
     StanzaError,
     TransferFailed,
     OSError,
+    # One piece that meets a damaged row must not hold up all others.
+    StoreError,
 )
 """Failures that say nothing about the piece itself."""
 
@@ -235,8 +238,8 @@ class HistorySync:
         except ConnectionClosed:
             raise
         except _PASSING as exc:
-            pause = self._pauses.get(stored.position, AGAIN_S / 2) * 2
-            self._pauses[stored.position] = min(pause, MAX_PAUSE_S)
+            pause = min(self._pauses.get(stored.position, AGAIN_S / 2) * 2, MAX_PAUSE_S)
+            self._pauses[stored.position] = pause
             self._due[stored.position] = self._clock.monotonic() + pause
             log.warning("a piece of history has to wait: %s", exc)
         except (MediaError, DecodeError, InvalidInput) as exc:

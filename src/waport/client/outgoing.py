@@ -381,21 +381,7 @@ def _finish(ready: _Ready, chat: Jid, node: Node) -> Prepared:
     if message is None or store.send_queue.get(draft.id) is not None:
         raise InvalidInput("a message of this id exists already")
     store.send_queue.add(draft.id, chat, stanza, draft.now * 1000)
-    if is_change and chat.is_newsletter:
-        pass  # it takes effect with the ack
-    elif is_change:
-        addons.apply(
-            work,
-            addons.Arrival(
-                key=message.key,
-                sender=ready.scene.own_senders[0],
-                chat=ready.scene.to,
-                content=ready.content,
-                timestamp=draft.now,
-                message=message,
-            ),
-        )
-    else:
+    if not is_change:  # a change takes effect with the ack
         store.chats.touch(chat, draft.now)
         work.emit(MessageAdded(message))
         if isinstance(ready.content, Image | Video | Audio | Document | Sticker):

@@ -12,7 +12,6 @@ import logging
 from dataclasses import replace
 
 from ..errors import DecodeError, InvalidInput
-from ..model import MessageKind
 from ..model.contents import NO_INFO, Content, Edit, Reaction, Revoke, TargetKey
 from ..proto import pb
 from ..stanza.content import parse_content
@@ -91,9 +90,7 @@ def take_effect(work: Work, queued: QueuedSend, answer: MessageAck) -> None:
     if mark in CHANGES:
         _change(work, queued, node, is_revoked=mark == EditMark.ADMIN_REVOKE)
         return
-    if node.get("type") == "reaction":
-        _react(work, queued)
-    elif answer.server_id:
+    if answer.server_id and node.get("type") != "reaction":
         work.store.newsletters.name_post(queued.chat, answer.server_id, answer.id)
 
 
@@ -117,25 +114,5 @@ def _change(work: Work, queued: QueuedSend, node: Node, *, is_revoked: bool) -> 
         content=content,
         timestamp=work.now,
         message=None,
-    )
-    addons.apply(work, arrival)
-
-
-def _react(work: Work, queued: QueuedSend) -> None:
-    stored = work.store.messages.get(queued.chat, queued.message_id)
-    if stored is None or stored.kind is not MessageKind.ADD_ON:
-        return
-    try:
-        content = read_message(stored.proto()).content
-    except DecodeError as exc:
-        log.warning("an own reaction makes no sense: %s", exc)
-        return
-    arrival = addons.Arrival(
-        key=stored.key,
-        sender=stored.key.sender,
-        chat=queued.chat,
-        content=content,
-        timestamp=stored.timestamp,
-        message=stored,
     )
     addons.apply(work, arrival)

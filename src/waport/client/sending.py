@@ -32,12 +32,13 @@ from .clock import SYSTEM_CLOCK, Clock
 from .compose import Composed, NoSuchMessage, Scene
 from .config import ClientConfig
 from .devices import Devices, UseBundles
-from .fanout import NeedDevices, NeedGroup, canonical
+from .fanout import NeedDevices, NeedGroup, canonical, chat_of
 from .group_encryption import ToldDevices
 from .late_sends import LateSends
 from .link import Link
 from .new_sessions import BEGUN_PER_JOB, NeedBundles, begin_ahead
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
+from .outgoing_posts import is_change
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
 from .suspects import Suspects
@@ -152,7 +153,7 @@ class Sender:
         suspect = self._suspects.judge(rows)
         if suspect is not None:
             log.error("a message at which the server ends the stream is given up")
-            await self._give_up(suspect.chat, suspect.message_id, UNREADABLE)
+            await self._give_up(suspect.message_id, UNREADABLE)
             rows = await self._pending()
         crash_point("send.resuming")
         # No await between here and the gate: what is committed later is sent later.
@@ -223,9 +224,9 @@ class Sender:
             log.warning("a message can't be sent again now: %s", exc)
         except WhatsAppError as exc:
             log.warning("a message could not be sent again: %s", exc)
-            await self._give_up(chat, message_id, ADDRESSING_CHANGED)
+            await self._give_up(message_id, ADDRESSING_CHANGED)
 
-    async def _give_up(self, chat: Jid, message_id: str, code: int) -> None:
+    async def _give_up(self, message_id: str, code: int) -> None:
         """A message that waits has failed: that is kept and told.
 
         Args:
@@ -233,10 +234,14 @@ class Sender:
         """
 
         def job(store: UnitOfWork) -> Sequence[Any]:
-            if store.send_queue.get(message_id) is None:
+            queued = store.send_queue.get(message_id)
+            if queued is None:
                 return ()
             store.send_queue.done(message_id)
+            chat = chat_of(store, queued)
             store.messages.set_pending(chat, message_id, False)
+            if is_change(queued):
+                return ()  # what has failed is the change, not the post
             failed = store.messages.set_ack(chat, message_id, Ack.ERROR)
             credentials = store.devices.get()
             if failed is None or credentials is None:

@@ -47,6 +47,9 @@ MAX_COUNTED: Final = 1000
 MAX_ENTRIES: Final = 200_000
 """Names, and pairs of addresses, that are taken from one piece."""
 
+MAX_ALL_KEPT: Final = 32 * 2**20
+"""Bytes of one piece that are kept as they came, chats left out."""
+
 PART: Final = 200
 """Messages that are stored at a time."""
 
@@ -79,7 +82,9 @@ class Overview:
         pairs: phone number and hidden id of one person, bare; a later pair counts.
         push_names: what people call themselves, by bare address.
         contacts: what the address book calls them.
-        kept: what is kept as it came: kind, name, bytes.
+        kept: what is kept as it came: kind, name, bytes. A name of digits is the place in this
+            piece alone.
+        left: bytes of which more may be kept.
         salt: `nctSalt`; empty when not told.
         migrated_at: when the phone went over to hidden ids, Unix seconds; 0 when not told.
         parts: how many parts its chats come in, at most.
@@ -89,9 +94,17 @@ class Overview:
     push_names: dict[Jid, str] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
     kept: list[tuple[str, str, bytes]] = field(default_factory=list)
+    left: int = MAX_ALL_KEPT
     salt: bytes = b""
     migrated_at: int = 0
     parts: int = 0
+
+    def keep(self, kind: str, name: str, data: bytes) -> None:
+        """Keep something as it came, if there is room; without a name under its place."""
+        some = data[:MAX_KEPT]
+        if len(some) <= self.left and len(self.kept) < MAX_ENTRIES:
+            self.kept.append((kind, name or f"{len(self.kept):06}", some))
+            self.left -= len(some)
 
     def pair(self, pn: Jid | None, lid: Jid | None) -> None:
         """Take a pair, if it is one."""
@@ -151,7 +164,7 @@ def overview(read: Read, *, max_inflated: int = MAX_INFLATED) -> Overview:
         except (ProtobufError, DecodeError):
             # A damaged entry; a damaged chat is kept with its messages, later.
             if number != _CONVERSATION:
-                found.kept.append(("damaged", f"{number}:{len(found.kept)}", value[:MAX_KEPT]))
+                found.keep(f"damaged {number}", "", value)
     return found
 
 
@@ -173,17 +186,16 @@ def _take(found: Overview, number: int, value: bytes) -> None:
     elif number == _PAST:
         group = parse_jid(pb.PastParticipants.FromString(value).groupJid)
         if group is not None and group.is_group:
-            found.kept.append(("past_participants", str(group.bare), value))
+            found.keep("past_participants", str(group.bare), value)
     elif number == _SALT:
         found.salt = value[:MAX_KEPT]
     elif number in _RAW:
-        found.kept.append(("account", _RAW[number], value[:MAX_KEPT]))
+        found.keep("account", _RAW[number], value)
         if number == _SETTINGS:
             at = pb.GlobalSettings.FromString(value).chatDbLidMigrationTimestamp
             found.migrated_at = at if 0 < at < _MAX_TIME else 0
-    elif len(found.kept) < MAX_ENTRIES:
-        kind = _LISTED.get(number, f"field {number}")
-        found.kept.append((kind, f"{len(found.kept):06}", value[:MAX_KEPT]))
+    else:
+        found.keep(_LISTED.get(number, f"field {number}"), "", value)
 
 
 def _take_chat(found: Overview, value: bytes) -> None:

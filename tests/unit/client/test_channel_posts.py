@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from support.handlers import Desk, handle_message
 from support.server import FakeServer
 from waport.client import ClientConfig
 from waport.client.compose import SendOptions
+from waport.client.policy import MALFORMED, Cause, Close
 from waport.client.queries import Queries
+from waport.client.suspects import LIMIT
 from waport.client.work import Work
 from waport.errors import InvalidInput, NotAuthorized, QueryError
 from waport.model import (
@@ -172,6 +175,25 @@ async def test_a_refused_change_harms_the_post_in_no_way(account: Account) -> No
         assert await desks.stored(post.key.id) == before
     node = desks.server.messages[-1]
     assert (node.get("edit"), node.child("plaintext").content) == ("8", None)
+
+
+async def test_a_change_at_which_the_server_ends_the_stream_harms_the_post_in_no_way(
+    account: Account,
+) -> None:
+    desks = Desks(account)
+    post = await desks.posted()
+    before = await desks.stored(post.key.id)
+    desks.server.ack_error = None
+    edit = asyncio.create_task(desks.desk.messages.edit(CHANNEL, post.key.id, "bad news"))
+    await desks.server.arrived(2)
+    desks.server.ended = Close(Cause.LOST, "stream error 0", suspicion=MALFORMED)
+    for _ in range(LIMIT // MALFORMED):
+        desks.desk.sender.pause()
+        await desks.desk.sender.resume(desks.server)  # type: ignore[arg-type]
+    with pytest.raises(QueryError):
+        await edit
+    assert await account.read(lambda store: store.send_queue.pending()) == []
+    assert await desks.stored(post.key.id) == before
 
 
 async def test_a_reaction_names_its_post_by_number_and_counts_with_the_ack(

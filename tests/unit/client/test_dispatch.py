@@ -260,6 +260,28 @@ async def test_an_answer_without_a_type_or_with_another_tag_is_an_error_of_that_
     assert desk.link.closes == []
 
 
+async def test_who_is_told_of_an_ack_finds_its_effect_in_the_store(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One stanza at a time: the ack has to wait for its turn.
+    monkeypatch.setattr(dispatch, "MAX_IN_FLIGHT", 1)
+    desk = Desk(account)
+    acked: list[str] = []
+    monkeypatch.setattr(
+        desk.dispatcher, "_on_message_ack", lambda _, answer: acked.append(answer.id)
+    )
+    told = desk.queries.expect_ack("3EB0FF")
+
+    async def wait() -> list[str]:
+        await told
+        return await account.write(lambda _: list(acked))
+
+    waiting = asyncio.create_task(wait())
+    await desk.take(message("M1"), Node("ack", {"class": "message", "id": "3EB0FF"}))
+    assert await waiting == ["3EB0FF"]
+    desk.completing.cancel()
+
+
 async def test_answers_that_nobody_waits_for_are_dropped(desk: Desk) -> None:
     sent = await desk.take(
         Node("iq", {"from": SERVER, "id": "1.2-3", "type": "result"}),

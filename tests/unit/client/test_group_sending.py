@@ -323,6 +323,7 @@ async def test_an_own_reaction_is_stored_as_one_and_marks_its_stanza(world: Worl
     node = await world.send("hello")
     await world.messages.react(GROUP, node.attr("id"), "\N{THUMBS UP SIGN}")
     reaction = world.server.messages[-1]
+    await world.desk.acknowledge(MessageAck(reaction.attr("id"), NOW, 0, None), Node("ack"))
     assert reaction.attr("type") == "reaction"
     (enc,) = reaction.children("enc")
     assert enc.attr("decrypt-fail") == "hide"

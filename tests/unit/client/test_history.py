@@ -25,9 +25,9 @@ from support.history import (
     said,
 )
 from waport.client import history_intake
-from waport.client.history_sync import AGAIN_S, ANSWER_S, MAX_ATTEMPTS
+from waport.client.history_sync import AGAIN_S, ANSWER_S, MAX_ATTEMPTS, MAX_PAUSE_S
 from waport.client.media_hosts import MediaGone, TransferFailed
-from waport.errors import ConnectionClosed, MediaError
+from waport.errors import ConnectionClosed, CorruptRecord, MediaError
 from waport.model import Ack, AddOnKind, HistoryProgress, Message, MessageKey, MessageKind
 from waport.proto import pb
 from waport.stanza import history_blob
@@ -577,6 +577,41 @@ async def test_the_phone_may_say_that_it_has_a_piece_no_more(scene: HistoryScene
         )
         (notice,) = await scene.notices()
         assert notice.state is state
+
+
+async def test_a_piece_that_the_store_refuses_holds_up_no_other(
+    scene: HistoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_parts, is_damaged = history_intake.jobs.put_parts, True
+
+    def put(store: Any, parts: Any, place: Any, now: int) -> int:
+        if is_damaged and place.message_id == "H1":
+            raise CorruptRecord("a damaged row")
+        return put_parts(store, parts, place, now)
+
+    monkeypatch.setattr(history_intake.jobs, "put_parts", put)
+    for name in ("M1", "M2"):
+        await scene.announce(inline(piece(conversations=[chat(BOB, [said(name, name)])])))
+    task = scene.begin()
+    await scene.clock.sleeping(AGAIN_S)
+    assert (await scene.texts(), scene.handled) == (["M2"], ["H2"])
+    # However long it lasts, the pauses are bounded.
+    pause = AGAIN_S
+    for _ in range(10):
+        await scene.clock.pass_by(pause)
+        pause = min(2 * pause, MAX_PAUSE_S)
+    is_damaged = False
+    await task
+    assert scene.handled == ["H2", "H1"]
+
+
+async def test_what_two_pieces_bring_for_later_is_kept_of_both(scene: HistoryScene) -> None:
+    calls = [[pb.CallLogRecord(callId=name)] for name in ("A", "B")]
+    for order, records in enumerate(calls, 1):
+        data = piece("NON_BLOCKING_DATA", callLogRecords=records)
+        await scene.take(inline(data, "NON_BLOCKING_DATA", chunkOrder=order))
+    kept = await scene.read(lambda store: store.history.kept("call"))
+    assert [pb.CallLogRecord.FromString(data).callId for data in kept.values()] == ["A", "B"]
 
 
 async def test_hosts_that_can_not_be_reached_cost_no_attempt(scene: HistoryScene) -> None:

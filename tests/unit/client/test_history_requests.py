@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,23 @@ async def test_the_other_unit_of_time_is_tried_where_nothing_comes(scene: Histor
     assert (await fetching).messages == 1
 
 
+async def test_a_slow_phone_may_answer_the_first_of_both(scene: HistoryScene) -> None:
+    fetching = scene.start(scene.history.fetch_older(BOB))
+    first = await asked(scene)
+    await scene.clock.pass_by(TIMEOUT_S)
+    await asked(scene, 2)
+    await scene.take(answered(first, "M8"))
+    async with asyncio.timeout(5):
+        assert (await fetching).messages == 1
+
+
+async def test_an_answer_of_another_kind_is_none(scene: HistoryScene) -> None:
+    fetching = scene.start(scene.history.fetch_older(BOB))
+    await take_answer(scene, full_answer(await asked(scene), 0))
+    with pytest.raises(DecodeError):
+        await fetching
+
+
 async def test_a_phone_that_never_answers_is_left_alone_for_a_while(scene: HistoryScene) -> None:
     for _ in range(MAX_FAILURES):
         fetching = scene.start(scene.history.fetch_older(BOB))
@@ -158,6 +176,15 @@ async def test_the_phone_agrees_to_send_everything(scene: HistoryScene) -> None:
     await take_answer(scene, full_answer("another", 0))
     assert not asking.done()
     await take_answer(scene, full_answer(request_id, 0))
+    await asking
+
+
+async def test_a_phone_that_sends_everything_without_a_word_has_agreed(
+    scene: HistoryScene,
+) -> None:
+    asking = scene.start(scene.history.request_full())
+    data = piece("FULL", conversations=[chat(BOB, [said("M8")])])
+    await scene.take(inline(data, "FULL", peerDataRequestSessionId=await asked(scene)))
     await asking
 
 

@@ -16,7 +16,9 @@ from waport.client import ClientConfig
 from waport.client.background import MAX_TASKS, Background
 from waport.client.compose import SendOptions
 from waport.client.encryption import learn_mapping
+from waport.client.policy import MALFORMED, Cause, Close
 from waport.client.sending import Sender
+from waport.client.suspects import LIMIT
 from waport.errors import ConnectionClosed, InvalidInput, NotAuthorized, QueryError, QueryTimeout
 from waport.model import Ack, AckChanged, AddressingMode, Message
 from waport.model.contents import Poll, Text
@@ -139,6 +141,24 @@ async def test_an_ack_finds_a_chat_that_got_its_number_meanwhile(world: GroupWor
     assert (await stored(world, dora_pn)).ack is Ack.SERVER
     assert len(world.account.sink.recorded) == 2
     task.cancel()
+
+
+async def test_a_message_that_is_given_up_is_found_under_its_new_number(
+    world: GroupWorld,
+) -> None:
+    dora_lid, dora_pn = Jid("100000000000004", "lid"), Jid("15550004444", "s.whatsapp.net")
+    world.server.lids[dora_pn] = dora_lid
+    world.server.peers[(dora_pn, 0)] = Peer(dora_pn)
+    task = await sent_unacknowledged(world, dora_lid)
+    await world.account.write(lambda store: learn_mapping(store, dora_pn, dora_lid))
+    world.server.ended = Close(Cause.LOST, "stream error 0", suspicion=MALFORMED)
+    for _ in range(LIMIT // MALFORMED):
+        world.desk.sender.pause()
+        await world.desk.sender.resume(world.server)  # type: ignore[arg-type]
+    with pytest.raises(QueryError):
+        await task
+    assert await waiting(world) == []
+    assert (await stored(world, dora_pn)).ack is Ack.ERROR
 
 
 async def test_a_caller_still_hears_of_the_ack_when_another_repeats_its_id(
@@ -269,6 +289,8 @@ async def test_an_edit_keeps_what_a_text_answers(world: GroupWorld) -> None:
         GROUP, "answer", quoted_id=question.key.id, mentions=[PEER_PN]
     )
     await world.messages.edit(GROUP, answer.key.id, "better answer")
+    edit = world.server.messages[-1].attr("id")
+    await world.desk.acknowledge(MessageAck(edit, NOW, 0, None), ACK)
     changed = await stored(world, GROUP, answer.key.id)
     assert changed.text == "better answer"
     assert changed.proto().extendedTextMessage.contextInfo.stanzaId == question.key.id

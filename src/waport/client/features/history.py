@@ -5,6 +5,7 @@ Source: docs/protocol/app-state.md, "On demand".
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from google.protobuf.message import DecodeError as ProtobufError
 
 from ...crypto import RandomBytes
-from ...errors import InvalidInput, QueryTimeout, RateLimited, WhatsAppError
+from ...errors import DecodeError, InvalidInput, QueryTimeout, RateLimited, WhatsAppError
 from ...model import OlderHistory
 from ...model.contents import TargetKey
 from ...proto import pb
@@ -97,22 +98,25 @@ class History:
         self._check_patience()
         # The field is named after milliseconds, and phones are said to read seconds: the other
         # one is tried where nothing comes.
-        for unit in (TimeUnit.SECONDS, TimeUnit.MILLISECONDS):
-            request = history_request(
-                oldest.target, oldest.timestamp, count, unit=unit, account_lid=oldest.own_lid
-            )
-            waiter = Waiter()
-            with self._requests.waiting(await self._peer.send(request), waiter):
+        waiter = Waiter()
+        with contextlib.ExitStack() as waits:  # a slow phone may still answer the first one
+            for unit in (TimeUnit.SECONDS, TimeUnit.MILLISECONDS):
+                request = history_request(
+                    oldest.target, oldest.timestamp, count, unit=unit, account_lid=oldest.own_lid
+                )
+                request_id = await self._peer.send(request)
+                waits.enter_context(self._requests.waiting(request_id, waiter))
                 if await self._clock.wait(waiter.came, timeout_s):
                     break
-        else:
-            self._failures += 1
-            self._failed_at = self._clock.monotonic()
-            raise QueryTimeout("the phone did not send older messages")
+            else:
+                self._failures += 1
+                self._failed_at = self._clock.monotonic()
+                raise QueryTimeout("the phone did not send older messages")
         self._failures = 0
         if waiter.failure is not None:
             raise waiter.failure
-        assert isinstance(waiter.outcome, OlderHistory)  # what comes for such a request
+        if not isinstance(waiter.outcome, OlderHistory):
+            raise DecodeError("the phone answers something else than was asked")
         return waiter.outcome
 
     async def request_older(self, chat: Jid, count: int = USUAL_COUNT) -> bool:
@@ -144,6 +148,7 @@ class History:
             InvalidInput: a number is out of range.
             QueryTimeout: it did not answer; it may be offline.
             ConnectionClosed, CryptoError, QueryError: not sent.
+            DecodeError, MediaError: it came at once, and could not be used.
         """
         name = self._random_bytes(8).hex().upper()
         request = full_history_request(name, since=since, days=days)
@@ -151,8 +156,10 @@ class History:
         with self._requests.waiting(await self._peer.send(request), waiter):
             if not await self._clock.wait(waiter.came, timeout_s):
                 raise QueryTimeout("the phone did not say whether it sends its history")
-        assert isinstance(waiter.outcome, FullAnswer)  # what comes for such a request
-        if waiter.outcome.failure:
+        if waiter.failure is not None:
+            raise waiter.failure
+        # What comes at once without a word is an answer, too.
+        if isinstance(waiter.outcome, FullAnswer) and waiter.outcome.failure:
             raise HistoryRefused(waiter.outcome.failure)
 
     def _check_patience(self) -> None:

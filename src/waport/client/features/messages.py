@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from ...errors import InvalidInput
-from ...model import AddOn, AddOnKind, Message, MessageKey
+from ...model import AddOn, AddOnKind, Message, MessageKey, MessageKind
 from ...model.contents import (
     LIMITS,
     Attendance,
@@ -293,10 +293,12 @@ class Messages:
             limits=self._limits,
         )
         message = await self._sender.send(draft)
-        if not chat.is_newsletter:
+        if not chat.is_newsletter and message.kind is not MessageKind.ADD_ON:
             return message
-        # Behind the transaction in which the ack takes effect: the post has its number then.
+        # Behind the transaction in which the ack takes effect: a post has its number then, and
+        # what the message changes is changed.
+        key = message.key
         kept = await self._database.write(
-            self._session_id, lambda store: store.messages.get(chat, message.key.id)
+            self._session_id, lambda store: store.messages.get(key.chat, key.id)
         )
         return message if kept is None else kept.with_ack(max(kept.ack, message.ack))

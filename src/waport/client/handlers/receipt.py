@@ -12,8 +12,9 @@ from ...stanza.message import MessageAck
 from ...stanza.receipt import Receipt, ack, parse_receipt
 from ...store import QueuedSend
 from ...wire import Jid, Node, decode_stanza
+from .. import addons
 from .. import outgoing_posts as posts
-from ..fanout import canonical, device_hashes
+from ..fanout import canonical, chat_of, device_hashes
 from ..group_encryption import mark_told
 from ..receipt_times import raised
 from ..refusals import Action, action_for
@@ -185,7 +186,7 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         devices = told.take(answer.id)
         if queued is None:
             return
-        chat = _chat_of(work, queued)
+        chat = chat_of(work.store, queued)
         if answer.error and _goes_out_again(work, answer, chat, queued, sender):
             return
         work.store.send_queue.done(answer.id)
@@ -210,23 +211,17 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         changed = work.store.messages.set_ack(chat, answer.id, level)
         if changed is not None:
             work.emit(AckChanged(changed, level))
+        if not answer.error:
+            # A receipt that was faster has raised its ack already.
+            sent = changed or work.store.messages.get(chat, answer.id)
+            if sent is not None and sent.kind is MessageKind.ADD_ON:
+                addons.apply_stored(work, sent)
         if answer.phash is not None and answer.phash != _own_hash(queued):
             _other_devices(work, chat, answer.phash)
         if answer.error and chat.is_group:
             _forget_group(work, chat)
 
     return apply_message_ack
-
-
-def _chat_of(work: Work, queued: QueuedSend) -> Jid:
-    """The chat in which a queued message stands now: its person may have got another address."""
-    messages = work.store.messages
-    chat = canonical(work.store, queued.chat)
-    if messages.get(chat, queued.message_id) is None:
-        moved = messages.find(queued.message_id)
-        if moved is not None and moved.key.from_me:
-            return moved.key.chat
-    return chat
 
 
 def _own_hash(queued: QueuedSend) -> str | None:
