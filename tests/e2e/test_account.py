@@ -136,7 +136,7 @@ async def test_older_calls_reach_whatsapp(talk: Talk) -> None:
 
 async def test_labels_are_given_and_taken(talk: Talk) -> None:
     await talk.received("hi")
-    shared = SharedState(talk.own_phone)
+    shared = await talk.shares()
     jid = str(talk.alice.jid)
     labels = [
         appstate.Mutation(

@@ -127,6 +127,7 @@ async def test_a_chat_is_cleared_and_deleted(talk: Talk) -> None:
 
 async def test_the_labels_of_a_chat_come_from_the_phone(talk: Talk) -> None:
     await talk.received("hi")
+    await talk.shares()
     assert (await talk.ok("/chat/getLabels"))["labels"] == []
     label = value(labelEditAction=Action.LabelEditAction(name="New customer", color=1))
     given = value(labelAssociationAction=Action.LabelAssociationAction(labeled=True))

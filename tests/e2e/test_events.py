@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from support.shared_state import SharedState
 from support.stage import SESSION, Data, Stage, c_us, id_of, message_id, open_stage, raw
 from support.talk import encoded
 from waport.emulator.phone_history import HistoryPlan
@@ -72,6 +73,15 @@ async def test_a_code_is_told_that_links_another_session(stage: Stage) -> None:
     assert code == {"code": answer["pairingCode"]}
     await phone.enter_code(code["code"])
     await stage.told("ready", since, session_id=SECOND)
+
+
+async def test_what_the_devices_share_is_read_without_an_event(stage: Stage) -> None:
+    since = await stage.begin()
+    shared = SharedState(stage.own_phone)
+    # What we write goes up once everything is read: the account's name, for those who follow.
+    await stage.server.post(f"/chat/pin/{SESSION}", {"chatId": c_us(stage.dave.jid)})
+    await shared.until("regular_low", "pin_v1", str(stage.dave.jid))
+    assert stage.kinds(since) == []
 
 
 async def test_a_new_login_is_told_without_a_qr_code(stage: Stage) -> None:

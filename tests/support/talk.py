@@ -17,6 +17,7 @@ from waport.emulator.server import Emulator
 from waport.proto import pb
 from waport.wire import Jid
 
+from .shared_state import SharedState
 from .waport_server import Inbox, WaportServer
 
 SESSION = "main"
@@ -149,6 +150,16 @@ class Talk:
                 found: dict[str, Any] = message
                 return found
         raise AssertionError(f"no message {message_id}")
+
+    async def shares(self) -> SharedState:
+        """What the account's devices share, once our session has read all of it.
+
+        Before that nothing is told of what the phone writes: it is no news.
+        """
+        shared = SharedState(self.own_phone)
+        await self.ok("/chat/pin")  # goes up once everything is read
+        await shared.until("regular_low", "pin_v1", str(self.alice.jid))
+        return shared
 
     async def received(self, text: str) -> dict[str, Any]:
         """A text of Alice's, as our webhook was told of it."""

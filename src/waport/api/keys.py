@@ -125,7 +125,8 @@ class KeyRing:
             raise HttpError(403, "forbidden", "A key can't make one that may do more")
         if len(self._keys) >= MAX_KEYS:
             raise InvalidRequest(f"there are {MAX_KEYS} keys already")
-        if self.is_open and not key.is_full_manager:
+        was_open = self.is_open
+        if was_open and not key.is_full_manager:
             raise InvalidRequest(
                 "without API_KEY the first key must have the scope manage and all sessions"
             )
@@ -133,6 +134,8 @@ class KeyRing:
         digest = sha256(secret.encode())
         await self._store.add_api_key(key, digest)
         self._keys[digest] = key
+        if was_open:
+            self._tell(OPERATOR.id)  # whoever listens without a key needs one now
         return key, secret
 
     async def revoke(self, key_id: str) -> None:
@@ -151,11 +154,17 @@ class KeyRing:
             raise InvalidRequest("without API_KEY the last key that manages keys goes last")
         await self._store.delete_api_key(key_id)
         self._keys.pop(digest, None)
+        self._tell(key_id)
+
+    def _tell(self, key_id: str) -> None:
         for listener in tuple(self._listeners.get(key_id, ())):
             listener()
 
     def on_revoked(self, key: ApiKey, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have something called once the key is revoked; gives what takes that back."""
+        """Have something called once the key opens nothing any more; gives what takes that back.
+
+        That is when it is revoked, and for no key at all when the first one is made.
+        """
         listeners = self._listeners.setdefault(key.id, set())
         listeners.add(listener)
 

@@ -54,7 +54,12 @@ FormEvent = PartHead | bytes | PartEnd
 
 def boundary_of(content_type: str) -> str | None:
     """The boundary that a Content-Type header names; None when there is no usable one."""
-    boundary = _parameters(content_type)[1].get("boundary", "")
+    if len(content_type) > MAX_HEADER:
+        return None
+    try:
+        boundary = _parameters(content_type)[1].get("boundary", "")
+    except MalformedForm:
+        return None
     return boundary if _BOUNDARY.fullmatch(boundary) else None
 
 
@@ -116,14 +121,21 @@ class FormReader:
 
 
 def _parameters(header: str) -> tuple[str, dict[str, str]]:
-    """A header's value and its parameters; the extended spelling of one goes before the plain."""
+    """A header's value and its parameters; the extended spelling of one goes before the plain.
+
+    Raises:
+        MalformedForm: one is in no character set that can be read.
+    """
     message = Message()
     message["x"] = header
     read: list[tuple[str, str | tuple[str | None, str | None, str]]]
-    read = cast(Any, message.get_params([("", "")], "x"))
-    (kind, _), *parameters = read
     given: dict[str, str] = {}
-    for name, value in parameters:
-        if isinstance(value, tuple) or name not in given:
-            given[name] = collapse_rfc2231_value(value)
+    try:
+        read = cast(Any, message.get_params([("", "")], "x"))
+        (kind, _), *parameters = read
+        for name, value in parameters:
+            if isinstance(value, tuple) or name not in given:
+                given[name] = collapse_rfc2231_value(value)
+    except ValueError:  # of character sets that are for no text, among others
+        raise MalformedForm from None
     return kind.strip().lower(), given

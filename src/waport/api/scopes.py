@@ -69,6 +69,12 @@ _NAMES: Final[Mapping[Scope, str]] = {
 }
 # An invite code opens a group to whoever has it, and a QR code would link a stranger's account.
 
+LINKING_EVENTS: Final = frozenset({"qr", "code", "passkey"})
+"""Events that tell what links an account: for keys that manage alone, like the routes."""
+
+READS_TOO: Final = frozenset({"makeWebhook", "changeWebhook", "getDeadLetters"})
+"""Routes that give events to whoever asks for them: their keys have to read as well."""
+
 SCOPES: Final[Mapping[str, Scope]] = {
     name: scope for scope, names in _NAMES.items() for name in names.split()
 }
@@ -93,6 +99,17 @@ def scope_of(operation: Operation) -> Scope | None:
     return None if operation.is_open else SCOPES.get(operation.name, Scope.MANAGE)
 
 
+def hears(caller: ApiKey, session_id: str, kind: str) -> bool:
+    """Whether a caller who may listen may have a session's events of a kind."""
+    is_for_it = kind not in LINKING_EVENTS or caller.may(Scope.MANAGE)
+    return is_for_it and caller.sees(session_id)
+
+
+def _may(caller: ApiKey, operation: Operation, scope: Scope) -> bool:
+    is_read = operation.name not in READS_TOO or caller.may(Scope.READ)
+    return is_read and caller.may(scope)
+
+
 def check_scope(caller: ApiKey, operation: Operation, parameters: Mapping[str, str]) -> None:
     """Let a caller use a route with these path parameters.
 
@@ -100,12 +117,12 @@ def check_scope(caller: ApiKey, operation: Operation, parameters: Mapping[str, s
         HttpError: 403, its key is not for that.
     """
     scope = scope_of(operation)
-    if scope is None or (caller.sessions is None and caller.may(scope)):
+    if scope is None:
         return
     session_id = parameters.get(SESSION_PARAMETER)
     if session_id is None:
         is_seen = caller.sessions is None or operation.name in _WITHOUT_SESSION
     else:
         is_seen = caller.sees(session_id)
-    if not is_seen or not caller.may(scope):
+    if not is_seen or not _may(caller, operation, scope):
         raise HttpError(403, "forbidden", "This API key may not do that")

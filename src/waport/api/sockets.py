@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from ..config import Settings
 from ..errors import InvalidInput, StoreError
 from ..events import UNAUTHORIZED, Closing, EventHub, Subscriber
-from ..events.feed import event_id, socket_text
+from ..events.feed import Sees, event_id, socket_text
 from ..model import ApiKey
 from .envelope import JSON_CONTENT_TYPE, json_bytes
 from .errors import HttpError, Problem, route_not_found
@@ -21,7 +22,7 @@ from .head import RequestHead, decode_segment
 from .keys import KeyRing
 from .limits import RateLimit, check_rate
 from .local import FORBIDDEN, local_callers
-from .scopes import EVENTS_SCOPE
+from .scopes import EVENTS_SCOPE, hears
 
 BAD_AFTER: Final = Closing(1008, "after is not the id of an event")
 NO_LOG: Final = Closing(1011, "The log of events cannot be read")
@@ -91,11 +92,12 @@ class EventSocket:
         except StoreError:
             await _close(send, NO_LOG)
             return
-        subscriber = self._hub.connect(session_id, sees=caller.sees, is_live=after is None)
+        sees = partial(hears, caller)
+        subscriber = self._hub.connect(session_id, sees=sees, is_live=after is None)
         forget = self._keys.on_revoked(caller, lambda: subscriber.close(UNAUTHORIZED))
         texts = self._live(subscriber)
         if after is not None:
-            texts = self._logged(subscriber, session_id, after, caller.sees)
+            texts = self._logged(subscriber, session_id, after, sees)
         try:
             await self._serve(subscriber, session_id, texts, receive, send)
         finally:
@@ -170,7 +172,7 @@ class EventSocket:
         subscriber: Subscriber,
         session_id: str | None,
         after: int,
-        sees: Callable[[str], bool],
+        sees: Sees,
     ) -> AsyncIterator[str]:
         """The log from one event on. A client that is slow reads later, and misses nothing."""
         try:

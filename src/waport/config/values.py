@@ -160,8 +160,8 @@ def _signing_secret(value: object) -> object:
         key = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) < 16:
-        raise ValueError("write whsec_ and the base64 of at least 16 random bytes")
+    if not 16 <= len(key) <= 64:
+        raise ValueError("write whsec_ and the base64 of 16 to 64 random bytes")
     return text
 
 

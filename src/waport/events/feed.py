@@ -20,11 +20,12 @@ LOOK_AGAIN_S: Final = 30.0
 MAX_ID: Final = 2**63 - 1
 
 
-Sees = Callable[[str], bool]
-"""Whether a session's events are wanted."""
+Sees = Callable[[str, str], bool]
+"""Whether a session's events of a kind are wanted."""
 
 
-def _everything(_: str) -> bool:
+def _everything(session_id: str, kind: str) -> bool:
+    del session_id, kind
     return True
 
 
@@ -74,17 +75,21 @@ class EventFeed:
         """The events behind an id; none only if there are no more.
 
         Args:
-            sees: which sessions' events are wanted.
+            sees: which events are wanted.
 
         Raises:
             StoreError: the database refused.
         """
+        step = limit
         while True:
-            found = await self._store.events_after(after, limit, session_id)
-            events = [event for event in found if sees(event.session_id)]
+            found = await self._store.events_after(after, step, session_id)
+            events = [event for event in found if sees(event.session_id, event.kind)]
+            if len(events) > limit:
+                return EventPage(events[:limit], events[limit - 1].id)
             after = found[-1].id if found else after
-            if events or len(found) < limit:
+            if events or len(found) < step:
                 return EventPage(events, after)
+            step = max(limit, STEP)  # wanted ones may be far apart
 
     async def last_id(self) -> int:
         """The newest event's id, for who begins now.

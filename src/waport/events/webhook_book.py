@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +79,8 @@ class WebhookBook:
         self._url_of = url_of
         self._clock = clock
         self._entries: Mapping[int, _Entry] = {}
+        # Changes take turns: each is made of what the one before has left.
+        self._changing = asyncio.Lock()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a webhook is new, changed or gone."""
 
@@ -127,11 +130,12 @@ class WebhookBook:
         Raises:
             StoreError: it was not noted.
         """
-        found = self._entries.get(delivery.webhook)
-        if found is None or found.webhook.disabled is not None:
-            return
-        await self._store.disable_webhook(delivery.webhook, GONE)
-        self._keep(replace(found.webhook, disabled=GONE))
+        async with self._changing:
+            found = self._entries.get(delivery.webhook)
+            if found is None or found.webhook.disabled is not None:
+                return
+            await self._store.disable_webhook(delivery.webhook, GONE)
+            self._keep(replace(found.webhook, disabled=GONE))
 
     # --- changing them ---
 
@@ -154,8 +158,6 @@ class WebhookBook:
             InvalidInput: there are too many, or something about it can't be used.
             StoreError: it was not stored.
         """
-        if len(self._entries) >= MAX_WEBHOOKS:
-            raise InvalidInput(f"there are {MAX_WEBHOOKS} webhooks already")
         webhook = replace(
             webhook,
             id=f"wh_{secrets.token_hex(8)}",
@@ -163,48 +165,69 @@ class WebhookBook:
             secrets=webhook.secrets or (WebhookSecret(new_secret(signing)),),
         )
         _entry(webhook)
-        return self._keep(await self._store.add_webhook(webhook))
+        async with self._changing:
+            if len(self._entries) >= MAX_WEBHOOKS:
+                raise InvalidInput(f"there are {MAX_WEBHOOKS} webhooks already")
+            return self._keep(await self._store.add_webhook(webhook))
 
-    async def put(self, webhook: StoredWebhook) -> StoredWebhook:
-        """Store a change.
+    async def change(
+        self, number: int, how: Callable[[StoredWebhook], StoredWebhook]
+    ) -> StoredWebhook | None:
+        """Store a change of one; gives it as it is now, None when it is gone.
+
+        Args:
+            how: makes the changed webhook of the present one.
 
         Raises:
             InvalidInput: something about it can't be used.
             StoreError: it was not stored.
         """
-        _entry(webhook)
-        await self._store.put_webhook(webhook)
-        return self._keep(webhook)
+        async with self._changing:
+            found = self._entries.get(number)
+            if found is None:
+                return None
+            webhook = how(found.webhook)
+            _entry(webhook)
+            await self._store.put_webhook(webhook)
+            return self._keep(webhook)
 
-    async def rotate(self, webhook: StoredWebhook, secret: str | None = None) -> StoredWebhook:
-        """Give it a new secret; for a day the one before signs as well.
+    async def rotate(self, number: int, secret: str | None = None) -> StoredWebhook | None:
+        """Give one a new secret; for a day the one before signs as well. None when it is gone.
 
         Raises:
             InvalidInput: the secret can't be used.
             StoreError: it was not stored.
         """
-        before = webhook.secrets[0]
-        fresh = secret or new_secret(Signer(before.secret).signing)
-        until_ms = int((self._clock() + OLD_SECRET_S) * 1000)
-        kept = (WebhookSecret(fresh), WebhookSecret(before.secret, until_ms))
-        return await self.put(replace(webhook, secrets=kept))
 
-    async def delete(self, webhook: StoredWebhook) -> None:
-        """Remove it with everything that it had still to be told.
+        def rotated(webhook: StoredWebhook) -> StoredWebhook:
+            before = webhook.secrets[0]
+            fresh = secret or new_secret(Signer(before.secret).signing)
+            until_ms = int((self._clock() + OLD_SECRET_S) * 1000)
+            kept = (WebhookSecret(fresh), WebhookSecret(before.secret, until_ms))
+            return replace(webhook, secrets=kept)
+
+        return await self.change(number, rotated)
+
+    async def delete(self, number: int) -> bool:
+        """Remove one with everything that it had still to be told; whether it was there.
 
         Raises:
             StoreError: it was not removed.
         """
-        entries = dict(self._entries)
-        del entries[webhook.number]
-        # First: no event is meant for it any more when its rows go.
-        self._entries = entries
-        try:
-            await self._store.delete_webhook(webhook.number)
-        except BaseException:
-            self._keep(webhook)
-            raise
-        self.on_change()
+        async with self._changing:
+            entries = dict(self._entries)
+            found = entries.pop(number, None)
+            if found is None:
+                return False
+            # First: no event is meant for it any more when its rows go.
+            self._entries = entries
+            try:
+                await self._store.delete_webhook(number)
+            except BaseException:
+                self._keep(found.webhook)
+                raise
+            self.on_change()
+            return True
 
     def _keep(self, webhook: StoredWebhook) -> StoredWebhook:
         self._entries = {**self._entries, webhook.number: _entry(webhook)}

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import h11
 
-from ..errors import InvalidInput
+from ..errors import ConnectionClosed, InvalidInput, SessionError
 from ..store import Delivery
 from .http_post import Answer, Endpoint, Guard, Header, Poster
 from .signing import Signer
@@ -25,6 +25,8 @@ from .websocket import envelope
 TIMEOUT_S: Final = 15.0
 """For a whole delivery, redirects included, until the head of the last answer."""
 MAX_REDIRECTS: Final = 5
+PATIENCE: Final = 6
+"""How often an event waits for its file while the account is not connected: about a minute."""
 MAX_WAIT_S: Final = 6 * 3600.0
 """No receiver makes us wait longer by `Retry-After`."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -90,7 +92,8 @@ class WebhookSender:
         clock: Unix time in seconds.
         timeout_s: for one delivery.
         guard: says where webhooks of the API may lead to.
-        complete: makes of a session's id, an event's name and what is logged of it what goes out.
+        complete: makes of a session's id, an event's name and what is logged of it what goes out;
+            raises SessionError or ConnectionClosed when it can't do so now.
 
     Raises:
         InvalidInput: the key cannot stand in a header.
@@ -133,7 +136,11 @@ class WebhookSender:
             return Outcome(Verdict.REFUSED, None, "the webhook is gone")
         data = delivery.data
         if self._complete is not None:
-            data = await self._complete(delivery.session_id, delivery.kind, data)
+            try:
+                data = await self._complete(delivery.session_id, delivery.kind, data)
+            except (SessionError, ConnectionClosed) as exc:
+                if delivery.refusals < PATIENCE:
+                    return Outcome(Verdict.REFUSED, None, f"without its file: {exc}")
         text = envelope(delivery.session_id, delivery.kind, data)
         body = text.encode("utf-8", "replace")
         headers = self._headers_of(receiver, delivery, body)

@@ -50,7 +50,7 @@ class Subscriber:
         self,
         session_id: str | None,
         limit: int,
-        sees: Callable[[str], bool] = lambda _: True,
+        sees: Callable[[str, str], bool] = lambda _, __: True,
         *,
         is_live: bool = True,
     ) -> None:
@@ -65,10 +65,10 @@ class Subscriber:
         self.closing: Closing | None = None
         """Why the socket must be closed; None while it may stay open."""
 
-    def wants(self, session_id: str) -> bool:
-        """Whether events of this session pass the filter."""
+    def wants(self, session_id: str, kind: str) -> bool:
+        """Whether events of this session and kind pass the filter."""
         is_asked_for = self._is_live and self._session_id in (None, session_id)
-        return is_asked_for and self._sees(session_id)
+        return is_asked_for and self._sees(session_id, kind)
 
     def offer(self, text: str) -> None:
         """Queue an event; a client whose queue is full is told to go."""
@@ -150,13 +150,13 @@ class EventHub:
         self,
         session_id: str | None,
         *,
-        sees: Callable[[str], bool] = lambda _: True,
+        sees: Callable[[str, str], bool] = lambda _, __: True,
         is_live: bool = True,
     ) -> Subscriber:
         """Add a client that gets the events of one session, or of all with None.
 
         Args:
-            sees: which sessions' events it may have.
+            sees: which events it may have, by session and kind.
             is_live: events are queued for it; else it reads them from the log by itself.
         """
         subscriber = Subscriber(session_id, self._max_queued, sees, is_live=is_live)
@@ -174,10 +174,10 @@ class EventHub:
 
     def publish(self, session_id: str, frames: Sequence[Frame]) -> None:
         """Queue frames for everybody who wants them; a listener of the bus."""
-        wanting = [each for each in self._subscribers if each.wants(session_id)]
-        if not wanting:
-            return
         for frame in frames:
+            wanting = [each for each in self._subscribers if each.wants(session_id, frame.kind)]
+            if not wanting:
+                continue
             text = envelope(session_id, frame.kind, frame.text)
             for subscriber in wanting:
                 subscriber.offer(text)

@@ -14,7 +14,10 @@ _DEPTH: Final = 4
 
 
 def as_wwebjs(value: Any) -> Any:
-    """A message or chat in the older server's form, or a list of them; all else as it is."""
+    """A message, chat, vote or reactions in the older server's form, or a list of them.
+
+    All else stays as it is.
+    """
     if isinstance(value, list):
         return [as_wwebjs(item) for item in value]
     if not isinstance(value, Mapping):
@@ -23,7 +26,17 @@ def as_wwebjs(value: Any) -> Any:
         return wwebjs_message(value)
     if "lastMessage" in value and "isReadOnly" in value:
         return {**value, "lastMessage": as_wwebjs(value["lastMessage"])}
+    if "parentMessage" in value and "parentMsgKey" in value:
+        parent = as_wwebjs(value["parentMessage"])
+        return {**value, "parentMessage": parent, "parentMsgKey": wwebjs_id(value["parentMsgKey"])}
+    if "aggregateEmoji" in value:
+        return {**value, "senders": [_reaction(each) for each in value["senders"]]}
     return value
+
+
+def _reaction(reaction: Mapping[str, Any]) -> dict[str, Any]:
+    ids = {name: wwebjs_id(reaction[name]) for name in ("id", "msgId")}
+    return {**reaction, **ids}
 
 
 def wwebjs_message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,10 @@ PAUSE_S: Final = 5.0
 MAX_KEPT: Final = 64 * 1024**2
 """Characters of files that are kept for whoever delivers them in a moment."""
 
+_WANTED: Final = object()
+"""Stands among the frames of a job that has noted a file: it must be committed before anybody
+looks for it."""
+
 
 class Accounts(Protocol):
     """The sessions."""
@@ -87,8 +91,8 @@ class MediaEvents:
         self._max_bytes = max_bytes
         self._sleep = sleep
         self._accounts: Accounts | None = None
+        self._is_closed = False
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._fresh: set[str] = set()
         self._again: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._kept: OrderedDict[tuple[str, Jid, str], str] = OrderedDict()
@@ -105,15 +109,15 @@ class MediaEvents:
         if isinstance(event, MessageAdded) and self._wants(event.message):
             key = event.message.key
             work.messages.bump_retry(key.chat, key.id, WANTED_BY)
-            self._fresh.add(work.session_id)
+            return [*frames, _WANTED]
         return frames
 
     def publish(self, session_id: str, frames: Sequence[Any]) -> None:
         """After the commit, on the event loop."""
-        self._sink.publish(session_id, frames)
-        is_ready = any(frame.kind == "ready" for frame in frames)
-        if self._max_bytes is not None and (session_id in self._fresh or is_ready):
-            self._fresh.discard(session_id)
+        told = [frame for frame in frames if frame is not _WANTED]
+        self._sink.publish(session_id, told)
+        has_news = len(told) < len(frames) or any(frame.kind == "ready" for frame in told)
+        if self._max_bytes is not None and not self._is_closed and has_news:
             self._wake(session_id)
 
     def _wants(self, message: Message) -> bool:
@@ -143,7 +147,7 @@ class MediaEvents:
 
     async def close(self) -> None:
         """Stop; what is still wanted is fetched after the next start."""
-        self._max_bytes = None
+        self._is_closed = True
         self._again.clear()
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -228,7 +232,7 @@ class MediaEvents:
     async def _download(self, session_id: str, message: Message) -> tuple[int | None, str | None]:
         """Size and base64 of a file; None where it can't be had."""
         tries = 0
-        while self._max_bytes is not None and self._accounts is not None:
+        while self._max_bytes is not None and self._accounts is not None and not self._is_closed:
             media = self._accounts.media(session_id)
             try:
                 data = await media.download_bytes(message, self._max_bytes)
@@ -254,6 +258,9 @@ class MediaEvents:
         """A logged event as it has to go out: a `media` event with its file.
 
         A file that can't be had any more is left out.
+
+        Raises:
+            SessionError, ConnectionClosed: it can't be had now, since the account is not connected.
         """
         if kind != "media" or self._max_bytes is None:
             return logged
@@ -270,6 +277,8 @@ class MediaEvents:
             async with self._room:
                 message = await self._message(session_id, chat, message_id)
                 return None if message is None else (await self._download(session_id, message))[1]
+        except (SessionError, ConnectionClosed):
+            raise
         except WhatsAppError as exc:
             log.warning("a media event goes out without its file: %s", exc)
             return None

@@ -14,6 +14,7 @@ from waport.api.app import all_operations
 from waport.api.keys import KeyRing
 from waport.api.routers import ALL
 from waport.api.scopes import SCOPES, scope_of
+READS_TOO = set()
 from waport.crypto import sha256
 from waport.errors import StoreError
 from waport.events import EventHub, Frame
@@ -74,7 +75,9 @@ def path_of(operation: Any, session_id: str = "nobody") -> str:
 
 
 def test_every_route_has_its_scope_in_the_table(make_settings: Any) -> None:
-    every = all_operations(make_settings(ENABLE_LOCAL_CALLBACK_EXAMPLE="true"))
+    example = {"ENABLE_LOCAL_CALLBACK_EXAMPLE": "true"}
+    every = all_operations(make_settings(**example))
+    every += all_operations(make_settings(**example, LEGACY_STRICT="true"))
     guarded = [operation for operation in every if not operation.is_open]
     assert len(guarded) > len(GUARDED), "the older server's paths are among them"
     missing = [f"{o.method} {o.path}: {o.name}" for o in guarded if o.name not in SCOPES]
@@ -97,13 +100,57 @@ async def test_each_route_is_open_to_its_scope_alone(
     for operation in GUARDED:
         response = await call(operation.method, path_of(operation), key=secret, json={})
         is_refused = response.status_code == 403
-        assert is_refused is (scope_of(operation) is not scope), operation.path
+        is_another = scope_of(operation) is not scope or operation.name in READS_TOO
+        assert is_refused is is_another, operation.path
         if is_refused:
             assert response.json() == {
                 "success": False,
                 "error": "This API key may not do that",
                 "message": "forbidden",
             }
+
+
+async def test_a_method_by_name_needs_the_scope_of_its_route(ring: KeyRing, make_call: Any) -> None:
+    call = make_call(ring)
+    managing = await secret_for(ring, Scope.MANAGE)
+    sending = await secret_for(ring, Scope.MANAGE, Scope.SEND)
+    for method, mine, other in (("archiveChat", sending, managing), ("getChats", KEY, sending)):
+        body = {"method": method, "options": "15559990000@c.us"}
+        response = await call("POST", "/client/runMethod/on", key=other, json=body)
+        assert response.status_code == 403, method
+        response = await call("POST", "/client/runMethod/on", key=mine, json=body)
+        assert response.status_code not in (401, 403), method
+
+
+async def test_webhooks_are_for_managers_who_read(ring: KeyRing, make_call: Any) -> None:
+    call = make_call(ring)
+    managing = await secret_for(ring, Scope.MANAGE)
+    for method, path in (
+        ("POST", "/webhooks"),
+        ("PATCH", "/webhooks/x"),
+        ("GET", "/webhooks/x/deadLetters"),
+    ):
+        assert (await call(method, path, key=managing, json={})).status_code == 403
+        both = await secret_for(ring, Scope.MANAGE, Scope.READ)
+        assert (await call(method, path, key=both, json={})).status_code != 403
+
+
+async def test_what_links_an_account_is_told_to_managers_alone(
+    ring: KeyRing, serve: Any, hub: EventHub
+) -> None:
+    reading = await secret_for(ring, Scope.READ)
+    managing = await secret_for(ring, Scope.READ, Scope.MANAGE)
+    frames = [Frame(kind, "s", {}, "{}") for kind in ("qr", "code", "passkey", "ready")]
+    async with serve(hub, ring) as port:
+        for secret, kinds in (
+            (reading, ["ready"]),
+            (managing, ["qr", "code", "passkey", "ready"]),
+        ):
+            async with connect(port, "/ws", secret) as socket:
+                await socket.recv()
+                hub.publish("mine", frames)
+                told = [json.loads(await socket.recv())["dataType"] for _ in kinds]
+                assert told == kinds
 
 
 async def test_a_key_of_named_sessions_opens_no_other(
@@ -362,6 +409,22 @@ async def test_revoking_closes_what_the_key_had_open(
         await socket.recv()
         await ring.revoke(ring.keys[0].id)
         assert await closed(socket) == (1008, "Unauthorized")
+
+
+async def test_the_first_key_closes_what_was_open_without_one(
+    kept: Kept, serve: Any, hub: EventHub
+) -> None:
+    ring = KeyRing("", kept)
+    async with serve(hub, ring, API_KEY="") as port:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws") as socket:
+            await socket.recv()
+            secret = await secret_for(ring, *Scope)
+            assert await closed(socket) == (1008, "Unauthorized")
+        async with connect(port, "/ws", secret) as socket:
+            await socket.recv()
+            await secret_for(ring, Scope.READ)
+            hub.publish("mine", [Frame("ready", "s", {}, "{}")])
+            assert json.loads(await socket.recv())["dataType"] == "ready"
 
 
 async def test_event_sockets_count_as_requests(ring: KeyRing, serve: Any, hub: EventHub) -> None:

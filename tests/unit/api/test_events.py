@@ -30,8 +30,10 @@ class Log:
         self.feed = EventFeed(database)
         self.hub = EventHub(feed=self.feed)
 
-    async def append(self, *bodies: str, session_id: str = "main") -> list[int]:
-        frames = [Frame.of("message", {"body": body}, "c") for body in bodies]
+    async def append(
+        self, *bodies: str, session_id: str = "main", kind: str = "message"
+    ) -> list[int]:
+        frames = [Frame.of(kind, {"body": body}, "c") for body in bodies]
 
         def job(work: Any) -> list[int]:
             return [
@@ -95,6 +97,8 @@ async def test_pages_follow_each_other(api: httpx.AsyncClient, log: Log) -> None
         ("limit=0", "limit must be a number from 1 to 1000"),
         ("limit=1001", "limit must be a number from 1 to 1000"),
         ("limit=99999999999999999999", "limit must be a number from 1 to 1000"),
+        ("limit=0000000011001", "limit must be a number from 1 to 1000"),
+        (f"limit=1{'0' * 5000}", "limit must be a number from 1 to 1000"),
         ("limit=a", "limit must be a number from 1 to 1000"),
     ],
 )
@@ -198,6 +202,7 @@ async def test_a_key_of_one_session_reads_that_one_alone(serve: Any, log: Log) -
     key, secret = await ring.make("reader", frozenset({Scope.READ}), frozenset({"mine"}))
     _, sending = await ring.make("sender", frozenset({Scope.SEND}), None)
     await log.append("not for you", session_id="other")
+    await log.append("nor the code of your session", session_id="mine", kind="qr")
     (mine,) = await log.append("for you", session_id="mine")
     await log.append("not for you either", session_id="other")
     async with (

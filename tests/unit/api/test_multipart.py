@@ -93,6 +93,17 @@ def test_it_does_not_matter_how_the_bytes_arrive() -> None:
         assert read(body[start:end] for start, end in places) == whole
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "a\0b"])
+def test_a_character_set_that_is_no_text_is_no_form(charset: str) -> None:
+    with pytest.raises(MalformedForm):
+        read([part("a", b"1", f"; filename*={charset}''%ff")])
+    assert boundary_of(f"multipart/form-data; boundary*={charset}''%ff") is None
+
+
+def test_a_long_content_type_names_no_boundary() -> None:
+    assert boundary_of('multipart/form-data; boundary=b; a="' + ";" * MAX_HEADER) is None
+
+
 def test_a_client_of_another_make_is_understood() -> None:
     data = random.Random(6).randbytes(300_000)
     files = {"file": ('grüße "1".bin', data, "application/x-thing")}

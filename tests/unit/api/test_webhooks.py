@@ -65,7 +65,7 @@ async def test_a_webhook_is_made_shown_changed_and_deleted(api: httpx.AsyncClien
         events=["message", "message_ack"],
         chats=["15550001111@c.us"],
         types=["chat"],
-        headers={"X-Tenant": "t"},
+        headers={"X-Tenant": " t "},
     )
     hook = answer["webhook"]
     assert answer["secret"].startswith("whsec_")
@@ -130,6 +130,7 @@ async def test_a_secret_is_given_or_made_and_replaced(api: httpx.AsyncClient) ->
         ({"url": URL, "headers": {"x": "a\r\nb"}}, "headers must be an object of strings"),
         ({"url": URL, "headers": {"a b": "c"}}, "headers must have names of headers"),
         ({"url": URL, "headers": {"Webhook-Id": "c"}}, "headers must not have webhook-id"),
+        ({"url": URL, "sessionId": "a/b"}, "sessionId must be the id of a session"),
         ({"url": URL, "signing": "rsa"}, "signing must be hmac or ed25519"),
         ({"url": URL, "secret": "x"}, "secret: a secret is base64 behind whsec_ or whsk_"),
     ],

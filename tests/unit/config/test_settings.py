@@ -90,6 +90,7 @@ def test_empty_means_unset() -> None:
         ("WA_NOISE_ROOT_KEY", "zz" * 32),
         ("WA_CA_FILE", "/nowhere/ca.pem"),
         ("WEBHOOK_SECRET", "whsec_!!"),
+        ("WEBHOOK_SECRET", "whsec_" + "A" * 88),
         ("WEBHOOK_API_KEY", "schl\u00fcssel"),
         ("WEBHOOK_API_KEY", "one\ttwo"),
         ("WEBHOOK_MAX_AGE_HOURS", "0"),

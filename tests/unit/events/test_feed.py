@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,23 @@ def test_ids_from_outside() -> None:
     for text in ("", "-1", "x", "1.5", "evt_", "٣", "9" * 19, "9" * 40):
         with pytest.raises(InvalidInput):
             event_id(text)
+
+
+async def test_a_small_page_of_few_wanted_events_takes_few_questions(database: Database) -> None:
+    feed, asked = EventFeed(database), 0
+    await append(database, feed, "b", STEP)
+    wanted = await append(database, feed, "a", 3)
+
+    class Counting:
+        async def events_after(self, *args: Any) -> list[LoggedEvent]:
+            nonlocal asked
+            asked += 1
+            return await database.events_after(*args)
+
+        async def last_event_id(self) -> int:
+            return 0
+
+    page = await EventFeed(Counting()).page(0, 1, None, lambda session_id, _: session_id == "a")
+    assert [event.id for event in page.events] == [wanted[0]]
+    assert page.next == wanted[0]
+    assert asked < 5

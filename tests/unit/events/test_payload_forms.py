@@ -12,12 +12,23 @@ import pytest
 from support.database import open_database
 from waport.config import Settings
 from waport.errors import InvalidInput
-from waport.events import EventBus, EventRecorder, Frame, message_json, render
+from waport.events import (
+    EventBus,
+    EventRecorder,
+    Frame,
+    message_json,
+    reaction_lists,
+    render,
+    vote_json,
+)
 from waport.events.frames import PayloadForm, merged
 from waport.events.websocket import envelope
+from waport.events.wwebjs_shapes import as_wwebjs
 from waport.model import (
     Ack,
     AckChanged,
+    AddOn,
+    AddOnKind,
     AddressingMode,
     Authenticated,
     AuthFailure,
@@ -40,6 +51,7 @@ from waport.model import (
     MessageDeleted,
     MessageEdited,
     MessageKey,
+    MessageKind,
     MessageRevoked,
     MessageUndecryptable,
     ReactionChanged,
@@ -219,6 +231,21 @@ def test_a_vote_shows_its_poll_in_the_older_form(make_message: Make) -> None:
 
 
 # --- groups and calls ----------------------------------------------------------------------------
+
+
+def test_votes_and_reactions_of_answers_name_their_authors_in_the_older_form() -> None:
+    poll_key, own_key = MessageKey(GROUP, "P", False, ANN), MessageKey(GROUP, "R", True, OWN)
+    poll = message_json(Message(poll_key, 7, POLL.SerializeToString(), MessageKind.OTHER), OWN)
+    (vote,) = as_wwebjs([vote_json(poll, BOB, ["Yes"], 1)])
+    assert vote["parentMessage"]["type"] == "poll_creation"
+    name = f"false_{GROUP}_P_15551112222@c.us"
+    assert vote["parentMessage"]["id"]["_serialized"] == name
+    assert vote["parentMsgKey"]["_serialized"] == name
+    added = AddOn(poll_key, AddOnKind.REACTION, OWN, own_key, b"x", 1)
+    (reactions,) = as_wwebjs(reaction_lists([added], OWN))
+    (sender,) = reactions["senders"]
+    assert sender["msgId"]["_serialized"] == name
+    assert sender["id"]["_serialized"] == f"true_{GROUP}_R_15550001111@c.us"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,9 +78,9 @@ async def test_queues_lead_to_their_receivers(book: WebhookBook) -> None:
     assert list(book.queues_of("other")) == ["other", f"other/{every.number}"]
     assert book.url_of("main") == "http://own/"
     assert book.url_of(f"main/{one.number}") == "http://one/"
-    await book.put(replace(one, disabled="off"))
+    await book.change(one.number, lambda found: replace(found, disabled="off"))
     assert book.url_of(f"main/{one.number}") is None
-    await book.delete(every)
+    await book.delete(every.number)
     assert book.url_of(f"main/{every.number}") is None
     assert list(book.queues_of("other")) == ["other"]
 
@@ -98,7 +100,8 @@ async def test_webhooks_are_there_again_after_a_restart(
 
 async def test_two_secrets_sign_for_a_day_after_a_rotation(book: WebhookBook, clock: Time) -> None:
     made = await book.add(HOOK)
-    changed = await book.rotate(made)
+    changed = await book.rotate(made.number)
+    assert changed is not None
 
     def signatures() -> list[str]:
         receiver = book.receiver_of(made.number)
@@ -131,3 +134,38 @@ async def test_what_cannot_be_used_is_not_stored(book: WebhookBook, database: Da
         with pytest.raises(InvalidInput):
             await book.add(bad)
     assert await database.webhooks() == []
+
+
+class Slow:
+    """A store whose changes wait until they are let go."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.go = asyncio.Event()
+
+    async def put_webhook(self, webhook: StoredWebhook) -> None:
+        await self.go.wait()
+        await self._database.put_webhook(webhook)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+async def test_changes_at_the_same_time_undo_none_of_each_other(database: Database) -> None:
+    slow = Slow(database)
+    book = WebhookBook(slow, lambda _: None)
+    made = await book.add(HOOK)
+    rotating = asyncio.create_task(book.rotate(made.number))
+    changing = asyncio.create_task(
+        book.change(made.number, lambda found: replace(found, url="http://127.0.0.1:2/"))
+    )
+    deleting = asyncio.create_task(book.delete(made.number))
+    await asyncio.sleep(0)
+    slow.go.set()
+    rotated, changed = await rotating, await changing
+    assert rotated is not None
+    assert changed == replace(rotated, url="http://127.0.0.1:2/")
+    assert await deleting is True
+    assert (book.all, await database.webhooks()) == ([], [])
+    assert await book.change(made.number, lambda found: found) is None
+    assert await book.delete(made.number) is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from waport.api.webhook_guard import webhook_guard
 from waport.client.addresses import AllowList
-from waport.errors import InvalidInput
+from waport.errors import InvalidInput, SessionNotConnected
 from waport.events import http_post
 from waport.events.http_post import Endpoint
 from waport.events.signing import Signer, new_secret
 from waport.events.webhook_sender import (
     MAX_WAIT_S,
+    PATIENCE,
     Outcome,
     Receiver,
     Verdict,
@@ -49,6 +51,20 @@ async def test_the_body_is_exactly_the_three_keys_in_order(receiver: Any) -> Non
     assert request.body == '{"sessionId":"abc","dataType":"qr","data":{"qr":"grüße"}}'
     assert request.headers["content-type"] == "application/json"
     assert request.headers["accept"] == "application/json, text/plain, */*"
+
+
+async def test_an_event_whose_file_cannot_be_had_now_waits_and_goes_at_last(
+    receiver: Any,
+) -> None:
+    async def complete(session_id: str, kind: str, data: str) -> str:
+        raise SessionNotConnected(session_id)
+
+    async with WebhookSender(complete=complete) as sender:
+        outcome = await sender.send(receiver.url, delivery())
+        assert (outcome.verdict, outcome.status, receiver.requests) == (Verdict.REFUSED, None, [])
+        outcome = await sender.send(receiver.url, replace(delivery(), refusals=PATIENCE))
+    assert outcome == Outcome(Verdict.DONE, 200)
+    assert len(receiver.requests) == 1
 
 
 async def test_the_signature_is_a_standard_webhooks_one(receiver: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from support.database import open_database
 from waport.client.credentials import new_credentials
 from waport.client.media_hosts import MediaGone, TransferFailed
 from waport.config import Settings
-from waport.errors import InvalidInput, SessionNotConnected
+from waport.errors import InvalidInput, SessionError, SessionNotConnected
 from waport.events import EventBus, EventRecorder, Frame, wanted_file, with_file
 from waport.model import Message, MessageAdded, MessageKey, MessageKind
 from waport.proto import pb
@@ -223,8 +224,53 @@ async def test_the_log_has_no_file_and_a_webhook_gets_it(world: World) -> None:
     world.start()
     assert await world.media.complete("a", "media", frame.logged) == frame.text
     assert world.server.asked == 2
-    world.server.is_connected = False
+    world.server.answers = [MediaGone(404, "gone")]
+    world.start()
     assert await world.media.complete("a", "media", frame.logged) == frame.logged
+
+
+async def test_an_event_waits_for_its_file_while_the_account_is_away(world: World) -> None:
+    await world.receive(document("A"))
+    await world.told()
+    (frame,) = [each for each in world.frames if each.kind == "media"]
+    world.start()
+    world.server.is_connected = False
+    with pytest.raises(SessionNotConnected):
+        await world.media.complete("a", "media", frame.logged)
+    world.server.is_connected = True
+    await world.media.close()
+    with pytest.raises(SessionError):
+        await world.media.complete("a", "media", frame.logged)
+
+
+async def test_a_file_is_fetched_whatever_else_is_told_before_its_commit(world: World) -> None:
+    # The writer has noted the file, and meanwhile somebody tells of an earlier job.
+    def job(work: Any) -> Sequence[Any]:
+        work.messages.add(document("A"))
+        frames = world.media.record(work, MessageAdded(document("A")), OWN)
+        loop.call_soon_threadsafe(world.media.publish, "a", [Frame.of("message", {})])
+        loop.call_soon_threadsafe(is_over.set)
+        assert may_commit.wait(10)
+        return frames
+
+    loop, is_over, may_commit = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    writing = asyncio.create_task(world.database.write("a", job))
+    await is_over.wait()
+    await world.database.read("a", lambda work: work.wanted_files.first(1))
+    may_commit.set()
+    world.media.publish("a", await writing)
+    assert (await world.told())[0]["message"]["id"]["id"] == "A"
+
+
+async def test_what_comes_while_the_server_stops_is_fetched_after_the_next_start(
+    world: World,
+) -> None:
+    await world.media.close()
+    await world.receive(document("A"))
+    assert await world.wanted() == ["A"]
+    world.start()
+    world.ready()
+    await world.told()
 
 
 def test_only_an_event_without_its_file_takes_one() -> None:

@@ -31,7 +31,7 @@ async def ping() -> dict[str, Any]:
 
 
 @routes.post("/localCallbackExample")
-async def local_callback_example(request: Request, services: ServicesDep) -> dict[str, Any]:
+async def take_callback(request: Request, services: ServicesDep) -> dict[str, Any]:
     """The example of a webhook receiver; it keeps what comes where that is wanted."""
     if services.settings.enable_local_callback_example:
         await keep_payload(services.settings.sessions_path, request.scope[RAW_BODY_KEY])
@@ -93,7 +93,7 @@ async def terminate_session(session_id: SessionId, sessions: Sessions) -> dict[s
 
 
 @routes.get("/session/terminateAll", changes_state=True)
-async def terminate_all(sessions: Sessions) -> dict[str, Any]:
+async def terminate_all_sessions(sessions: Sessions) -> dict[str, Any]:
     """End every session for good."""
     for session_id in await sessions.known():
         await sessions.terminate(session_id)
@@ -101,7 +101,7 @@ async def terminate_all(sessions: Sessions) -> dict[str, Any]:
 
 
 @routes.get("/session/terminateInactive", changes_state=True)
-async def terminate_inactive(sessions: Sessions) -> dict[str, Any]:
+async def terminate_inactive_sessions(sessions: Sessions) -> dict[str, Any]:
     """End every session for good that is not connected."""
     for session_id in await sessions.known():
         if sessions.state(session_id) is not SessionState.CONNECTED:
@@ -139,7 +139,7 @@ async def request_pairing_code(
 
 
 @routes.get("/client/getState/{sessionId}")
-async def get_state(session_id: SessionId, sessions: Sessions) -> dict[str, Any]:
+async def get_session_state(session_id: SessionId, sessions: Sessions) -> dict[str, Any]:
     """Tell where a session stands, in the words of WhatsApp Web."""
     state = sessions.state(session_id)
     if state is None:

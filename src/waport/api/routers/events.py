@@ -19,6 +19,7 @@ from ..envelope import JSON_CONTENT_TYPE
 from ..errors import HttpError, InvalidRequest
 from ..routes import Routes
 from ..schemas.events import EventsAnswer
+from ..scopes import hears
 
 routes = Routes("Events")
 
@@ -44,7 +45,7 @@ async def get_events(request: Request, feed: Feed, caller: Caller) -> Response:
     query = request.query_params
     after = _id(query.get("after") or "0", "after")
     limit = _limit(query.get("limit") or str(DEFAULT_LIMIT))
-    page = await feed.page(after, limit, _session(query, caller), caller.sees)
+    page = await feed.page(after, limit, _session(query, caller), partial(hears, caller))
     events = ",".join(map(event_json, page.events))
     text = f'{{"success":true,"events":[{events}],"next":"{page.next}"}}'
     return Response(text.encode("utf-8", "replace"), media_type=JSON_CONTENT_TYPE)
@@ -61,7 +62,7 @@ async def stream_events(request: Request, feed: Feed, caller: Caller, keys: Keys
     query = request.query_params
     given = request.headers.get("last-event-id") or query.get("after")
     after = _id(given, "Last-Event-ID") if given else await feed.last_id()
-    events = feed.follow(after, _session(query, caller), caller.sees)
+    events = feed.follow(after, _session(query, caller), partial(hears, caller))
     return StreamingResponse(
         _stream(events, partial(keys.on_revoked, caller)),
         media_type="text/event-stream",
@@ -124,6 +125,7 @@ def _id(text: str, name: str) -> int:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
+    is_short = text.isascii() and text.isdigit() and len(text) < 20
+    if not is_short or not 1 <= int(text) <= MAX_LIMIT:
         raise InvalidRequest(f"limit must be a number from 1 to {MAX_LIMIT}")
     return int(text)

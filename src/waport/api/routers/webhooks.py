@@ -91,25 +91,29 @@ async def change_webhook(
     body: Annotated[WebhookChange, request_body(WebhookChange)],
 ) -> WebhookAnswer:
     """Change a webhook; `enabled` true also takes up again what waits for it."""
-    webhook = _found(request, hooks)
+    number = _found(request, hooks).number
     if body.url is not None:
         await _check_url(hooks, body.url)
-    changed = replace(
-        webhook,
-        url=webhook.url if body.url is None else body.url,
-        events=webhook.events if body.events is None else body.events,
-        chats=webhook.chats if body.chats is None else body.chats,
-        types=webhook.types if body.types is None else body.types,
-        headers=webhook.headers if body.headers is None else body.headers,
-        disabled=_disabled(webhook.disabled, body.enabled),
-    )
-    return {"success": True, "webhook": _shape(await hooks.book.put(changed))}
+
+    def changed(webhook: StoredWebhook) -> StoredWebhook:
+        return replace(
+            webhook,
+            url=webhook.url if body.url is None else body.url,
+            events=webhook.events if body.events is None else body.events,
+            chats=webhook.chats if body.chats is None else body.chats,
+            types=webhook.types if body.types is None else body.types,
+            headers=webhook.headers if body.headers is None else body.headers,
+            disabled=_disabled(webhook.disabled, body.enabled),
+        )
+
+    return {"success": True, "webhook": _shape(_there(await hooks.book.change(number, changed)))}
 
 
 @routes.delete("/webhooks/{webhookId}", errors=_UNKNOWN)
 async def delete_webhook(request: Request, hooks: Hooks) -> MessageAnswer:
     """Remove a webhook, and whatever it had still to be told."""
-    await hooks.book.delete(_found(request, hooks))
+    if not await hooks.book.delete(_found(request, hooks).number):
+        raise _not_found()
     return done("Webhook deleted")
 
 
@@ -121,7 +125,7 @@ async def rotate_webhook_secret(
 ) -> SecretAnswer:
     """Give a webhook a new secret; for a day both sign."""
     secret = None if body.secret is None else _checked_secret(body.secret)
-    changed = await hooks.book.rotate(_found(request, hooks), secret)
+    changed = _there(await hooks.book.rotate(_found(request, hooks).number, secret))
     return {"success": True, "webhook": _shape(changed), "secret": changed.secrets[0].secret}
 
 
@@ -175,10 +179,17 @@ async def resend_dead_letters(
 
 
 def _found(request: Request, hooks: WebhookService) -> StoredWebhook:
-    webhook = hooks.book.get(request.path_params["webhookId"])
+    return _there(hooks.book.get(request.path_params["webhookId"]))
+
+
+def _there(webhook: StoredWebhook | None) -> StoredWebhook:
     if webhook is None:
-        raise HttpError(404, "webhook_not_found", "Webhook not found")
+        raise _not_found()
     return webhook
+
+
+def _not_found() -> HttpError:
+    return HttpError(404, "webhook_not_found", "Webhook not found")
 
 
 def _number(request: Request, hooks: WebhookService) -> int:

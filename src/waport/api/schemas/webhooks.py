@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from ...errors import InvalidInput
 from ...events.webhook_book import chat_lane
+from ...sessions import SESSION_ID
 from ..errors import InvalidRequest
 from ..fields import Kind, body, optional, required
 from ..kinds import TEXT
@@ -65,7 +66,15 @@ def _headers(value: object, name: str) -> tuple[tuple[str, str], ...]:
             raise InvalidRequest(f"{name} must have names of headers")
         if key.lower() in _OURS:
             raise InvalidRequest(f"{name} must not have {key.lower()}")
-    return tuple(value.items())
+    # Blanks around a value are none of it, and HTTP does not send them.
+    return tuple((key, text.strip()) for key, text in value.items())
+
+
+def _session(value: object, name: str) -> str:
+    text = TEXT.read(value, name)
+    if text and SESSION_ID.fullmatch(text) is None:
+        raise InvalidRequest(f"{name} must be the id of a session")
+    return text
 
 
 def _url(value: object, name: str) -> str:
@@ -173,7 +182,10 @@ class WebhookRequest:
 
     url: str = required("url", URL, example="https://example.com/hook")
     session: str | None = optional(
-        "sessionId", TEXT, default=None, note="Only this session's events; all without."
+        "sessionId",
+        Kind(_session, TEXT.schema),
+        default=None,
+        note="Only this session's events; all without.",
     )
     events: tuple[str, ...] = optional("events", WORDS, default=(), example=["message"])
     chats: tuple[str, ...] = optional("chats", CHATS, default=())
