@@ -13,8 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from waport.api.app import all_operations
 from waport.api.keys import KeyRing
 from waport.api.routers import ALL
-from waport.api.scopes import SCOPES, scope_of
-READS_TOO = set()
+from waport.api.scopes import READS_TOO, SCOPES, scope_of
 from waport.crypto import sha256
 from waport.errors import StoreError
 from waport.events import EventHub, Frame
