@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
+import secrets
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from support.postgres import postgres_server
 
 from .campaign import Campaign
 
@@ -20,13 +24,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--keep", type=Path, help="folder for the data, kept afterwards")
     parser.add_argument("--minutes", type=float, help="begin no further kill after so long")
+    parser.add_argument("--encrypted", action="store_true", help="with keys encrypted at rest")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.kills} kills", flush=True)
-    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-"))
         kept = Path(folder) if arguments.keep is None else arguments.keep
         kept.mkdir(parents=True, exist_ok=True)
+        url = None
+        if arguments.postgres:
+            url = stack.enter_context(stack.enter_context(postgres_server()).database())
         campaign = Campaign(
-            kept, arguments.kills, arguments.seed, minutes=arguments.minutes, tell=_tell
+            kept,
+            arguments.kills,
+            arguments.seed,
+            minutes=arguments.minutes,
+            database_url=url,
+            settings={"WAPORT_SECRET_KEY": secrets.token_hex(32)} if arguments.encrypted else {},
+            tell=_tell,
         )
         begun = time.monotonic()
         figures = asyncio.run(campaign.run())

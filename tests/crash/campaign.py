@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import httpx
-
 from waport.crashpoints import POINTS
-from waport.emulator.phone import Phone
-from waport.emulator.server import Emulator, EmulatorOptions
-from waport.wire import Jid
 
-from .figures import Figures, judge, unfinished
-from .load import SESSION, Ledger, Load, Unreadable
+from .emulator import EmulatorProcess, emulator_process
+from .figures import Figures, Outside, judge, unfinished
+from .load import COLLECTION, SESSION, Ledger, Load
+from .patience import QUIET_S, Patience
 from .receiver import Receiver, receiver
-from .server import MortalServer
+from .server import MortalServer, mortal_server
 
-HIT_TIMEOUT_S = 120.0
-DRAIN_TIMEOUT_S = 180.0
 LIFE_S = 2.0
 """The longest life of a server that is killed at any moment."""
 MAX_BEHIND = 400
 """People write nothing more while so many messages were not told."""
-MAX_PASSES = 12
+MAX_PASSES = 30
 """A point kills at one of its first so many passes in a life."""
 _FEW_PASSES = {
     "send.resuming": 1,
@@ -55,6 +48,7 @@ class Campaign:
         max_passes: a point kills at one of its first so many passes in a life.
         pace: of the load; 2 is half as much.
         minutes: no further kill begins after so long; None: all of them, however long it takes.
+        database_url: of an empty database; None: an SQLite file in the folder.
         settings: of the server, beyond the usual ones.
         tell: takes a line about each kill.
     """
@@ -68,6 +62,7 @@ class Campaign:
         max_passes: int = MAX_PASSES,
         pace: float = 1.0,
         minutes: float | None = None,
+        database_url: str | None = None,
         settings: Mapping[str, str] | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -78,6 +73,8 @@ class Campaign:
         self._pace = pace
         self._minutes = minutes
         self._settings = dict(settings or {})
+        self._database = database_url or f"sqlite:///{folder}/sessions/waport.db"
+        self._patience = Patience()
         self._tell = tell
         self.hits: Counter[str] = Counter()
         """How often the server died at each point; "" counts the kills at any moment."""
@@ -89,50 +86,56 @@ class Campaign:
 
     async def run(self) -> Figures:
         """Do it all; returns what was found."""
-        async with Emulator(EmulatorOptions()) as emulator, receiver(self._chosen) as inbox:
-            server = MortalServer(
-                self._folder,
-                {
-                    "BASE_WEBHOOK_URL": inbox.url,
-                    "WA_WEBSOCKET_URL": emulator.ws_url,
-                    "WA_NOISE_ROOT_KEY": emulator.root_key.hex(),
-                    "WA_CA_FILE": str(emulator.ca_file),
-                    **self._settings,
-                },
-            )
-            try:
+        async with emulator_process() as emulator, receiver(self._chosen) as inbox:
+            inbox.on_message = self._patience.news
+            settings = {
+                "BASE_WEBHOOK_URL": inbox.url,
+                "DATABASE_URL": self._database,
+                **emulator.settings,
+                **self._settings,
+            }
+            async with mortal_server(self._folder, settings, self._patience) as server:
                 return await self._run(emulator, inbox, server)
-            finally:
-                await server.kill()
 
-    async def _run(self, emulator: Emulator, inbox: Receiver, server: MortalServer) -> Figures:
+    async def _run(
+        self, emulator: EmulatorProcess, inbox: Receiver, server: MortalServer
+    ) -> Figures:
         await server.start()
-        ledger, group, quiet = await _set_up(emulator, inbox, server)
+        ledger = await _set_up(emulator, inbox, server)
         assert await server.stop() == 0
-        own = Jid.parse(ledger.device).bare
-        load = Load(ledger, lambda: server.listens_at, own, group, quiet, self._chosen, self._pace)
+        load = Load(ledger, emulator, lambda: server.listens_at, self._chosen, self._pace)
         load.is_behind = lambda: len(ledger.written) - len(inbox.messages) > MAX_BEHIND
-        with _complaints(ledger):
-            writing = asyncio.create_task(load.run())
-            begun = time.monotonic()
-            for number, point in enumerate(self._plan(), start=1):
-                if self._minutes is not None and time.monotonic() - begun > self._minutes * 60:
-                    break
-                await self._kill(server, point)
-                self._tell(f"{number}/{self._kills} {point or 'any moment'}")
-                if writing.done():
-                    await writing  # the load itself has failed
-            await server.start()
-            load.stop()
-            await writing
-            inbox.is_kind = True
-            await inbox.until(lambda: set(ledger.written) <= inbox.messages, DRAIN_TIMEOUT_S, "in")
-            await load.settle()
-            await self._drain(server)
-            arrivals = await _arrivals(emulator)
-            assert await server.stop() == 0
+        writing = asyncio.create_task(load.run())
+        begun = time.monotonic()
+        for number, point in enumerate(self._plan(), start=1):
+            if self._minutes is not None and time.monotonic() - begun > self._minutes * 60:
+                break
+            await self._kill(server, point)
+            passed_s = time.monotonic() - begun
+            self._tell(f"{number}/{self._kills} {point or 'any moment'} {passed_s:.0f} s")
+            if writing.done():
+                await writing  # the load itself has failed
+        await server.start()
+        load.stop()
+        await writing
+        inbox.is_kind = True
+        wanted = set(ledger.written)
+        await inbox.patiently(lambda: wanted <= inbox.messages, self._patience, "what came in")
+        await load.settle()
+        await self._drain(server)
+        assert await server.stop() == 0
+        for person in ledger.people:
+            await emulator.read(person)
+        state = await emulator.state(ledger.owner, COLLECTION)
+        archived = {
+            index[1]: value["archiveChatAction"].get("archived", False)
+            for index, value in state.items()
+            if index[0] == "archive"
+        }
         self._tell(f"refused {dict(load.refused)}, cut off {load.failed}")
-        return judge(ledger, inbox.told, arrivals, server.sessions / "waport.db")
+        arrivals = await emulator.arrivals()
+        outside = Outside(inbox.told, arrivals, emulator.complaints, archived)
+        return judge(ledger, outside, self._database)
 
     def _plan(self) -> list[str]:
         """Where to kill, one after the other; "" stands for any moment."""
@@ -150,69 +153,41 @@ class Campaign:
             self.hits[""] += 1
             return
         count = self._chosen.randint(1, _FEW_PASSES.get(point, self._max_passes))
-        if await server.live_until(point, count, HIT_TIMEOUT_S):
+        if await server.live_until(point, count):
             self.hits[point] += 1
         else:
-            self._tell(f"not hit within {HIT_TIMEOUT_S} s: {point}")
+            self._tell(f"not hit: {point}\n{server.last_words}")
 
     async def _drain(self, server: MortalServer) -> None:
-        """Wait until nothing is left to be delivered, sent or shared."""
-        path = server.sessions / "waport.db"
-        left: dict[str, int] = {}
-        try:
-            async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                while left := await asyncio.to_thread(unfinished, path):  # noqa: ASYNC110
-                    await asyncio.sleep(_LOOK_S)  # another process's tables tell of no news
-        except TimeoutError:
-            raise AssertionError(f"never finished: {left}\n{server.last_words}") from None
+        """Wait until nothing is left to be delivered, sent or shared, for as long as it shrinks."""
+        before: dict[str, int] = {}
+        changed_at = time.monotonic()
+        while left := await asyncio.to_thread(unfinished, self._database):
+            if left != before:
+                before, changed_at = left, time.monotonic()
+            if time.monotonic() - changed_at > QUIET_S:
+                raise AssertionError(f"never finished: {left}\n{server.last_words}")
+            await asyncio.sleep(_LOOK_S)  # another process's tables tell of no news
 
 
-async def _set_up(
-    emulator: Emulator, inbox: Receiver, server: MortalServer
-) -> tuple[Ledger, Jid, list[Jid]]:
+async def _set_up(emulator: EmulatorProcess, inbox: Receiver, server: MortalServer) -> Ledger:
     """Link an account, and give it people, a group and some chats that are quiet."""
     inbox.is_kind = True
-    account = await emulator.create_account(None, "Bot")
-    phone = emulator.phone_of(account)
+    owner = await emulator.account("Bot")
     await server.get(f"/session/start/{SESSION}")
-    await phone.pair_by_qr((await inbox.first("qr")).data["qr"])
-    await inbox.first("ready")
-    people: list[Phone] = []
-    numbers = []
-    for name in ("Alice", "Bob"):
-        person = await emulator.create_account(None, name)
-        people.append(emulator.phone_of(person))
-        numbers.append(f"{person.jid.user}@c.us")
-    ledger = Ledger(str(account.jid.with_device(1)), phone, people)
-    quiet = []
+    device = await emulator.scan(owner, (await inbox.first("qr", QUIET_S)).data["qr"])
+    await inbox.first("ready", QUIET_S)
+    people = [await emulator.account(name) for name in ("Alice", "Bob")]
+    ledger = Ledger(device, owner, people)
     for name in ("Quiet one", "Quiet two", "Quiet three"):
-        person = await emulator.create_account(None, name)
-        sent = await emulator.phone_of(person).send_text(account.jid, "hello")
-        ledger.written.append(sent.id)
-        quiet.append(person.jid)
+        person = await emulator.account(name)
+        ledger.written.append(await emulator.send_text(person, owner.jid, "hello"))
+        ledger.quiet.append(person)
     wanted = set(ledger.written)
-    await inbox.until(lambda: wanted <= inbox.messages, 30, "the quiet ones")
+    await inbox.until(lambda: wanted <= inbox.messages, QUIET_S, "the quiet ones")
+    numbers = [f"{person.user}@c.us" for person in people]
     body = {"name": "Everybody", "participants": numbers}
     made = await server.post(f"/client/createGroup/{SESSION}", body)
+    ledger.group = made["group"]["id"]["_serialized"]
     inbox.is_kind = False
-    return ledger, Jid.parse(made["group"]["id"]["_serialized"]), quiet
-
-
-async def _arrivals(emulator: Emulator) -> list[dict[str, str]]:
-    """The message stanzas as they came in, before the emulator drops what it has already."""
-    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=60) as client:
-        response = await client.get(f"{emulator.web_url}/admin/arrivals")
-        response.raise_for_status()
-        arrivals: list[dict[str, str]] = response.json()["arrivals"]
-        return arrivals
-
-
-@contextlib.contextmanager
-def _complaints(ledger: Ledger) -> Iterator[None]:
-    """Take down whatever a phone cannot read."""
-    logger, handler = logging.getLogger("waport.emulator"), Unreadable(ledger)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
+    return ledger

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
+
+import psycopg
+
+from waport.store.backend import sqlite_file
 
 from .load import Ledger
 from .receiver import Told
@@ -35,6 +38,8 @@ class Figures:
     received: int
     sent: int
     events: int
+    notices: int
+    """Notes in the group's chat, such as that it was made: they stand among the messages."""
     repeats: int
     """Sends that came to the server more than once, as the same bytes."""
     lost: list[str] = field(default_factory=list)
@@ -54,6 +59,7 @@ class Figures:
         lines = [
             f"incoming messages: {self.received}",
             f"outgoing messages: {self.sent}",
+            f"notices in chats, sent by nobody: {self.notices}",
             f"events: {self.events}",
             f"sends repeated as the same bytes: {self.repeats}",
         ]
@@ -63,40 +69,58 @@ class Figures:
         return lines
 
 
-def unfinished(path: Path) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What those outside the server have in the end.
+
+    Attributes:
+        told: events that the receiver took.
+        arrivals: message stanzas as the emulator got them.
+        complaints: of phones that could not read a message.
+        archived: of each chat, what the owner's phone knows.
+    """
+
+    told: Sequence[Told]
+    arrivals: Sequence[Mapping[str, Any]]
+    complaints: Sequence[str]
+    archived: Mapping[str, bool]
+
+
+def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Read from the server's database, past all of its code."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(f"file:{sqlite_file(url)}?mode=ro", uri=True)) as db:
+            return db.execute(statement).fetchall()
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def unfinished(url: str) -> dict[str, int]:
     """How much still has to be delivered, sent or shared; the tables that are not empty."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        counts = {
-            table: int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-            for table in MUST_BE_EMPTY
-        }
+    counts = {name: ask(url, f"SELECT count(*) FROM {name}")[0][0] for name in MUST_BE_EMPTY}
     return {table: count for table, count in counts.items() if count}
 
 
-def judge(
-    ledger: Ledger,
-    told: Sequence[Told],
-    arrivals: Sequence[Mapping[str, Any]],
-    path: Path,
-) -> Figures:
+def judge(ledger: Ledger, outside: Outside, url: str) -> Figures:
     """Compare what everybody has; the server is at rest."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        # Notices of groups stand among the messages, but nobody has sent them.
-        rows = db.execute(
-            "SELECT id, author = '', kind FROM messages WHERE kind <> 'stub'"
-        ).fetchall()
-        logged = {f"evt_{row[0]}" for row in db.execute("SELECT id FROM event_log")}
-        archived = dict(db.execute("SELECT jid, archived FROM chats").fetchall())
+    told, arrivals = outside.told, outside.arrivals
+    everything = ask(url, "SELECT id, author = '', kind, chat FROM messages")
+    # Notices of groups stand among the messages, but nobody has sent them.
+    rows = [row for row in everything if row[2] != "stub"]
+    notices = [row for row in everything if row[2] == "stub"]
+    logged = {f"evt_{row[0]}" for row in ask(url, "SELECT id FROM event_log")}
+    archived = {row[0]: bool(row[1]) for row in ask(url, "SELECT jid, archived FROM chats")}
     inside = {row[0] for row in rows if not row[1]}
     stored_own = {row[0] for row in rows if row[1]}
     ours = [each for each in arrivals if each["from"] == ledger.device]
     by_id: dict[str, list[str]] = defaultdict(list)
     for each in ours:
         by_id[each["id"]].append(each["sha256"])
-    heard = ledger.heard()
+    heard = {message["id"] for person in ledger.people for message in person.messages}
     figures = Figures(
         received=len(ledger.written),
         sent=len(stored_own),
+        notices=len(notices),
         events=len(logged),
         repeats=sum(len(hashes) - 1 for hashes in by_id.values()),
     )
@@ -105,10 +129,17 @@ def judge(
     figures.lost += [f"in {name}" for name in ledger.written if name not in inside]
     figures.lost += [f"out {name}" for name in sorted(stored_own) if name not in heard]
     figures.lost += [f"answered {name}" for name in ledger.answered if name not in stored_own]
+    # Whoever calls a message a notice would hide its loss: a notice was sent by nobody, and stands
+    # in the group alone.
+    sent = {*ledger.written, *ledger.answered, *by_id}
+    figures.lost += [
+        f"as a notice {row[0]}" for row in notices if row[0] in sent or row[3] != ledger.group
+    ]
+    figures.lost += [f"never kept {name}" for name in by_id if name not in stored_own]
 
     figures.undecryptable += [row[0] for row in rows if row[2] == "ciphertext"]
     figures.undecryptable += [each.text[:80] for each in told if each.kind == "message_ciphertext"]
-    figures.undecryptable += ledger.unread
+    figures.undecryptable += outside.complaints
 
     figures.events_missing += sorted(logged - {each.webhook_id for each in told})
     for name in ledger.written:
@@ -120,13 +151,13 @@ def judge(
     figures.events_doubled += _doubled(told)
 
     figures.sends_doubled += [name for name, hashes in by_id.items() if len(set(hashes)) > 1]
-    figures.sends_doubled += ledger.doubled()
+    for person in ledger.people:
+        texts = Counter(message["text"] for message in person.messages)
+        figures.sends_doubled += [text for text, count in texts.items() if text and count > 1]
 
-    for chat, wanted in ledger.archived_in_the_end().items():
-        figures.app_state_astray += [f"{chat} here"] if archived.get(chat) != wanted else []
-        figures.app_state_astray += (
-            [f"{chat} phone"] if ledger.archived_on_phone(chat) != wanted else []
-        )
+    for chat, wanted in ledger.archived.items():
+        for place, there in (("here", archived), ("phone", outside.archived)):
+            figures.app_state_astray += [f"{chat} {place}"] if there.get(chat) != wanted else []
     return figures
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import Counter
@@ -14,17 +13,17 @@ from typing import Any
 import httpx
 
 from support.waport_server import API_KEY
-from waport.emulator import appstate
-from waport.emulator.phone import Phone
-from waport.proto import pb
-from waport.wire import Jid
+
+from .emulator import EmulatorProcess, Person
 
 SESSION = "main"
 WRITE_PAUSE_S = 0.08
 SEND_PAUSE_S = 0.1
 ARCHIVE_PAUSE_S = 0.3
-SENDERS = 3
+SENDERS = 4
 COLLECTION = "regular_low"
+ANSWER_S = 120.0
+"""What takes longer than this is counted as cut off; a kill ends a call at once."""
 _AWAY_S = 0.05
 
 
@@ -34,57 +33,24 @@ class Ledger:
 
     Attributes:
         device: the address of our server, as the emulator names it.
-        own_phone: the phone of its account.
-        people: the phones that write and are written to.
+        owner: whose account it is.
+        people: those who write and are written to.
+        quiet: those whose chats nobody writes in, to be archived: two by our server, one by the
+            owner's phone.
+        group: where the people and the account are.
         written: messages to our account that WhatsApp took.
         answered: messages that our server said it has.
-        unread: what a phone could not decrypt.
         archived: of each chat, whether the last change that surely happened archived it.
     """
 
     device: str
-    own_phone: Phone
-    people: list[Phone]
+    owner: Person
+    people: list[Person]
+    quiet: list[Person] = field(default_factory=list)
+    group: str = ""
     written: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
     archived: dict[str, bool] = field(default_factory=dict)
-
-    def heard(self) -> set[str]:
-        """The messages of our account that a phone has read."""
-        return {message.id for phone in self.people for message in phone.messages()}
-
-    def doubled(self) -> list[str]:
-        """Texts that one phone has read twice."""
-        texts = Counter(
-            (number, message.text)
-            for number, phone in enumerate(self.people)
-            for message in phone.messages()
-            if message.text and message.text.startswith("out ")
-        )
-        return [str(text) for (_, text), count in texts.items() if count > 1]
-
-    def archived_in_the_end(self) -> dict[str, bool]:
-        """What must be true of the chats whose state was changed."""
-        return self.archived
-
-    def archived_on_phone(self, chat: str) -> bool | None:
-        """What the phone knows of a chat, every MAC checked."""
-        value = self.own_phone.app_state.read(COLLECTION).get(("archive", chat))
-        return None if value is None else value.archiveChatAction.archived
-
-
-class Unreadable(logging.Handler):
-    """Notes what phones complain of: each retry receipt is a message that could not be read."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__()
-        self._ledger = ledger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if "retry" in text:
-            self._ledger.unread.append(text)
 
 
 class Load:
@@ -92,28 +58,22 @@ class Load:
 
     Args:
         ledger: takes down what happened.
+        emulator: where the people's phones are.
         url: where our server listens now; "" while it is down.
-        own: the account's address.
-        group: where all of them are.
-        quiet: chats that nobody writes in, to be archived: two by our server, one by the phone.
         pace: 2 writes and sends half as often.
     """
 
     def __init__(
         self,
         ledger: Ledger,
+        emulator: EmulatorProcess,
         url: Callable[[], str],
-        own: Jid,
-        group: Jid,
-        quiet: list[Jid],
         chosen: random.Random,
         pace: float = 1.0,
     ) -> None:
         self._ledger = ledger
+        self._emulator = emulator
         self._url = url
-        self._own = own
-        self._group = group
-        self._quiet = quiet
         self._chosen = chosen
         self._pace = pace
         self._is_stopping = False
@@ -125,16 +85,13 @@ class Load:
 
     async def run(self) -> None:
         """Write, send and archive until `stop`."""
-        async with (
-            httpx.AsyncClient(headers={"x-api-key": API_KEY}, timeout=20, trust_env=False) as api,
-            asyncio.TaskGroup() as tasks,
-        ):
-            for phone in self._ledger.people:
-                tasks.create_task(self._repeat(WRITE_PAUSE_S, self._writer(phone)))
+        async with _api() as api, asyncio.TaskGroup() as tasks:
+            for person in self._ledger.people:
+                tasks.create_task(self._repeat(WRITE_PAUSE_S, self._writer(person)))
             for _ in range(SENDERS):
                 tasks.create_task(self._repeat(SEND_PAUSE_S, lambda: self._send(api)))
-            for chat in self._quiet[:-1]:
-                tasks.create_task(self._repeat(ARCHIVE_PAUSE_S, self._archiver(api, chat)))
+            for person in self._ledger.quiet[:-1]:
+                tasks.create_task(self._repeat(ARCHIVE_PAUSE_S, self._archiver(api, person)))
             tasks.create_task(self._repeat(ARCHIVE_PAUSE_S, self._archive_on_phone))
 
     def stop(self) -> None:
@@ -147,56 +104,50 @@ class Load:
             # Not a wait for anything: this is how often somebody writes.
             await asyncio.sleep(pause_s * self._pace * self._chosen.uniform(0.5, 1.5))
 
-    def _writer(self, phone: Phone) -> Callable[[], Awaitable[None]]:
+    def _writer(self, person: Person) -> Callable[[], Awaitable[None]]:
         async def write() -> None:
             if self.is_behind():
                 return
             self._number += 1
-            to = self._group if self._number % 4 == 0 else self._own
-            sent = await phone.send_text(to, f"in {self._number}")
-            self._ledger.written.append(sent.id)
+            number, ledger = self._number, self._ledger
+            to = ledger.group if number % 4 == 0 else ledger.owner.jid
+            ledger.written.append(await self._emulator.send_text(person, to, f"in {number}"))
 
         return write
 
     async def _send(self, api: httpx.AsyncClient) -> None:
         self._number += 1
         number, person = self._number, self._chosen.choice(self._ledger.people)
-        to = str(self._group) if number % 4 == 0 else f"{person.owner.own.pn.user}@c.us"
+        to = self._ledger.group if number % 4 == 0 else f"{person.user}@c.us"
         body = {"chatId": to, "contentType": "string", "content": f"out {number}"}
         answer = await self._post(api, "/client/sendMessage", body)
         if answer is not None:
             self._ledger.answered.append(answer["message"]["id"]["id"])
 
-    def _archiver(self, api: httpx.AsyncClient, chat: Jid) -> Callable[[], Awaitable[None]]:
+    def _archiver(self, api: httpx.AsyncClient, person: Person) -> Callable[[], Awaitable[None]]:
         async def toggle() -> None:
-            wanted = not self._ledger.archived.get(str(chat), False)
+            wanted = not self._ledger.archived.get(person.jid, False)
             route = "/chat/archive" if wanted else "/chat/unarchive"
-            body = {"chatId": f"{chat.user}@c.us"}
-            if await self._post(api, route, body) is not None:
-                self._ledger.archived[str(chat)] = wanted
+            if await self._post(api, route, {"chatId": f"{person.user}@c.us"}) is not None:
+                self._ledger.archived[person.jid] = wanted
 
         return toggle
 
     async def _archive_on_phone(self) -> None:
-        chat = str(self._quiet[-1])
+        chat = self._ledger.quiet[-1].jid
         wanted = not self._ledger.archived.get(chat, False)
-        value = pb.SyncActionValue(
-            timestamp=int(time.time() * 1000),
-            archiveChatAction=pb.SyncActionValue.ArchiveChatAction(archived=wanted),
-        )
-        mutation = appstate.Mutation("SET", ("archive", chat), value, 3)
-        await self._ledger.own_phone.app_state.write(COLLECTION, [mutation])
+        value = {"timestamp": int(time.time() * 1000), "archiveChatAction": {"archived": wanted}}
+        mutation = {"index": ["archive", chat], "value": value, "version": 3}
+        await self._emulator.write_state(self._ledger.owner, COLLECTION, mutation)
         self._ledger.archived[chat] = wanted
 
     async def settle(self) -> None:
         """Make the last change of each chat one that surely happened; our server is up."""
-        async with httpx.AsyncClient(
-            headers={"x-api-key": API_KEY}, timeout=20, trust_env=False
-        ) as api:
-            for chat in self._quiet[:-1]:
+        async with _api() as api:
+            for person in self._ledger.quiet[:-1]:
                 before = dict(self._ledger.archived)
-                toggle = self._archiver(api, chat)
-                async with asyncio.timeout(60):
+                toggle = self._archiver(api, person)
+                async with asyncio.timeout(ANSWER_S):
                     while self._ledger.archived == before:
                         await toggle()
 
@@ -220,3 +171,7 @@ class Load:
             return None
         answer: dict[str, Any] = response.json()
         return answer
+
+
+def _api() -> httpx.AsyncClient:
+    return httpx.AsyncClient(headers={"x-api-key": API_KEY}, timeout=ANSWER_S, trust_env=False)

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .patience import Patience
+
 REFUSED = 0.02
 """The share of events that are refused, with a status that says so or says "overloaded"."""
 
@@ -51,6 +53,8 @@ class Receiver:
         """The messages that `message` events were about."""
         self.is_kind = chosen is None
         """Set to refuse nothing any more."""
+        self.on_message: Callable[[], None] = lambda: None
+        """Called for each event of a message: whoever waits knows that something goes on."""
         self._chosen = chosen
         self._changed = asyncio.Condition()
 
@@ -68,6 +72,8 @@ class Receiver:
         told = Told(
             request.headers["webhook-id"], event["dataType"], event["data"], text, request.headers
         )
+        if told.kind.startswith("message"):
+            self.on_message()
         if told.kind == "message":
             self.messages.add(told.data["id"]["id"])
         async with self._changed:
@@ -82,6 +88,14 @@ class Receiver:
                 await self._changed.wait_for(is_so)
         except TimeoutError:
             raise AssertionError(f"not within {timeout_s} s: {what}") from None
+
+    async def patiently(self, is_so: Callable[[], bool], patience: Patience, what: str) -> None:
+        """Wait until something is so, for as long as anything goes on."""
+        try:
+            async with self._changed:
+                await patience.wait(self._changed, is_so)
+        except TimeoutError:
+            raise AssertionError(f"nothing goes on any more: {what}") from None
 
     async def first(self, kind: str, timeout_s: float = 30.0) -> Told:
         """The first event of a kind, past or future."""

@@ -3,42 +3,216 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
 import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from support.waport_server import WaportServer
+import httpx
+
+from support.waport_server import API_KEY
 from waport.crashpoints import ENVIRONMENT_NAME
 
+from .nursery import MARK
+from .patience import Patience
 
-class MortalServer(WaportServer):
-    """`waport serve`, killed by SIGKILL in one way or the other."""
+MOST_S = 900.0
+"""A point that is not passed so long, while all goes on, is never passed."""
 
-    async def live_until(self, point: str, count: int, timeout_s: float) -> bool:
-        """Live until a crash point kills the process; whether it did in time.
+KEPT_LINES = 40
+"""Of its log, for whoever looks for the reason of a failure."""
+
+
+class MortalServer:
+    """`waport serve`, forked from a nursery (nursery.py) and killed in one way or the other.
+
+    Args:
+        folder: for its data.
+        environment: its settings.
+        patience: how long it may do nothing.
+    """
+
+    def __init__(
+        self,
+        nursery: asyncio.subprocess.Process,
+        folder: Path,
+        environment: Mapping[str, str],
+        patience: Patience,
+    ) -> None:
+        self._nursery = nursery
+        self._patience = patience
+        self.sessions = folder / "sessions"
+        self.log = folder / "server.log"
+        no_settings = folder / "empty.env"
+        no_settings.touch()
+        self._environment = {
+            **os.environ,
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "API_KEY": API_KEY,
+            "SESSIONS_PATH": str(self.sessions),
+            "ENV_PATH": str(no_settings),
+            "RECONNECT_INTERVAL": "100",
+            **environment,
+        }
+        self._pid = 0
+        self._words: list[str] = []
+        self._url = ""
+        self._code: int | None = 0
+        self._changed = asyncio.Condition()
+        self._api = httpx.AsyncClient(headers={"x-api-key": API_KEY}, timeout=120, trust_env=False)
+
+    @property
+    def listens_at(self) -> str:
+        """Its URL; "" while it is down."""
+        return self._url
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "".join(self._words[-KEPT_LINES:])
+
+    # --- its lives -------------------------------------------------------------------------------
+
+    async def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start, and wait until it listens or has ended.
+
+        Args:
+            environment: settings for this life alone.
+        """
+        assert self._code is not None, "it lives"
+        assert self._nursery.stdin is not None
+        self._code, self._words = None, []
+        order = json.dumps({**self._environment, **(environment or {})})
+        self._nursery.stdin.write(order.encode() + b"\n")
+        await self._until(lambda: bool(self._url) or self._has_ended, "a start")
+
+    async def live_until(self, point: str, count: int) -> bool:
+        """Live until a crash point kills the process; whether it did while something happened.
 
         Args:
             point: its name.
             count: which of its passes is the last.
         """
+        await self.start({ENVIRONMENT_NAME: f"{point}:{count}"})
         try:
-            await self.start({ENVIRONMENT_NAME: f"{point}:{count}"})
-            async with asyncio.timeout(timeout_s):
-                await self.wait()
+            async with asyncio.timeout(MOST_S):
+                await self._until(lambda: self._has_ended, f"the end at {point}")
         except TimeoutError:
-            pass
-        except AssertionError:
-            # Some points are passed before the port is open. What is killed by us meanwhile would
-            # leave it open how it ended.
-            async with asyncio.timeout(timeout_s):
-                await self.wait()
-            if self.died_by != signal.SIGKILL:
-                raise
-        has_died = self.died_by == signal.SIGKILL
-        await self.kill()
-        return has_died and f"crash point {point}\n" in self.last_words
+            await self.kill()
+            return False
+        if self._code != -signal.SIGKILL or f"crash point {point}" not in self.last_words:
+            raise AssertionError(f"ended by {self._code}:\n{self.last_words}")
+        return True
 
     async def live_for(self, life_s: float) -> None:
         """Live so long from the moment at which it listens."""
         await self.start()
+        assert self._url, self.last_words
         # The moment is what is tested: it falls where it falls.
         await asyncio.sleep(life_s)
         await self.kill()
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing is flushed, nothing is closed."""
+        self._end(signal.SIGKILL)
+        await self._until(lambda: self._has_ended, "its death")
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self._end(signal.SIGTERM)
+        await self._until(lambda: self._has_ended, "its end")
+        assert self._code is not None
+        return self._code
+
+    def _end(self, number: int) -> None:
+        if self._code is None and self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._code is not None
+
+    async def _until(self, is_so: Callable[[], bool], what: str) -> None:
+        async with self._changed:
+            try:
+                await self._patience.wait(self._changed, is_so)
+            except TimeoutError:
+                raise TimeoutError(
+                    f"nothing happens, {what} does not come\n{self.last_words}"
+                ) from None
+
+    # --- what is heard of it ---------------------------------------------------------------------
+
+    async def hear(self) -> None:
+        """Take down what the nursery and its servers say, until the nursery ends."""
+        assert self._nursery.stderr is not None
+        with self.log.open("ab") as log:
+            while line := await self._nursery.stderr.readline():
+                log.write(line)
+                log.flush()
+                async with self._changed:
+                    self._on_line(line.decode(errors="replace"))
+                    self._changed.notify_all()
+
+    def _on_line(self, line: str) -> None:
+        if line.startswith(MARK):
+            self._patience.news()
+            news = json.loads(line.removeprefix(MARK))
+            self._pid = news.get("born", 0)
+            if "died" in news:
+                self._code, self._url = news["died"], ""
+            return
+        self._words.append(line)
+        if "listening on " in line:
+            self._url = line.rsplit("listening on ", 1)[1].strip()
+
+    # --- the API ---------------------------------------------------------------------------------
+
+    async def get(self, path: str) -> Any:
+        """GET; anything but 2xx fails the test."""
+        return self._json(await self._api.get(self._url + path))
+
+    async def post(self, path: str, body: Any) -> Any:
+        """POST JSON; anything but 2xx fails the test."""
+        return self._json(await self._api.post(self._url + path, json=body))
+
+    async def close(self) -> None:
+        """Let go of its API."""
+        await self._api.aclose()
+
+    @staticmethod
+    def _json(response: httpx.Response) -> Any:
+        assert response.is_success, f"{response.status_code} {response.text}"
+        return response.json()
+
+
+@contextlib.asynccontextmanager
+async def mortal_server(
+    folder: Path, environment: Mapping[str, str], patience: Patience
+) -> AsyncIterator[MortalServer]:
+    """A server that is down still; at the end it is gone."""
+    nursery = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "crash.nursery"),
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=2**20,
+    )
+    server = MortalServer(nursery, folder, environment, patience)
+    hearing = asyncio.create_task(server.hear())
+    try:
+        yield server
+    finally:
+        assert nursery.stdin is not None
+        nursery.stdin.close()
+        await nursery.wait()
+        await hearing
+        await server.close()
