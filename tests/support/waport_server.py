@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from .ready_python import ReadyProcess
 
 API_KEY = "test-key"
 EVENT_TIMEOUT_S = 30.0
@@ -141,7 +142,7 @@ class WaportServer:
             "RECONNECT_INTERVAL": "100",
             **environment,
         }
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ReadyProcess | None = None
         self._reader: asyncio.Task[None] | None = None
         self._api: httpx.AsyncClient | None = None
         self.url = ""
@@ -186,15 +187,8 @@ class WaportServer:
         Args:
             environment: settings for this life alone.
         """
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "waport",
-            "serve",
-            env={**self._environment, **(environment or {})},
-            stdin=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            limit=2**20,
+        self._process = await ReadyProcess.start(
+            ["serve"], {**self._environment, **(environment or {})}
         )
         listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(listening))
@@ -206,7 +200,6 @@ class WaportServer:
 
     async def _read(self, listening: asyncio.Future[str]) -> None:
         assert self._process is not None
-        assert self._process.stderr is not None
         with self.log.open("ab") as log:
             while line := await self._process.stderr.readline():
                 log.write(line)

@@ -28,14 +28,14 @@ NO_CACHE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """A route and what is known about it.
 
     Attributes:
         method: GET, POST, DELETE, ...
         path: the template, such as `/session/start/{sessionId}`.
-        route: the framework's route; only it runs the endpoint.
+        call: the endpoint as the framework calls it; it returns a response.
         tag: heading in the API document.
         name: unique, in camelCase.
         summary: one line.
@@ -57,7 +57,7 @@ class Operation:
 
     method: str
     path: str
-    route: APIRoute
+    call: Callable[..., Awaitable[Response]]
     tag: str
     name: str
     summary: str
@@ -76,6 +76,11 @@ class Operation:
     dialect: Dialect | None = None
     query: tuple[tuple[str, str], ...] = ()
 
+    @functools.cached_property
+    def route(self) -> APIRoute:
+        """The framework's route; making hundreds takes long, so each waits for its first call."""
+        return APIRoute(self.path, self.call, methods=[self.method], response_model=None)
+
     def also_at(
         self, method: str, path: str, dialect: Dialect, finish: Finish | None = None
     ) -> Operation:
@@ -89,12 +94,11 @@ class Operation:
         """
         endpoint, hints = self.endpoint
         headers = NO_CACHE if self.is_uncached else None
-        call = _answering(endpoint, hints, headers, finish)
         return replace(
             self,
             method=method,
             path=path,
-            route=APIRoute(path, call, methods=[method], response_model=None),
+            call=_answering(endpoint, hints, headers, finish),
             changes_state=self.changes_state or (method == "GET" and self.method == "DELETE"),
             in_document=False,
             dialect=dialect,
@@ -154,12 +158,7 @@ class Routes:
                 Operation(
                     method=method,
                     path=path,
-                    route=APIRoute(
-                        path,
-                        _answering(endpoint, hints, NO_CACHE if is_uncached else None),
-                        methods=[method],
-                        response_model=None,
-                    ),
+                    call=_answering(endpoint, hints, NO_CACHE if is_uncached else None),
                     tag=self._tag,
                     name=_camel_case(endpoint.__name__),
                     summary=(inspect.getdoc(endpoint) or "").partition("\n")[0],
