@@ -119,6 +119,10 @@ class Stage:
         account = await self.emulator.create_account(None, name)
         return account, self.emulator.phone_of(account)
 
+    def device(self, account: Account) -> Jid:
+        """The address of the linked session."""
+        return account.jid.with_device(1)
+
     async def listen(self) -> None:
         """Open the event socket."""
         is_open = asyncio.Event()

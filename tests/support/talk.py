@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
@@ -108,13 +108,15 @@ class Talk:
     own_phone: Phone
     alice: Account
     phone: Phone
+    prefix: ClassVar[str] = ""
+    """Of every path that is called."""
 
     @property
     def chat(self) -> str:
         return c_us(self.alice.jid)
 
     async def call(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        return await self.world.server.api.post(f"{path}/{SESSION}", json=body)
+        return await self.world.server.api.post(f"{self.prefix}{path}/{SESSION}", json=body)
 
     async def ok(self, path: str, **body: Any) -> dict[str, Any]:
         """Call a route about the chat with Alice; it must succeed."""

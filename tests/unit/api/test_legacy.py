@@ -304,6 +304,10 @@ async def test_strict_errors_have_its_statuses_and_texts(
     assert await told(response) == refusal(500, "Message media not found")
     response = await strict("POST", "/legacy/message/react/on", json={})
     assert (await told(response))[0] == 500
+    response = await strict("POST", "/legacy/channel/mute/on", json={"chatId": ID})
+    assert await told(response) == refusal(400, "The chat is not a channel")
+    response = await strict("POST", "/legacy/channel/mute/on", json={"chatId": "x@newsletter"})
+    assert await told(response) == refusal(404, "Channel not Found")
 
 
 async def test_strict_sessions_answer_as_there(strict: Any, sessions: Any) -> None:

@@ -174,8 +174,10 @@ async def test_who_is_blocked(call: Any, sessions: Any, people: Any) -> None:
 
 async def test_common_groups_are_the_same_on_both_paths(call: Any) -> None:
     for path in ("/client/getCommonGroups", "/contact/getCommonGroups"):
-        (group,) = (await ok(call, path, contactId=str(BOB_LID)))["groups"]
+        answer = await ok(call, path, contactId=str(BOB_LID))
+        (group,) = answer["groups"]
         assert group["name"] == "Friends"
+        assert answer["result"] == [group["id"]]
         assert await ok(call, path, contactId="15550009999") == {"groups": [], "result": []}
 
 

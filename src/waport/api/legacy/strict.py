@@ -22,6 +22,7 @@ _BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
 }
 _BY_TEXT: Final[Mapping[str, tuple[int, str]]] = {
     "Message does not contain downloadable media": (500, "Message media not found"),
+    "The chat is not a channel": (400, "The chat is not a channel"),
 }
 _QR: Final = "qr code not ready or already scanned"
 _INVALID_STATUS: Final = 500

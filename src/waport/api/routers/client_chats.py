@@ -6,7 +6,7 @@ from typing import Annotated
 
 from starlette.responses import Response
 
-from ...events import id_json, jid_text, participants_json
+from ...events import id_json, participants_json
 from ...wire import Jid
 from ..chat_list import all_chats, one_chat
 from ..deps import ConnectedClient, request_body
@@ -97,5 +97,5 @@ async def common_groups(client: ClientPort, contact: Jid) -> CommonGroupsAnswer:
         "groups": [
             {"id": id_json(group.jid), "name": group.subject or str(group.jid)} for group in groups
         ],
-        "result": [jid_text(group.jid) for group in groups],
+        "result": [id_json(group.jid) for group in groups],
     }

@@ -333,4 +333,4 @@ class CommonGroupsAnswer(SuccessEnvelope):
     """The groups in which both are; `result` are their ids alone."""
 
     groups: list[CommonGroupJson]
-    result: list[str]
+    result: list[IdJson]
