@@ -12,6 +12,7 @@ from .deps import Services
 from .docs import docs_routes
 from .framework import build_framework
 from .gateway import Gateway
+from .kept_answers import AnswerStore
 from .keys import KeyRing
 from .legacy import legacy_operations
 from .limits import RateLimit
@@ -31,6 +32,7 @@ def create_app(
     is_ready: Callable[[], bool] = lambda: True,
     keys: KeyRing | None = None,
     webhooks: WebhookService | None = None,
+    answers: AnswerStore | None = None,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -44,13 +46,14 @@ def create_app(
         is_ready: what `/readyz` says.
         keys: who may call; None: whoever has `API_KEY`, and nobody else.
         webhooks: what the routes about webhooks work with.
+        answers: keeps those that may be asked for again; None: until the end of the process.
     """
     operations = all_operations(settings)
     keys = keys or KeyRing(settings.api_key)
     limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
     framework = build_framework(Services(settings, sessions, is_ready, keys, hub, webhooks))
     socket = EventSocket(settings, hub, keys, limit)
-    return Gateway(settings, operations, framework, socket, keys, limit)
+    return Gateway(settings, operations, framework, socket, keys, limit, answers)
 
 
 def all_operations(settings: Settings) -> list[Operation]:

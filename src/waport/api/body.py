@@ -96,6 +96,12 @@ async def read_body(head: RequestHead, receive: Receive, limit: int = MAX_BODY) 
     return await asyncio.get_running_loop().run_in_executor(_PARSERS, reader.read, data)
 
 
+def is_small(head: RequestHead) -> bool:
+    """Whether a body is announced to be as short as one that is parsed at once."""
+    length = head.content_length if head.has_body else 0
+    return length is not None and length <= MAX_INLINE and not head.text(b"content-encoding")
+
+
 def encoding_of(head: RequestHead, known: Container[str]) -> str:
     """The content encoding of a body.
 

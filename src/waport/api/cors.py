@@ -10,6 +10,9 @@ from .head import RequestHead
 METHODS: Final = b"GET,HEAD,POST,DELETE"
 MAX_AGE_S: Final = b"600"
 
+_HEADERS: Final = b"x-api-key, content-type, idempotency-key"
+_EXPOSED: Final = (b"access-control-expose-headers", b"idempotent-replayed")
+
 
 class CrossOrigin:
     """Answers browsers on other sites.
@@ -38,10 +41,11 @@ class CrossOrigin:
             return [
                 (b"access-control-allow-origin", origin),
                 (b"access-control-allow-credentials", b"true"),
+                _EXPOSED,
                 (b"vary", b"Origin"),
             ]
         if self._allows_all:
-            return [(b"access-control-allow-origin", b"*")]
+            return [(b"access-control-allow-origin", b"*"), _EXPOSED]
         return [(b"vary", b"Origin")]
 
     def preflight(self, method: str, head: RequestHead) -> RawHeaders | None:
@@ -51,7 +55,7 @@ class CrossOrigin:
         allowed = self.headers(head)
         if not any(name == b"access-control-allow-origin" for name, _ in allowed):
             return None
-        asked = head.values.get(b"access-control-request-headers", b"x-api-key, content-type")
+        asked = head.values.get(b"access-control-request-headers", _HEADERS)
         return [
             *allowed,
             (b"access-control-allow-methods", METHODS),

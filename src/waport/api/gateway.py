@@ -2,26 +2,31 @@
 
 Key (401) or, where none is set, origin (403), rate (429), route and method (404), path parameters
 (400, 422), the key's scope (403), body (413, 415, 400); only then the route runs, with its own
-guard and fields. The key is judged from the headers alone: a caller without it makes the server
+guard and fields. A POST with an Idempotency-Key that was answered before is answered anew here,
+before any guard. The key is judged from the headers alone: a caller without it makes the server
 read nothing. The framework's own answers are out of reach.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..config import Settings
-from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, read_body
+from ..errors import StoreError
+from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, is_small, read_body
 from .cors import CrossOrigin
 from .deps import BODY_KEY, CALLER_KEY, RAW_BODY_KEY
 from .envelope import Answer, RawHeaders, problem_answer
-from .errors import HttpError, Problem, forbidden, route_not_found
+from .errors import INTERNAL, HttpError, Problem, forbidden, route_not_found
 from .forms import parse_form
 from .head import RequestHead
+from .idempotency import Repeats, read_key
 from .json_body import JsonTop
+from .kept_answers import AnswerStore, HeldAnswers
 from .keys import OPERATOR, KeyRing
 from .limits import RateLimit, check_rate
 from .local import local_callers
@@ -29,6 +34,8 @@ from .paths import PathTable, read_parameters
 from .routes import Operation
 from .scopes import check_scope
 from .uploads import Uploads, is_multipart
+
+log = logging.getLogger(__name__)
 
 ROUTE_KEY: Final = "waport.operation"
 """Where the framework finds the operation to run."""
@@ -51,6 +58,7 @@ class Gateway:
         socket: serves WebSocket upgrades.
         keys: who may call.
         limit: of requests, if there is one.
+        answers: keeps those that may be asked for again; None: until the end of the process.
     """
 
     def __init__(
@@ -61,7 +69,9 @@ class Gateway:
         socket: SocketEndpoint,
         keys: KeyRing,
         limit: RateLimit | None,
+        answers: AnswerStore | None = None,
     ) -> None:
+        self._repeats = Repeats(answers or HeldAnswers())
         self._keys = keys
         self._local = local_callers(settings)
         self._base_path = settings.base_path
@@ -106,6 +116,9 @@ class Gateway:
             await _refuse_body(problem, exc.has_rest, head, receive, send)
         except HttpError as exc:
             await _refuse(_as_understood(exc.problem, scope), head, send)
+        except StoreError as exc:
+            log.error("a request could not be remembered: %s", exc)
+            await _refuse(_as_understood(INTERNAL, scope), head, send)
         except Disconnected:
             return
 
@@ -142,6 +155,7 @@ class Gateway:
         if operation is None:
             await _list_methods(send, entry.allow)
             return
+        repeat_key = read_key(head.repeat_keys) if method == "POST" else None
         if not may_call:
             # Who may not call makes the server read nothing, on open routes neither.
             if _has_much_ahead(head):
@@ -149,9 +163,34 @@ class Gateway:
             await self._run({}, scope, receive, send)
         elif operation.takes_file and is_multipart(head):
             async with self._uploads.open(head, receive, operation.file_field) as form:
-                await self._run(form, scope, receive, send)
+                await self._once(repeat_key, head, form, scope, receive, send)
         else:
-            await self._run(await read_body(head, receive), scope, receive, send)
+            body = await read_body(head, receive)
+            await self._once(repeat_key, head, body, scope, receive, send)
+
+    async def _once(
+        self,
+        key: bytes | None,
+        head: RequestHead,
+        body: JsonTop,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Run a route, unless its answer is kept under this key."""
+        if key is None:
+            await self._run(body, scope, receive, send)
+            return
+        await self._repeats.answer(
+            key,
+            scope[CALLER_KEY],
+            scope[ROUTE_KEY],
+            scope["path_params"],
+            body,
+            send,
+            lambda send: self._run(body, scope, receive, send),
+            is_small=is_small(head),
+        )
 
     async def _run(self, body: JsonTop, scope: Scope, receive: Receive, send: Send) -> None:
         operation: Operation = scope[ROUTE_KEY]

@@ -32,10 +32,12 @@ class RequestHead:
 
     Attributes:
         keys: every `x-api-key` header.
+        repeat_keys: every `idempotency-key` header.
         values: the other headers of interest; of a repeated one the last counts.
     """
 
     keys: list[bytes] = field(default_factory=list)
+    repeat_keys: list[bytes] = field(default_factory=list)
     values: dict[bytes, bytes] = field(default_factory=dict)
 
     @classmethod
@@ -45,6 +47,8 @@ class RequestHead:
         for name, value in headers:
             if name == b"x-api-key":
                 head.keys.append(value)
+            elif name == b"idempotency-key":
+                head.repeat_keys.append(value)
             elif name in _SINGLE:
                 head.values[name] = value
         return head

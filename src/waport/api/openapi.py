@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 from typing_extensions import TypedDict
 
 from .fields import body_schema
+from .idempotency import MAX_KEY, ONCE
 from .routes import Operation
 from .schemas.common import ErrorResponse, SuccessEnvelope
 
@@ -116,6 +117,8 @@ def _operation(operation: Operation, schemas: Document) -> Document:
         }
         for name, text in operation.query
     ]
+    if operation.method == "POST":
+        parameters.append(_REPEAT_KEY)
     if parameters:
         described["parameters"] = parameters
     if operation.is_open:
@@ -133,6 +136,17 @@ def _operation(operation: Operation, schemas: Document) -> Document:
         described["requestBody"] = {"required": True, "content": content}
     return described
 
+
+_REPEAT_KEY: Final[Document] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Makes it safe to send the request again, for 24 hours: it is carried out once, and the "
+        "answer comes again with the header `Idempotent-Replayed: true`."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+}
 
 _FROM_FILE: Final = ("content", "contentType", "image")
 """Fields that a file stands for."""
@@ -200,6 +214,12 @@ def _errors(operation: Operation) -> Document:
         add(400, "invalid_json")
         add(413, "payload_too_large")
         add(415, "unsupported_media_type")
+    if operation.method == "POST":
+        add(400, "validation_error")
+        add(409, "idempotency_key_in_use")
+        add(422, "idempotency_key_reused")
+    if operation.name in ONCE and operation.method == "POST":
+        add(409, "idempotency_outcome_unknown")
     add(500, "internal_error")
     return {
         str(status): {

@@ -34,6 +34,7 @@ from ..store import Database
 from .app import create_app
 from .health import StoreHealth
 from .http_server import HttpServer
+from .kept_answers import StoredAnswers
 from .keys import KeyRing
 from .owned_task import OwnedTask
 from .webhook_guard import webhook_guard
@@ -134,6 +135,7 @@ async def _serve(
     media.attach(manager)
     keys = KeyRing(settings.api_key, database)
     await keys.load()
+    answers = StoredAnswers(database)
     health = StoreHealth(database.ping)
     owned: list[OwnedTask] = []
     app = create_app(
@@ -141,6 +143,7 @@ async def _serve(
         manager,
         hub,
         keys=keys,
+        answers=answers,
         webhooks=WebhookService(book, database, guard, lambda: book.on_change()),
         is_ready=lambda: (
             not server.should_exit and health.is_well and all(task.is_running for task in owned)
@@ -170,7 +173,7 @@ async def _serve(
         webhooks = OwnedTask("webhooks", worker.run)
         owned += [
             webhooks,
-            OwnedTask("prune", lambda: _prune(settings, database, worker)),
+            OwnedTask("prune", lambda: _prune(settings, database, worker, answers)),
             OwnedTask("database probe", health.run),
         ]
         tasks = [
@@ -215,15 +218,18 @@ async def _announce(server: Server, on_listening: Callable[[str], None] | None) 
                 on_listening(url)
 
 
-async def _prune(settings: Settings, database: Database, worker: WebhookWorker) -> None:
-    """Forget old events, delivered or given up, so that the log does not grow for ever."""
+async def _prune(
+    settings: Settings, database: Database, worker: WebhookWorker, answers: StoredAnswers
+) -> None:
+    """Forget old events, delivered or given up, and old answers, so that nothing grows for ever."""
     while True:
         try:
             await worker.give_up_old()
             before_ms = int((time.time() - settings.event_retention_hours * 3600) * 1000)
             await database.prune(before_ms, settings.event_log_max_events)
+            await answers.prune(time.time_ns() // 1_000_000)
         except StoreError as exc:
-            log.error("old events were not removed: %s", exc)
+            log.error("old events and answers were not removed: %s", exc)
         await asyncio.sleep(PRUNE_INTERVAL_S)
 
 

@@ -41,6 +41,7 @@ from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepar
 from .outgoing_posts import is_change
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
+from .send_lanes import Lane, Turn, end_turn
 from .suspects import Suspects
 from .work import EventSink, own_addresses
 
@@ -59,31 +60,6 @@ FetchGroup = Callable[[Jid], Awaitable[object]]
 @dataclass(frozen=True, slots=True)
 class _NotYet:
     """A message before this one in the same chat could not be encrypted at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """One call's place in its lane: what the call behind it waits for."""
-
-    handed_in: asyncio.Future[None]
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True, weakref_slot=True)
-class _Lane:
-    """One chat's queue: messages are committed in the order of the calls.
-
-    Attributes:
-        is_warm: the latest message found all it needed in the store. The next one is then handed
-            in without waiting for the commit, since the store keeps the order. The writer thread
-            takes this back as soon as a message lacks something; those behind it wait then.
-        waiting: calls that wait until the one before them is done.
-        last: the latest call.
-    """
-
-    is_warm: bool = False
-    waiting: int = 0
-    last: _Turn | None = None
 
 
 class Told:
@@ -136,7 +112,7 @@ class Sender:
         self._sink = sink
         self._fetch_group = fetch_group
         self._told = told
-        self._lanes: WeakValueDictionary[Jid, _Lane] = WeakValueDictionary()
+        self._lanes: WeakValueDictionary[Jid, Lane] = WeakValueDictionary()
         self._late = LateSends(self._send_waiting, clock)
         self._suspects = Suspects()
         self._link: Link | None = None
@@ -203,6 +179,31 @@ class Sender:
         finally:
             self._queries.forget_ack(draft.id, acknowledged)
 
+    async def follow(self, message: Message) -> Message:
+        """Wait for the server's ack of a message that was committed before, as `send` does.
+
+        Raises:
+            QueryError: the server refused it, now or then.
+        """
+        chat, message_id = message.key.chat, message.key.id
+        acknowledged = self._queries.expect_ack(message_id)
+        try:
+            waits, now = await self._database.read(
+                self._session_id,
+                lambda store: (
+                    store.send_queue.get(message_id) is not None,
+                    store.messages.get(chat, message_id),
+                ),
+            )
+            if waits:
+                return await self._settle(message, acknowledged)
+        finally:
+            self._queries.forget_ack(message_id, acknowledged)
+        message = now or message
+        if message.ack is Ack.ERROR:
+            raise refusal(message.refusal, is_group=chat.is_group)
+        return message
+
     async def again(self, chat: Jid, message_id: str) -> None:
         """Encrypt a message that still waits anew, and send it under its id.
 
@@ -242,7 +243,7 @@ class Sender:
             store.messages.set_pending(chat, message_id, False)
             if is_change(queued):
                 return ()  # what has failed is the change, not the post
-            failed = store.messages.set_ack(chat, message_id, Ack.ERROR)
+            failed = store.messages.set_ack(chat, message_id, Ack.ERROR, code)
             credentials = store.devices.get()
             if failed is None or credentials is None:
                 return ()
@@ -283,9 +284,9 @@ class Sender:
 
     async def _commit(self, draft: Draft) -> Prepared:
         """Commit a message in its turn among those of the same chat."""
-        lane = self._lanes.setdefault(draft.chat, _Lane())
+        lane = self._lanes.setdefault(draft.chat, Lane())
         loop = asyncio.get_running_loop()
-        before, mine = lane.last, _Turn(loop.create_future(), loop.create_future())
+        before, mine = lane.last, Turn(loop.create_future(), loop.create_future())
         lane.last = mine
         try:
             if before is not None:
@@ -304,10 +305,10 @@ class Sender:
             finally:
                 lane.waiting -= 1
         finally:
-            _end(mine.handed_in, None if before is None else before.handed_in)
-            _end(mine.done, None if before is None else before.done)
+            end_turn(mine.handed_in, None if before is None else before.handed_in)
+            end_turn(mine.done, None if before is None else before.done)
 
-    async def _complete(self, draft: Draft, lane: _Lane) -> Prepared:
+    async def _complete(self, draft: Draft, lane: Lane) -> Prepared:
         """Ask for what is missing until the message can be encrypted."""
         found = Found()
         lane.is_warm = False
@@ -343,7 +344,7 @@ class Sender:
         return partial(begin_ahead, self._database, self._session_id)
 
     def _attempt(
-        self, draft: Draft, found: Found, lane: _Lane | None = None
+        self, draft: Draft, found: Found, lane: Lane | None = None
     ) -> asyncio.Future[Outcome | _NotYet]:
         """Hand a message to the store.
 
@@ -384,16 +385,6 @@ class Sender:
             self._link.send_stanza(stanza)
         except ConnectionClosed:
             log.info("the connection closed under a message; it goes out after the next login")
-
-
-def _end(mine: asyncio.Future[None], before: asyncio.Future[None] | None) -> None:
-    """A stage of a call is over; for those behind it not before the same stage of all before."""
-    if mine.done():
-        return
-    if before is None or before.done():
-        mine.set_result(None)
-    else:
-        before.add_done_callback(lambda _: mine.set_result(None))
 
 
 def _mark_pending(store: UnitOfWork, message: Message) -> Message:

@@ -76,6 +76,7 @@ class Message:
         edited_ms: when it was last edited, Unix milliseconds; 0 for never.
         edit_id: the stanza id of that edit.
         starred: the account starred it.
+        refusal: the code with which the server refused it; 0: it did not, or gave none.
     """
 
     key: MessageKey
@@ -89,6 +90,7 @@ class Message:
     edited_ms: int = 0
     edit_id: str = ""
     starred: bool = False
+    refusal: int = 0
 
     def proto(self) -> pb.Message:
         """The content as a protobuf; a notice, or bytes that don't parse, give an empty one."""

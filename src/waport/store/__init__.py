@@ -6,6 +6,13 @@ from .dead_letters import DeadLetter
 from .deliveries import Delivery, DueLanes
 from .delivery_names import parts_of, queue_name
 from .event_log import LoggedEvent
+from .kept_answers import (
+    KeptRequest,
+    claim_request,
+    forget_request,
+    keep_answer,
+    prune_requests,
+)
 from .send_queue import QueuedSend
 from .unit_of_work import UnitOfWork
 from .vault import Secrets
@@ -18,6 +25,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "DueLanes",
+    "KeptRequest",
     "LoggedEvent",
     "QueuedSend",
     "Secrets",
@@ -25,7 +33,11 @@ __all__ = [
     "UnitOfWork",
     "WantedFile",
     "WebhookSecret",
+    "claim_request",
+    "forget_request",
+    "keep_answer",
     "parts_of",
+    "prune_requests",
     "queue_name",
     "sqlite_url",
 ]

@@ -33,6 +33,7 @@ COLUMNS = tuple(
         "edited_ms",
         "edit_id",
         "starred",
+        "refusal",
     )
 )
 
@@ -96,6 +97,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "edited_ms": message.edited_ms,
         "edit_id": message.edit_id,
         "starred": message.starred,
+        "refusal": message.refusal,
     }
 
 
@@ -115,7 +117,7 @@ def read_message(row: Row) -> Message:
         CorruptRecord: the row makes no sense.
     """
     chat, message_id, author, sender, timestamp, content, kind, push_name, ack, seq, *rest = row
-    pending, edited_ms, edit_id, starred = rest
+    pending, edited_ms, edit_id, starred, refusal = rest
     try:
         return Message(
             MessageKey(parse_jid(chat), message_id, author == "", parse_jid(sender)),
@@ -129,6 +131,7 @@ def read_message(row: Row) -> Message:
             edited_ms,
             edit_id,
             bool(starred),
+            refusal,
         )
     except ValueError as exc:
         raise CorruptRecord(f"stored message {seq} cannot be read") from exc

@@ -40,9 +40,9 @@ from .message_rows import (
     named,
     read_message,
 )
+from .retries import BUMP_RETRY, FORGET_RETRIES
 from .rows import Repository, jid_column
 from .schema import messages as table
-from .schema import retries
 from .statements import Connection, InsertFactory, Statement, row_values
 
 
@@ -112,7 +112,7 @@ def _set_ack(allowed: ColumnElement[bool]) -> Statement:
     return Statement(
         update(table)
         .where(table.c.seq == named("seq").scalar_subquery(), allowed)
-        .values(ack=_NEW_ACK, pending=bindparam("pending"))
+        .values(ack=_NEW_ACK, pending=bindparam("pending"), refusal=bindparam("refusal"))
         .returning(*COLUMNS)
     )
 
@@ -151,20 +151,6 @@ _STAR = Statement(
 _DELETE = Statement(
     delete(table).where(table.c.seq == named("seq").scalar_subquery()).returning(*COLUMNS)
 )
-_FORGET_RETRIES = Statement(
-    delete(retries).where(in_chat(retries), retries.c.id == bindparam("id"))
-)
-
-
-def _bump_retry(insert_into: InsertFactory) -> ClauseElement:
-    row = insert_into(retries).values(row_values(retries))
-    return row.on_conflict_do_update(
-        index_elements=["session_id", "chat", "id", "device"],
-        set_={"count": retries.c.count + 1, "updated_ms": row.excluded.updated_ms},
-    ).returning(retries.c.count)
-
-
-_BUMP_RETRY = Statement(_bump_retry)
 
 
 def add_message(db: Connection, session_id: str, message: Message) -> Message | None:
@@ -232,11 +218,14 @@ class Messages(Repository):
         page = self.page(chat, 1)
         return page[0] if page else None
 
-    def set_ack(self, chat: Jid, message_id: str, ack: Ack) -> Message | None:
+    def set_ack(self, chat: Jid, message_id: str, ack: Ack, refusal: int = 0) -> Message | None:
         """Raise a message's ack; it never falls.
 
         The one step down is to `ERROR`, as long as no receipt has come. Any answer of the server
         also ends `pending`.
+
+        Args:
+            refusal: the code that goes with `ERROR`.
 
         Returns:
             the message as it is now, or None if nothing changed.
@@ -247,6 +236,7 @@ class Messages(Repository):
                 **self._name(chat, message_id),
                 new_ack=ack.value,
                 pending=False,
+                refusal=refusal if ack is Ack.ERROR else 0,
             )
         )
 
@@ -314,7 +304,7 @@ class Messages(Repository):
         message = message_or_none(self._db.one(_DELETE, **self._name(chat, message_id)))
         if message is not None:
             drop_add_ons(self._db, self._session_id, message.key)
-            self._db.change(_FORGET_RETRIES, **self._name(chat, message_id))
+            self._db.change(FORGET_RETRIES, **self._name(chat, message_id))
         return message
 
     def rename_chat(self, old: Jid, new: Jid) -> None:
@@ -386,7 +376,7 @@ class Messages(Repository):
         Counts live as long as nothing prunes them (`Database.prune`).
         """
         (count,) = self._db.single(
-            _BUMP_RETRY,
+            BUMP_RETRY,
             **self._name(chat, message_id),
             device=device,
             count=1,

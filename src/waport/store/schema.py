@@ -4,7 +4,7 @@ Only portable types stand here. The migrations build the tables; these definitio
 repositories make their statements from, and a test holds the two against each other.
 
 Every row belongs to one session (an account that this server runs) and names it in `session_id`;
-only those of schema_security.py are the server's own.
+only those of schema_security.py and schema_answers.py are the server's own.
 JIDs are stored in their text form, JSON as text.
 """
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
     true,
 )
 
+from .schema_answers import kept_answers
 from .schema_app_state import (
     app_state_applied,
     app_state_collections,
@@ -71,6 +72,7 @@ __all__ = [
     "history_kept",
     "history_notices",
     "is_lid",
+    "kept_answers",
     "lid_mappings",
     "messages",
     "metadata",
@@ -92,7 +94,7 @@ __all__ = [
     "webhooks",
 ]
 
-REVISION = "0013"
+REVISION = "0015"
 """The migration that brings a database to what stands here."""
 
 credentials = Table(
@@ -252,6 +254,7 @@ messages = Table(
     Column("edited_ms", BigInteger, nullable=False, server_default="0"),
     Column("edit_id", Text, nullable=False, server_default=""),
     Column("starred", Boolean, nullable=False, server_default=false()),
+    Column("refusal", Integer, nullable=False, server_default="0"),
     # Finds a message by chat and id, and by id alone.
     UniqueConstraint("session_id", "id", "chat", "author"),
     Index(None, "session_id", "chat", "timestamp", "seq"),

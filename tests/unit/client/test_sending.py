@@ -15,6 +15,7 @@ from support.account import (
 from support.handlers import Desk
 from support.server import FakeServer
 from waport.client import ClientConfig
+from waport.client.derived_ids import DerivedIds, deriving_from
 from waport.client.queries import Queries
 from waport.errors import CryptoError, InvalidInput, NotFound, QueryError
 from waport.model import Ack, MessageAdded
@@ -242,3 +243,59 @@ async def test_another_phash_in_the_ack_makes_the_next_send_ask_anew(sender: Sen
     asked = sender.server.asked.count("usync")
     await sender.messages.send_text(PEER_PN, "again")
     assert sender.server.asked.count("usync") == asked + 1
+
+
+def again(*, is_repeat: bool = True) -> DerivedIds:
+    """The ids of one request, made for the first time or again."""
+    return DerivedIds(b"s" * 32, is_repeat=is_repeat)
+
+
+async def test_a_request_made_again_sends_nothing_again(sender: Sender) -> None:
+    with deriving_from(again(is_repeat=False)):
+        first = await sender.messages.send_text(PEER_PN, "hello")
+        other = await sender.messages.send_text(PEER_PN, "and this")
+    await sender.desk.acknowledge(MessageAck(first.key.id, 1, 0, None), Node("ack"))
+    await sender.desk.acknowledge(MessageAck(other.key.id, 1, 0, None), Node("ack"))
+    with deriving_from(again()):
+        repeated = await sender.messages.send_text(PEER_PN, "hello")
+        assert (await sender.messages.send_text(PEER_PN, "and this")).key == other.key
+        third = await sender.messages.send_text(PEER_PN, "not sent before")
+    assert (repeated.key, repeated.ack) == (first.key, Ack.SERVER)
+    assert [node.get("id") for node in sender.server.sent] == [
+        first.key.id,
+        other.key.id,
+        third.key.id,
+    ]
+
+
+async def test_a_request_made_again_waits_for_the_ack_of_its_message(account: Account) -> None:
+    sender = Sender(account, ack_timeout_s=0.05)
+    with deriving_from(again(is_repeat=False)):
+        first = await sender.messages.send_text(PEER_PN, "hello")
+    assert first.pending
+    with deriving_from(again()):
+        assert (await sender.messages.send_text(PEER_PN, "hello")).pending
+    sender = Sender(account)
+    sender.server.ack_error = None
+    answer = MessageAck(first.key.id, 1, 0, None)
+    with deriving_from(again()):
+        repeated = asyncio.create_task(sender.messages.send_text(PEER_PN, "hello"))
+        await sender.connect()
+        await sender.desk.acknowledge(answer, Node("ack"))
+        sender.queries.resolve_ack(answer)
+        assert (await repeated).ack is Ack.SERVER
+    assert [node.get("id") for node in sender.server.sent] == [first.key.id]
+
+
+async def test_a_request_made_again_tells_of_the_refusal_again(sender: Sender) -> None:
+    sender.server.ack_error = 463
+    with deriving_from(again(is_repeat=False)), pytest.raises(QueryError) as caught:
+        await sender.messages.send_text(PEER_PN, "hello")
+    message_id = sender.server.sent[0].attr("id")
+    await sender.desk.acknowledge(MessageAck(message_id, 1, 463, None), Node("ack"))
+    with deriving_from(again()), pytest.raises(type(caught.value)) as repeated:
+        await sender.messages.send_text(PEER_PN, "hello")
+    assert (repeated.value.code, repeated.value.text) == (463, caught.value.text)
+    assert len(sender.server.sent) == 1
+    stored = await sender.account.read(lambda store: store.messages.get(PEER_PN, message_id))
+    assert (stored.ack, stored.refusal) == (Ack.ERROR, 463)

@@ -46,6 +46,7 @@ from ..compose_changes import (
     revoke_of,
     vote_in,
 )
+from ..derived_ids import derived_ids
 from ..fanout import canonical
 from ..message_lookup import MessageReceipts
 from ..outgoing import Draft
@@ -282,9 +283,12 @@ class Messages:
         if chat.is_status and not options.audience and direct_to is None:
             readers = await self._audience.readers()
         now = int(time.time())
+        message_id, sent = await self._named(chat.bare, options)
+        if sent is not None:
+            return sent
         draft = Draft(
             chat=chat.bare,
-            id=options.message_id or fresh_id(chat.user, now),
+            id=message_id or fresh_id(chat.user, now),
             compose=compose,
             now=now,
             audience=readers,
@@ -292,7 +296,22 @@ class Messages:
             media_id=options.media_id,
             limits=self._limits,
         )
-        message = await self._sender.send(draft)
+        return await self._published(chat, await self._sender.send(draft))
+
+    async def _named(self, chat: Jid, options: SendOptions) -> tuple[str | None, Message | None]:
+        """The id for a message, and the message if it was sent under that before."""
+        ids = derived_ids()
+        if options.message_id is not None or ids is None:
+            return options.message_id, None
+        message_id = ids.next(chat)
+        if message_id is None or not ids.is_repeat:
+            return message_id, None
+        sent = await self.get(chat, message_id)
+        if sent is None or not sent.key.from_me:
+            return message_id, None
+        return message_id, await self._published(chat, await self._sender.follow(sent))
+
+    async def _published(self, chat: Jid, message: Message) -> Message:
         if not chat.is_newsletter and message.kind is not MessageKind.ADD_ON:
             return message
         # Behind the transaction in which the ack takes effect: a post has its number then, and

@@ -208,7 +208,7 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         work.store.messages.set_pending(chat, answer.id, False)
         if is_post and posts.is_change(queued):
             return  # what is refused is the change, not the post
-        changed = work.store.messages.set_ack(chat, answer.id, level)
+        changed = work.store.messages.set_ack(chat, answer.id, level, answer.error)
         if changed is not None:
             work.emit(AckChanged(changed, level))
         if not answer.error:
