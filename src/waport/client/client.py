@@ -118,7 +118,7 @@ class Client:
         retries = Retries(database, session_id, self._queries, devices, clock)
         tokens = Tokens(database, session_id, self._queries, clock)
         peer = Peer(database, session_id, self._queries, devices, clock)
-        placeholders = Placeholders(peer, clock)
+        placeholders = Placeholders(database, session_id, peer, clock)
         told = Told()
         self.groups = Groups(database, session_id, self._queries, sink, clock)
         sender = Sender(

@@ -5,10 +5,11 @@ Source: docs/protocol/messages.md, "Peer messages".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import SessionError
+from ..errors import ConnectionClosed, SessionError
 from ..proto import pb
 from ..stanza.ids import message_id
 from ..stanza.peer import (
@@ -19,11 +20,13 @@ from ..stanza.peer import (
 )
 from ..stanza.prekeys import BundleAnswer
 from ..store import Database, UnitOfWork
-from ..wire import Jid, Node
+from ..wire import Jid, encode_stanza
 from .clock import SYSTEM_CLOCK, Clock
 from .devices import Devices
 from .encryption import check_bundle, encrypt_for, has_session, install_bundle
 from .queries import Queries
+
+log = logging.getLogger(__name__)
 
 MakeContent = Callable[[UnitOfWork], pb.Message | None]
 """Runs in the transaction that encrypts; None when there is nothing to say after all."""
@@ -49,11 +52,20 @@ class _Letter:
     note: Note | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A message that is committed: its id, and its bytes."""
+
+    id: str
+    stanza: bytes
+
+
 class Peer:
     """Sends messages to the own phone, one by one.
 
-    The advanced session is committed before a message leaves. The message itself is not kept: if
-    it gets lost, whoever wanted the answer asks again.
+    The advanced session and the message are committed before it leaves. It stays in the send queue
+    until the server has it: after a crash or an end of the connection the next login sends the same
+    bytes again (sending.py). Answers come as messages of the phone, whoever waits for them.
     """
 
     def __init__(
@@ -84,7 +96,7 @@ class Peer:
             CryptoError: the phone has no usable keys.
             SessionError: the account is not linked.
             QueryError, QueryTimeout: the phone's keys could not be asked for.
-            ConnectionClosed: not sent.
+            ConnectionClosed: there is no connection; nothing is kept.
         """
         sent = await self.send_made(lambda _: content, priority=priority)
         assert sent is not None  # there was a content
@@ -108,8 +120,7 @@ class Peer:
             The message's id; None when there was nothing to say.
 
         Raises:
-            As `send`, and whatever `make` raises. After ConnectionClosed what it changed may be
-            committed all the same.
+            As `send`, and whatever `make` raises.
         """
         # Before anything is changed: without a connection nothing could leave.
         _ = self._queries.link
@@ -120,19 +131,22 @@ class Peer:
             answer = answers.get(outcome.device, BundleAnswer(None, None, 0))
         if outcome is None:
             return None
-        self._queries.link.send(outcome)
-        return outcome.attr("id")
+        try:
+            self._queries.link.send_stanza(outcome.stanza)
+        except ConnectionClosed:
+            log.info("the connection closed under a request; it goes out after the next login")
+        return outcome.id
 
     async def _attempt(
         self, letter: _Letter, answer: BundleAnswer | None
-    ) -> Node | _NeedBundle | None:
+    ) -> _Queued | _NeedBundle | None:
         return await self._database.write(
             self._session_id, lambda store: self._prepare(store, letter, answer)
         )
 
     def _prepare(
         self, store: UnitOfWork, letter: _Letter, answer: BundleAnswer | None
-    ) -> Node | _NeedBundle | None:
+    ) -> _Queued | _NeedBundle | None:
         credentials = store.devices.get()
         if credentials is None or credentials.pn is None:
             raise SessionError(store.session_id, "not linked")
@@ -144,10 +158,11 @@ class Peer:
         content = letter.make(store)
         if content is None:
             return None
-        name = message_id(credentials.pn.user, int(self._clock.unix()))
+        now = int(self._clock.unix())
+        name = message_id(credentials.pn.user, now)
         if letter.note is not None:
             letter.note(store, name)
-        return build_peer_message(
+        node = build_peer_message(
             name,
             credentials.pn.with_device(letter.device) if letter.device else credentials.pn.bare,
             encrypt_for(store, device, content.SerializeToString()),
@@ -155,3 +170,6 @@ class Peer:
             priority=letter.priority or push_priority(content),
             privacy_sensitive=is_privacy_sensitive(content),
         )
+        stanza = encode_stanza(node)
+        store.send_queue.add(name, credentials.pn.bare, stanza, now * 1000)
+        return _Queued(name, stanza)

@@ -21,7 +21,8 @@ from ..stanza.peer import (
     parse_placeholder_answers,
     placeholder_request,
 )
-from ..store import UnitOfWork
+from ..store import Database, UnitOfWork
+from ..store.wanted_placeholders import wanted_as
 from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
 from .fanout import canonical
@@ -53,20 +54,23 @@ class _Waiting:
     Attributes:
         key: in the addressing of its stanza, which is how the phone knows it.
         due: when, on the monotonic clock.
-        is_again: it may count as asked for already, though the request did not leave.
     """
 
     key: MessageKey
     due: float
-    is_again: bool = False
 
 
 class Placeholders:
-    """Asks the phone, once for each message. What waits outlives a connection."""
+    """Asks the phone, once for each message. What waits outlives connections and crashes."""
 
-    def __init__(self, peer: Peer, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, database: Database, session_id: str, peer: Peer, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._database = database
+        self._session_id = session_id
         self._peer = peer
         self._clock = clock
+        self._is_loaded = False
         self._waiting: dict[MessageKey, _Waiting] = {}
         self._news = asyncio.Event()
         self._is_running = False
@@ -78,6 +82,8 @@ class Placeholders:
             key: in the addressing of its stanza.
             at_once: its author will not help any more.
         """
+        chat = canonical(work.store, key.chat)
+        work.store.messages.bump_retry(chat, key.id, wanted_as(key))
         work.later(partial(self.ask, key, 0.0 if at_once else DELAY_S))
 
     def ask(self, key: MessageKey, after_s: float) -> Coroutine[Any, Any, None]:
@@ -103,15 +109,17 @@ class Placeholders:
         return self.resume()
 
     async def resume(self) -> None:
-        """Ask for everything on the list in its time; for a login, when a connection cut it short.
+        """Ask for everything on the list in its time; for a login, when a connection cut it short,
+        or a crash.
 
         Raises:
-            WhatsAppError: a request did not leave; its messages stay on the list.
+            WhatsAppError: a request could not be made; its messages stay on the list.
         """
         if self._is_running:
             return
         self._is_running = True
         try:
+            await self._load()
             while self._waiting:
                 self._news.clear()
                 wait_s = min(each.due for each in self._waiting.values()) - self._clock.monotonic()
@@ -119,6 +127,18 @@ class Placeholders:
                     await self._ask_due()
         finally:
             self._is_running = False
+
+    async def _load(self) -> None:
+        """Put on the list, once, what this session wanted before this process began."""
+        if self._is_loaded:
+            return
+        wanted = await self._database.read(
+            self._session_id, lambda store: store.wanted_placeholders.first(MAX_WAITING)
+        )
+        self._is_loaded = True
+        due = self._clock.monotonic() + DELAY_S
+        for key in wanted[: MAX_WAITING - len(self._waiting)]:
+            self._waiting.setdefault(key, _Waiting(key, due))
 
     async def _ask_due(self) -> None:
         until = self._clock.monotonic() + GATHER_S
@@ -128,13 +148,16 @@ class Placeholders:
         try:
             await self._peer.send_made(lambda store: self._request(store, due))
         except BaseException:
-            # Whatever it was, and if we are cancelled: they are to be asked for the next time.
-            self._waiting.update((each.key, replace(each, is_again=True)) for each in due)
+            # Whatever it was, and if we are cancelled: they are looked at the next time. What was
+            # committed all the same is asked for already.
+            self._waiting.update((each.key, each) for each in due)
             raise
 
     def _request(self, store: UnitOfWork, due: Sequence[_Waiting]) -> pb.Message | None:
         """Count the messages that are still missing as asked for; None when there are none."""
         now = int(self._clock.unix())
+        for each in due:
+            store.wanted_placeholders.done(each.key)
         targets = [
             target_of(each.key, author=each.key.sender)
             for each in due
@@ -155,7 +178,7 @@ def _is_wanted(store: UnitOfWork, waiting: _Waiting, now: int) -> bool:
         return False
     if now - stored.timestamp > MAX_AGE_S:
         return False
-    return store.messages.bump_retry(chat, key.id, _PHONE) == 1 or waiting.is_again
+    return store.messages.bump_retry(chat, key.id, _PHONE) == 1
 
 
 @dataclass(frozen=True, slots=True)

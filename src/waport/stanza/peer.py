@@ -102,6 +102,11 @@ def build_peer_message(
     return Node("message", attrs, content)
 
 
+def is_peer_message(node: Node) -> bool:
+    """Whether a stanza is one of those that `build_peer_message` makes."""
+    return node.tag == "message" and node.get("category") == "peer"
+
+
 def _request(request: pb.PeerDataOperationRequestMessage) -> pb.Message:
     message = pb.Message()
     message.protocolMessage.type = _REQUEST

@@ -24,6 +24,7 @@ from .signal import Signal
 from .statements import Connection
 from .tokens import Tokens
 from .wanted_files import WantedFiles
+from .wanted_placeholders import WantedPlaceholders
 
 
 class UnitOfWork:
@@ -50,6 +51,7 @@ class UnitOfWork:
         event_log: what the outside is told.
         send_queue: stanzas that the server does not have yet.
         wanted_files: messages whose files are still to be told of.
+        wanted_placeholders: unreadable messages that the phone is still to be asked for.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class UnitOfWork:
         "sync_keys",
         "tokens",
         "wanted_files",
+        "wanted_placeholders",
     )
 
     def __init__(self, db: Connection, session_id: str, now_ms: Callable[[], int]) -> None:
@@ -98,6 +101,7 @@ class UnitOfWork:
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
         self.wanted_files = WantedFiles(db, session_id)
+        self.wanted_placeholders = WantedPlaceholders(db, session_id)
 
     def remembered(self, key: Hashable) -> object | None:
         """What `remember` was given for a key; None when rows behind it may have changed since."""

@@ -7,7 +7,9 @@ import pytest
 
 from support.account import NOW, OWN_LID, OWN_PN, SESSION, Account, Peer
 from support.clock import FakeClock
+from support.handlers import Desk
 from support.server import FakeServer
+from waport.client import ClientConfig
 from waport.client import peer as peer_module
 from waport.client.devices import Devices
 from waport.client.queries import Queries
@@ -15,6 +17,7 @@ from waport.errors import ConnectionClosed, CryptoError, SessionError
 from waport.model import Credentials
 from waport.model.contents import TargetKey
 from waport.proto import pb
+from waport.stanza.message import MessageAck
 from waport.stanza.peer import PushPriority, history_request, placeholder_request
 from waport.wire import Jid, Node
 
@@ -76,13 +79,13 @@ async def test_the_advanced_session_is_committed_before_the_message_leaves(line:
     seen: list[Any] = []
     before = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
 
-    sending = line.server.send
+    sending = line.server.send_stanza
 
-    def send(node: Node) -> None:
+    def send(stanza: bytes) -> None:
         seen.append("left")
-        sending(node)
+        sending(stanza)
 
-    line.server.send = send  # type: ignore[method-assign]
+    line.server.send_stanza = send  # type: ignore[method-assign]
     writing = line.account.database.write
 
     async def write(session_id: str, job: Any) -> Any:
@@ -154,3 +157,50 @@ async def test_what_the_content_changes_is_undone_when_it_can_not_be_made(line: 
     after = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
     assert after == before
     assert len(line.server.messages) == 1
+
+
+# --- crashes and ends of the connection ----------------------------------------------------------
+
+
+async def cut_off(line: Line) -> str:
+    """A request that is committed, and of which nothing leaves; its id."""
+    await line.peer.send(request("3EB0B1"))  # so that there is a session
+    await line.account.write(lambda store: store.send_queue.done(line.server.messages[0].get("id")))
+    line.server.is_open = False
+    return await line.peer.send(request("3EB0B2"))
+
+
+async def test_a_request_that_could_not_leave_is_sent_after_the_next_login(line: Line) -> None:
+    sent = await cut_off(line)
+    assert len(line.server.messages) == 1
+    # Another process, which knows what is stored.
+    again = Line(line.account)
+    again.phone = line.phone
+    desk = Desk(line.account, again.queries, ClientConfig())
+    await desk.sender.resume(again.server)  # type: ignore[arg-type]
+    (node,) = again.server.messages
+    assert (node.get("id"), node.get("category")) == (sent, "peer")
+    assert line.read(node) == request("3EB0B2")
+
+
+async def test_a_request_is_kept_until_the_server_has_it_and_nothing_is_told_of_it(
+    line: Line,
+) -> None:
+    sent = await line.peer.send(request())
+    desk = Desk(line.account, line.queries, ClientConfig())
+    await desk.sender.resume(line.server)  # type: ignore[arg-type]
+    first, again = line.server.raw
+    assert first == again  # no second ciphertext under one id
+    ack = Node("ack", {"class": "message", "id": sent, "from": OWN_PN.bare})
+    await desk.acknowledge(MessageAck(sent, NOW, 0, None), ack)
+    assert await line.account.read(lambda store: store.send_queue.pending()) == []
+    assert line.account.sink.published == []
+
+
+async def test_a_request_that_the_server_refuses_is_not_sent_again(line: Line) -> None:
+    sent = await line.peer.send(request())
+    desk = Desk(line.account, line.queries, ClientConfig())
+    ack = Node("ack", {"class": "message", "id": sent, "from": OWN_PN.bare, "error": "479"})
+    await desk.acknowledge(MessageAck(sent, NOW, 479, None), ack)
+    assert await line.account.read(lambda store: store.send_queue.pending()) == []
+    assert line.account.sink.published == []

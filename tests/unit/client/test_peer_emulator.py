@@ -132,6 +132,8 @@ async def test_what_the_server_withholds_comes_from_the_phone(tmp_path: Path) ->
         added = await world.sink.until(MessageAdded)
         assert added.message.text == "from before the link"
         assert (added.message.key.id, added.message.key.chat) == (sent[0], world.friend.jid)
+        # The server has the request, so it is not sent at the next login.
+        assert await world.read(lambda store: store.send_queue.pending()) == []
 
 
 # --- tokens and refusals -------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class Scene:
         self.server = FakeServer(self.queries, [self.phone], {OWN_PN.bare: OWN_LID.bare})
         devices = Devices(account.database, SESSION, self.queries)
         peer = peer_module.Peer(account.database, SESSION, self.queries, devices, self.clock)
-        self.placeholders = Placeholders(peer, self.clock)
+        self.placeholders = Placeholders(account.database, SESSION, peer, self.clock)
         self.tasks: list[asyncio.Task[None]] = []
 
     async def keep(self, *messages: Message) -> None:
@@ -244,24 +244,19 @@ async def test_what_waits_when_the_connection_ends_is_asked_for_after_the_next_l
     assert scene.ids() == [["M1"]]
 
 
-async def test_a_request_that_did_not_leave_is_made_again_though_it_was_counted(
-    scene: Scene,
+async def test_a_request_that_did_not_leave_is_kept_and_made_no_second_time(
+    scene: Scene, account: Account
 ) -> None:
-    await scene.keep(message(stored_key()))
-
-    def refuse(node: Node) -> None:
-        raise ConnectionClosed("closed")
-
-    sending = scene.server.send
-    # The session first, so that only the request itself is lost.
-    await scene.keep(message(stored_key("M0")))
+    # The session first, so that only the request itself is held up.
+    await scene.keep(message(stored_key("M0")), message(stored_key("M1")))
     await scene.ask(wire_key("M0"), 0)
-    scene.server.send = refuse  # type: ignore[method-assign]
-    with pytest.raises(ConnectionClosed):
-        await scene.ask(wire_key(), 0)
-    scene.server.send = sending  # type: ignore[method-assign]
+    scene.server.is_open = False
+    await scene.ask(wire_key("M1"), 0)
+    scene.server.is_open = True
     await scene.placeholders.resume()
-    await scene.placeholders.resume()
+    queued = await account.read(lambda store: store.send_queue.pending())
+    assert len(queued) == 2
+    scene.server.send_stanza(queued[-1].stanza)
     assert scene.ids() == [["M0"], ["M1"]]
 
 
@@ -302,6 +297,45 @@ async def test_a_handler_asks_after_its_commit(scene: Scene, account: Account) -
     (follow_up,) = work.follow_ups
     await follow_up()
     assert scene.ids() == [["M1"]]
+
+
+async def test_what_was_to_be_asked_for_is_asked_for_after_a_crash(
+    scene: Scene, account: Account
+) -> None:
+    await scene.keep(message(stored_key()))
+    # Committed, and the process dies before anything follows.
+    await account.handle(
+        lambda work, _: scene.placeholders.want(work, wire_key(), False), Node("message")
+    )
+    restarted = Scene(account)
+    resuming = asyncio.create_task(restarted.placeholders.resume())
+    await restarted.clock.sleeping(DELAY_S)  # the author may have answered meanwhile, or will
+    restarted.clock.advance(DELAY_S)
+    await resuming
+    ((key,),) = restarted.asked()
+    # Still as the stanza named it.
+    assert (key.id, key.remoteJid, key.fromMe) == ("M1", str(PEER_LID), False)
+    once_more = Scene(account)
+    await once_more.placeholders.resume()
+    assert once_more.server.messages == []
+    assert await account.read(lambda store: store.wanted_placeholders.first(10)) == []
+
+
+async def test_what_came_while_nobody_was_there_to_ask_is_not_asked_for(
+    scene: Scene, account: Account
+) -> None:
+    await scene.keep(message(stored_key()))
+    await account.handle(
+        lambda work, _: scene.placeholders.want(work, wire_key(), True), Node("message")
+    )
+    await scene.keep(replace(message(stored_key(), MessageKind.TEXT), content=b"\x0a\x01x"))
+    restarted = Scene(account)
+    resuming = asyncio.create_task(restarted.placeholders.resume())
+    await restarted.clock.sleeping(DELAY_S)
+    restarted.clock.advance(DELAY_S)
+    await resuming
+    assert restarted.server.messages == []
+    assert await account.read(lambda store: store.wanted_placeholders.first(10)) == []
 
 
 # --- what the phone answers ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from functools import partial
 
 from ...model import Ack, AckChanged, AddOn, AddOnKind, Message, MessageKind
 from ...stanza.message import MessageAck
+from ...stanza.peer import is_peer_message
 from ...stanza.receipt import Receipt, ack, parse_receipt
 from ...store import QueuedSend
 from ...wire import Jid, Node, decode_stanza
@@ -190,6 +191,10 @@ def ack_handler(sender: Sender, told: Told, tokens: Tokens) -> Callable[[Work, M
         if answer.error and _goes_out_again(work, answer, chat, queued, sender):
             return
         work.store.send_queue.done(answer.id)
+        if chat == work.own.pn.bare and is_peer_message(decode_stanza(queued.stanza)):
+            if answer.error:
+                log.warning("the server refused a request to the phone: code %d", answer.error)
+            return
         is_post = chat.is_newsletter
         if is_post and not answer.error:
             posts.take_effect(work, queued, answer)
