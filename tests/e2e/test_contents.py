@@ -264,6 +264,78 @@ async def test_sending_marks_the_chat_as_read(talk: Talk, ann: Linked) -> None:
     await is_read(mine)
 
 
+async def test_every_kind_of_send_tells_of_its_refusal(talk: Talk) -> None:
+    own = (await talk.send("mine"))["id"]["id"]
+    poll = {"pollName": "Tea?", "pollOptions": ["yes", "no"]}
+    poll_id = (await talk.send(poll, "Poll"))["id"]["id"]
+    group = (await talk.ok("/client/createGroup", name="Us", participants=[talk.chat]))["group"]
+    channel = (await talk.ok("/client/createChannel", title="News"))["result"]["nid"]
+    text = {"contentType": "string", "content": "x"}
+    image = {"mimetype": "image/png", "data": encoded(picture("PNG"))}
+    sends: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("/client/sendMessage", text),
+        ("/client/sendMessage", {"contentType": "MessageMedia", "content": image}),
+        ("/client/sendMessage", {**text, "chatId": group["id"]["_serialized"]}),
+        ("/client/sendMessage", {**text, "chatId": "status@broadcast"}),
+        ("/client/sendMessage", {**text, "chatId": channel["_serialized"]}),
+        ("/channel/sendMessage", {**text, "chatId": channel["_serialized"]}),
+        ("/message/forward", {"messageId": own, "targetChatId": talk.chat}),
+        ("/message/react", {"messageId": own, "emoji": "x"}),
+        ("/message/edit", {"messageId": own, "newContent": "y"}),
+        ("/message/pin", {"messageId": own}),
+        ("/message/vote", {"messageId": poll_id, "selectedOptions": ["yes"]}),
+        ("/message/delete", {"messageId": own, "forEveryone": True}),
+    )
+    for path, body in sends:
+        talk.world.emulator.faults.nack(talk.world.device(talk.own), 429)
+        response = await talk.call(path, {"chatId": talk.chat, **body})
+        assert response.status_code == 500, (path, body, response.text)
+        assert response.json()["error"].endswith("(error 429)"), (path, body)
+        answer = await talk.ok(path, **body)
+        ack = answer["message"]["ack"] if "forward" in path or "send" in path else answer["ack"]
+        assert ack >= 1, (path, body)
+
+
+async def test_how_far_a_message_has_come_is_told(talk: Talk, ann: Linked) -> None:
+    server = talk.world.server
+
+    async def status(message_id: str) -> Any:
+        return (await server.get(f"/client/messageStatus/{SESSION}/{message_id}"))["status"]
+
+    sent = await talk.send("to both")
+    await talk.world.inbox.acked(sent["id"]["id"], 2)
+    found = await status(sent["id"]["_serialized"])
+    assert (found["id"], found["ack"], found["error"]) == (sent["id"], 2, None)
+    (alice,) = found["recipients"]
+    assert (found["state"], alice["state"], alice["id"]) == ("delivered", "delivered", talk.chat)
+    assert alice["deliveredAt"] >= sent["timestamp"]
+    assert (alice["readAt"], alice["playedAt"]) == (None, None)
+
+    people = [talk.chat, c_us(ann.jid)]
+    group = (await talk.ok("/client/createGroup", name="Us", participants=people))["group"]
+    to = group["id"]["_serialized"]
+    in_group = await talk.send("to all", to=to)
+    await ann.wait_text("to all")
+    await talk.world.inbox.acked(in_group["id"]["id"], 2)
+    found = await status(in_group["id"]["id"])
+    assert sorted((each["id"], each["state"]) for each in found["recipients"]) == sorted(
+        (person, "delivered") for person in people
+    )
+    answer = await talk.ok("/message/react", messageId=sent["id"]["id"], emoji="x")
+    assert (await status(answer["sentId"]))["ack"] >= 1
+
+    talk.world.emulator.faults.nack(talk.world.device(talk.own), 463)
+    body = {"chatId": talk.chat, "contentType": "string", "content": "no"}
+    assert (await talk.call("/client/sendMessage", body)).status_code == 500
+    (newest, *_) = await server.messages(SESSION, talk.chat)
+    found = await status(newest["id"]["id"])
+    assert (found["state"], found["ack"], found["error"]["code"]) == ("failed", -1, 463)
+    assert found["recipients"] == []
+    received = await talk.received("not ours")
+    response = await server.api.get(f"/client/messageStatus/{SESSION}/{received['id']['id']}")
+    assert problem(response) == (404, "message_not_found")
+
+
 async def test_a_refusal_of_whatsapp_is_told(talk: Talk) -> None:
     body = {"chatId": talk.chat, "contentType": "string", "content": "x"}
     await talk.send("first")

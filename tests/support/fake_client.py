@@ -16,6 +16,7 @@ from waport.client.media_contents import MadeMedia, MediaContent, MediaOptions
 from waport.client.media_files import Source
 from waport.client.media_references import file_name_of, media_of
 from waport.client.message_lookup import MessageReceipts
+from waport.client.message_status import MessageStatus
 from waport.errors import InvalidInput, WhatsAppError
 from waport.model import About, Ack, AddOn, Contact, Message, MessageKey, MessageKind, OwnAccount
 from waport.model.contents import (
@@ -156,6 +157,12 @@ class FakeMessages:
 
     async def receipts(self, message: Message) -> MessageReceipts:
         return self.account.receipts if message.key.from_me else MessageReceipts()
+
+    async def status(self, chats: Iterable[Jid], ids: Iterable[str]) -> MessageStatus | None:
+        message = await self.find(chats, ids)
+        if message is None or not message.key.from_me:
+            return None
+        return MessageStatus(message, self.account.receipts.people)
 
     async def reactions(self, chat: Jid, message_id: str) -> Sequence[AddOn]:
         return [each for each in self.account.add_ons if each.target.id == message_id]

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from ..client.compose import NoSuchMessage
+from ..client.message_status import MessageStatus
 from ..events import stanza_id
 from ..model import Message
 from ..wire import Jid
@@ -35,6 +36,23 @@ async def find_message(client: ClientPort, chat: Jid, text: str) -> Message:
     if message is None:
         raise NoSuchMessage
     return message
+
+
+async def find_status(client: ClientPort, text: str) -> MessageStatus:
+    """The status of the own message that a caller means.
+
+    Args:
+        text: an id, as `find_message` takes it.
+
+    Raises:
+        NoSuchMessage: there is no own message of this id.
+    """
+    status = None
+    if len(text) <= _MAX_ID:
+        status = await client.messages.status(_named_chats(text), [text, stanza_id(text)])
+    if status is None:
+        raise NoSuchMessage
+    return status
 
 
 def _named_chats(text: str) -> list[Jid]:

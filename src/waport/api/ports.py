@@ -13,6 +13,7 @@ from ..client.features.media import DownloadedFile
 from ..client.media_contents import MadeMedia, MediaOptions
 from ..client.media_files import Source
 from ..client.message_lookup import MessageReceipts
+from ..client.message_status import MessageStatus
 from ..model import AddOn, Evidence, Message, MessageKey, PasskeyState, SessionState
 from ..model.business import OrderDetails
 from ..model.contents import Content, LinkPreview
@@ -52,6 +53,10 @@ class MessagesPort(Protocol):
 
     async def quoted(self, message: Message) -> Message | None:
         """What a message answers."""
+        ...
+
+    async def status(self, chats: Iterable[Jid], ids: Iterable[str]) -> MessageStatus | None:
+        """How far the own message of such an id has come: in these chats, else in any."""
         ...
 
     async def receipts(self, message: Message) -> MessageReceipts: ...

@@ -28,7 +28,8 @@ _NAMES: Final[Mapping[Scope, str]] = {
         getAbout getContactProfilePicUrl isBlocked getContactCommonGroups
         getFormattedNumber getCountryCode
         getGroupInfo getGroupChat getGroupParticipants getInviteInfo getGroupMembershipRequests
-        getMessage getMessageInfo getMessageContact getQuotedMessage getMentions getGroupMentions
+        getMessage getMessageInfo getMessageStatus getMessageContact getQuotedMessage getMentions
+        getGroupMentions
         getReactions getPollVotes getPayment getOrder
         getChannels getChannelByInviteCode searchChannels getChannel fetchPosts getSubscribers
         downloadMedia downloadMediaAsData

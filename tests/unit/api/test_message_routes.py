@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.fake_client import NOW, PEER, stored, text_message
+from support.fake_client import NOW, PEER, SENT_ID, stored, text_message
 from waport.client.compose import NoSuchMessage
 from waport.client.message_lookup import MessageReceipts
 from waport.client.receipt_times import ReceiptTimes
@@ -211,8 +212,54 @@ async def test_each_route_does_one_thing_and_says_so(
     answer = response.json()
     if name == "edit":
         assert answer.pop("editedMessage")["id"]["id"] == "M1"
-    assert answer == {"success": True, "message": message}
+    sent = {} if made[0] in ("star", "delete") else {"ack": 1, "sentId": SENT_ID}
+    assert answer == {"success": True, "message": message, **sent}
     assert account.calls == [made]
+
+
+async def test_how_far_an_own_message_has_come_is_told(
+    call: Any, problem: Any, account: Any
+) -> None:
+    own = stored("M2", pb.Message(conversation="x"), from_me=True)
+    account.stored = [text_message("M1"), replace(own, ack=Ack.READ)]
+    account.receipts = MessageReceipts(((PEER, ReceiptTimes(Ack.READ, 5, 6, None)),))
+    expected = {
+        "id": {
+            "_serialized": "true_15559990000@c.us_M2",
+            "fromMe": True,
+            "remote": "15559990000@c.us",
+            "id": "M2",
+        },
+        "state": "read",
+        "ack": 3,
+        "timestamp": NOW,
+        "isOverdue": False,
+        "error": None,
+        "recipients": [
+            {
+                "id": "15559990000@c.us",
+                "state": "read",
+                "deliveredAt": 5,
+                "readAt": 6,
+                "playedAt": None,
+            }
+        ],
+    }
+    path = "/client/messageStatus/on"
+    for message_id in ("M2", "true_15559990000%40c.us_M2", "true_15559990000@c.us_M2"):
+        response = await call("GET", f"{path}/{message_id}")
+        assert response.json() == {"success": True, "status": expected}
+    account.stored = [replace(own, ack=Ack.ERROR, refusal=463)]
+    account.receipts = MessageReceipts()
+    status = (await call("GET", f"{path}/M2")).json()["status"]
+    assert (status["state"], status["ack"], status["recipients"]) == ("failed", -1, [])
+    text = "WhatsApp does not let this account write to people who have not written to it"
+    assert status["error"] == {"code": 463, "text": text}
+    account.stored = [replace(own, ack=Ack.PENDING, pending=True)]
+    status = (await call("GET", f"{path}/M2")).json()["status"]
+    assert (status["state"], status["isOverdue"]) == ("pending", True)
+    for message_id in ("M1", "M3", "x" * 600):
+        assert problem(await call("GET", f"{path}/{message_id}"))[::2] == (404, "message_not_found")
 
 
 async def test_a_message_is_forwarded(call: Any, problem: Any, account: Any) -> None:

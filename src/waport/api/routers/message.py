@@ -29,6 +29,7 @@ from ..routes import Routes
 from ..schemas.client import SentMessageAnswer
 from ..schemas.common import MessageAnswer, done
 from ..schemas.message import (
+    ChangeAnswer,
     DeleteMessageRequest,
     DownloadMediaRequest,
     EditedMessageAnswer,
@@ -45,6 +46,7 @@ from ..schemas.message import (
     ReactMessageRequest,
     ReceiptJson,
     StarMessageRequest,
+    told,
 )
 
 routes = Routes("Message")
@@ -69,14 +71,14 @@ async def get_message_info(
 async def react_to_message(
     client: ConnectedClient,
     body: Annotated[ReactMessageRequest, request_body(ReactMessageRequest)],
-) -> MessageAnswer:
+) -> ChangeAnswer:
     """React to a message, or take the reaction back."""
     if len(body.emoji) > MAX_REACTION:
         raise InvalidRequest(f"emoji must be a string of at most {MAX_REACTION} characters")
     message = await _changeable(client, body)
     with _changing(message, "Message cannot be reacted to"):
-        await client.messages.react(message.key.chat, message.key.id, body.emoji)
-    return done("Reaction sent")
+        sent = await client.messages.react(message.key.chat, message.key.id, body.emoji)
+    return told("Reaction sent", sent)
 
 
 @routes.post("/message/star/{sessionId}", errors=_UNKNOWN)
@@ -95,17 +97,17 @@ async def star_message(
 async def delete_message(
     client: ConnectedClient,
     body: Annotated[DeleteMessageRequest, request_body(DeleteMessageRequest)],
-) -> MessageAnswer:
+) -> ChangeAnswer:
     """Delete a message, for this account or for everybody."""
     if body.for_everyone:
         message = await _changeable(client, body)
         with _changing(message, "Message cannot be deleted for everyone"):
-            await client.messages.revoke(message.key.chat, message.key.id)
-    else:
-        key = (await find_message(client, body.chat, body.message_id)).key
-        with _stored():
-            await client.settings.delete_for_me(key.chat, key.id, delete_media=body.clear_media)
-    return done("Message deleted")
+            sent = await client.messages.revoke(message.key.chat, message.key.id)
+        return told("Message deleted", sent)
+    key = (await find_message(client, body.chat, body.message_id)).key
+    with _stored():
+        await client.settings.delete_for_me(key.chat, key.id, delete_media=body.clear_media)
+    return {"success": True, "message": "Message deleted"}
 
 
 @routes.post("/message/forward/{sessionId}", errors=_FORWARDS)
@@ -180,11 +182,10 @@ async def edit_message(
         raise InvalidRequest(f"newContent must be a string of at most {MAX_TEXT} characters")
     message = await _changeable(client, body)
     with _changing(message, "Message cannot be edited"):
-        await client.messages.edit(message.key.chat, message.key.id, body.new_content)
+        sent = await client.messages.edit(message.key.chat, message.key.id, body.new_content)
     edited = await find_message(client, message.key.chat, message.key.id)
     return {
-        "success": True,
-        "message": "Message edited",
+        **told("Message edited", sent),
         "editedMessage": message_json(edited, client.own_jid),
     }
 
@@ -193,24 +194,24 @@ async def edit_message(
 async def pin_message(
     client: ConnectedClient,
     body: Annotated[PinMessageRequest, request_body(PinMessageRequest)],
-) -> MessageAnswer:
+) -> ChangeAnswer:
     """Pin a message for everybody in its chat."""
     message = await _changeable(client, body)
     with _changing(message, "Message cannot be pinned"):
-        await client.messages.pin(message.key.chat, message.key.id, body.held_s)
-    return done("Message pinned")
+        sent = await client.messages.pin(message.key.chat, message.key.id, body.held_s)
+    return told("Message pinned", sent)
 
 
 @routes.post("/message/unpin/{sessionId}", errors=_SENDS)
 async def unpin_message(
     client: ConnectedClient,
     body: Annotated[MessageLookupRequest, request_body(MessageLookupRequest)],
-) -> MessageAnswer:
+) -> ChangeAnswer:
     """Unpin a message."""
     message = await _changeable(client, body)
     with _changing(message, "Message cannot be unpinned"):
-        await client.messages.unpin(message.key.chat, message.key.id)
-    return done("Message unpinned")
+        sent = await client.messages.unpin(message.key.chat, message.key.id)
+    return told("Message unpinned", sent)
 
 
 # --- what they share -----------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from ..schemas.extras import (
     PaymentAnswer,
     PaymentJson,
     ReactionsAnswer,
-    ResultAnswer,
+    VoteAnswer,
     VoteRequest,
     VotesAnswer,
 )
@@ -107,14 +107,14 @@ async def get_poll_votes(client: ConnectedClient, body: Body) -> VotesAnswer:
 async def vote_poll(
     client: ConnectedClient,
     body: Annotated[VoteRequest, request_body(VoteRequest)],
-) -> ResultAnswer:
+) -> VoteAnswer:
     """Vote in a poll with all answers that are chosen; none takes the vote back."""
     key = (await find_message(client, body.chat, body.message_id)).key
     try:
-        await client.messages.vote(key.chat, key.id, body.options)
+        sent = await client.messages.vote(key.chat, key.id, body.options)
     except InvalidInput as exc:
         raise InvalidRequest("selectedOptions must be answers of the poll") from exc
-    return {"success": True, "result": True}
+    return {"success": True, "result": True, "ack": int(sent.ack), "sentId": sent.key.id}
 
 
 @routes.post("/message/getPayment/{sessionId}", errors=_UNKNOWN)

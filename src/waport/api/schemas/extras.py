@@ -149,6 +149,13 @@ class ResultAnswer(SuccessEnvelope):
     result: bool
 
 
+class VoteAnswer(ResultAnswer, TypedDict):
+    """Done; `ack` and `sentId` are of the message that carries the vote."""
+
+    ack: int
+    sentId: str
+
+
 class VersionAnswer(SuccessEnvelope):
     """The version of WhatsApp Web that this server claims to be."""
 

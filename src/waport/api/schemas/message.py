@@ -8,6 +8,7 @@ from typing import Any, Final, NotRequired
 from typing_extensions import TypedDict
 
 from ...events import ContactJson, MessageJson
+from ...model import Message
 from ...wire import Jid
 from ..errors import InvalidRequest
 from ..fields import Kind, body, defined, is_something, optional, required
@@ -127,6 +128,20 @@ class GetMentionsRequest(DownloadMediaRequest):
     """Whose mentions: by the message's ids, or by a Message with its `mentionedIds`."""
 
 
+class ChangeAnswer(MessageAnswer, TypedDict):
+    """Done; `sentId` is the id of the message that tells the others, and `ack` how far that had
+    come: 1 is with WhatsApp, 0 not yet. Both are absent where nobody else is told.
+    """
+
+    ack: NotRequired[int]
+    sentId: NotRequired[str]
+
+
+def told(text: str, sent: Message) -> ChangeAnswer:
+    """The answer of a route that has told others of a change."""
+    return {"success": True, "message": text, "ack": int(sent.ack), "sentId": sent.key.id}
+
+
 class ReceiptJson(TypedDict):
     """A person, and when; `t` is the same as `timestamp`, Unix seconds."""
 
@@ -153,7 +168,7 @@ class MessageInfoAnswer(SuccessEnvelope, TypedDict):
     isOwn: bool
 
 
-class EditedMessageAnswer(MessageAnswer, TypedDict):
+class EditedMessageAnswer(ChangeAnswer, TypedDict):
     """Done; the message as it is now."""
 
     editedMessage: MessageJson

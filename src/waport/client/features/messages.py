@@ -49,6 +49,7 @@ from ..compose_changes import (
 from ..derived_ids import derived_ids
 from ..fanout import canonical
 from ..message_lookup import MessageReceipts
+from ..message_status import MessageStatus, status_of
 from ..outgoing import Draft
 from ..sending import Sender
 
@@ -219,6 +220,10 @@ class Messages:
     async def receipts(self, message: Message) -> MessageReceipts:
         """Who got, read and played a message of ours."""
         return await self._read(lambda store: message_lookup.receipts(store, message))
+
+    async def status(self, chats: Iterable[Jid], ids: Iterable[str]) -> MessageStatus | None:
+        """How far a message of ours has come; see `message_status.status_of`."""
+        return await self._read(lambda store: status_of(store, chats, ids))
 
     async def reactions(self, chat: Jid, message_id: str) -> list[AddOn]:
         """The reactions to a message that stand, in the order in which they came."""
