@@ -223,15 +223,3 @@ async def test_a_channel_is_made_followed_and_posted_in(talk: Talk, ann: Linked)
     assert (await talk.ok("/channel/deleteChannel", chatId=channel_id))["result"] is True
     response = await talk.call("/channel/getClassInfo", {"chatId": channel_id})
     assert problem(response) == (404, "chat_not_found")
-
-
-class TestOlderPayloads:
-    """Events as the older server sends them, beside ours."""
-
-    @pytest.fixture
-    def server_settings(self) -> dict[str, str]:
-        return {"EVENT_PAYLOADS": "both"}
-
-    async def test_both_forms_arrive(self, talk: Talk) -> None:
-        data = await talk.received("hello")
-        assert data["body"] == data["message"]["body"] == "hello"

@@ -211,9 +211,7 @@ def _frame(
     notification: GroupNotificationJson,
     flat: Mapping[str, object] | None = None,
 ) -> Frame:
-    """A frame in the lane of the group; without a flat form the older one is the only one."""
-    in_older_form = form is PayloadForm.WWEBJS
-    older = {**notification, "id": wwebjs_id(notification["id"])} if in_older_form else notification
-    wrapped = {"notification": older}
-    data = wrapped if flat is None else payload(form, flat, wrapped)
+    """A frame in the lane of the group; without a flat form the notification is in every one."""
+    older = {"notification": {**notification, "id": wwebjs_id(notification["id"])}}
+    data = payload(form, {"notification": notification} if flat is None else flat, older)
     return Frame.of(kind, data, lane=str(event.group))

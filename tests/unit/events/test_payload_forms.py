@@ -308,7 +308,7 @@ def test_what_is_new_in_a_group_is_the_body_in_the_older_form(
     assert (notification["type"], notification["body"]) == (name, body)
     both = one(render(event, OWN, form=PayloadForm.BOTH))
     assert both["type"] == name
-    assert both["notification"]["body"] == body
+    assert both["notification"] == notification
 
 
 def test_only_offers_of_calls_are_told_in_the_older_form() -> None:
