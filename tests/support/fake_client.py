@@ -145,6 +145,14 @@ class FakeMessages:
         start = ids.index(before) + 1 if before in ids else 0
         return newest_first[start : start + limit]
 
+    async def page(
+        self, chat: Jid, limit: int, place: tuple[int, int] | None = None
+    ) -> Sequence[Message]:
+        places = [(message.timestamp, message.seq) for message in self.account.stored]
+        found = sorted(zip(places, self.account.stored, strict=True), key=lambda each: each[0])
+        behind = [message for at, message in found[::-1] if place is None or at < place]
+        return behind[:limit]
+
     async def find(self, chats: Iterable[Jid], ids: Iterable[str]) -> Message | None:
         chats, ids = list(chats), list(ids)
         self.account.looked_up.append((chats, ids))

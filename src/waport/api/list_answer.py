@@ -22,16 +22,22 @@ _END: Final = b"]}"
 class ListAnswer(Response):
     """The answer `{"success": true, "<name>": [...]}`, made when it is sent.
 
+    One that is a page has `next`, too: the cursor of the next page, null behind the last.
+
     Args:
         name: of the list.
         items: in the order in which they are shown.
         shape: makes the JSON of one.
+        end: what stands behind the list.
     """
 
     media_type = JSON_CONTENT_TYPE
 
-    def __init__(self, name: str, items: Sequence[T], shape: Callable[[T], object]) -> None:
+    def __init__(
+        self, name: str, items: Sequence[T], shape: Callable[[T], object], end: bytes = _END
+    ) -> None:
         super().__init__()
+        self._end = end
         self._name = name
         self._items: Sequence[Any] = items
         self._shape: Callable[[Any], Any] = shape
@@ -39,7 +45,12 @@ class ListAnswer(Response):
     def reshaped(self, change: Callable[[Any], object]) -> Self:
         """The same list with the JSON of every item changed."""
         shape = self._shape
-        return type(self)(self._name, self._items, lambda item: change(shape(item)))
+        return type(self)(self._name, self._items, lambda item: change(shape(item)), self._end)
+
+    def page(self, following: str | None) -> Self:
+        """The same list as a page, with the cursor of the one that follows."""
+        end = b'],"next":' + json_bytes(following) + b"}"
+        return type(self)(self._name, self._items, self._shape, end)
 
     async def shapes(self) -> list[Any]:
         """The JSON of every item."""
@@ -70,4 +81,4 @@ class ListAnswer(Response):
                 await asyncio.sleep(0)
             shapes = [self._shape(item) for item in self._items[at : at + PIECE]]
             pieces.append((b"," if at else start) + json_bytes(shapes)[1:-1])
-        return [*(pieces or [start]), _END]
+        return [*(pieces or [start]), self._end]

@@ -47,6 +47,12 @@ class MessagesPort(Protocol):
         """Stored messages, newest first; from the one before `before`, where that is known."""
         ...
 
+    async def page(
+        self, chat: Jid, limit: int, place: tuple[int, int] | None = None
+    ) -> Sequence[Message]:
+        """Stored messages, newest first; behind a message's timestamp and `seq`."""
+        ...
+
     async def find(self, chats: Iterable[Jid], ids: Iterable[str]) -> Message | None:
         """A message by what may be its id: in these chats, else in any."""
         ...

@@ -200,7 +200,12 @@ class Messages(Repository):
             before_id: only messages older than this one; ignored if the chat has no such message.
         """
         where = {"session_id": self._session_id, "chat": jid_column(chat)}
-        place = None if before_id is None else self._db.one(_PLACE, **where, id=before_id)
+        found = None if before_id is None else self._db.one(_PLACE, **where, id=before_id)
+        return self.page_behind(chat, limit, None if found is None else (found[0], found[1]))
+
+    def page_behind(self, chat: Jid, limit: int, place: tuple[int, int] | None) -> list[Message]:
+        """Likewise, behind a place: a timestamp and a number; None for the newest."""
+        where = {"session_id": self._session_id, "chat": jid_column(chat)}
         if place is None:
             rows = self._db.all(_PAGE, **where, limit=limit)
         else:

@@ -109,5 +109,5 @@ def invite_code(fields: Fields) -> None:
 
 def oldest_first(fields: Fields) -> None:
     """Without the newer paging it is a search: oldest first."""
-    if fields.get("limit") is None and fields.get("before") is None:
+    if all(fields.get(name) is None for name in ("limit", "before", "cursor")):
         fields["searchOptions"] = fields.get("searchOptions") or {}

@@ -13,6 +13,7 @@ from ...model import Message
 from ...wire import Jid
 from ..addresses import is_reachable
 from ..contact_list import one_contact
+from ..cursors import DEFAULT_PAGE, MAX_PAGE, MessagePlace, page_size
 from ..deps import ConnectedClient, request_body
 from ..errors import chat_not_found
 from ..message_list import messages_answer
@@ -35,8 +36,8 @@ from ..schemas.chat import (
 
 routes = Routes("Chat")
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 500
+DEFAULT_LIMIT: Final = DEFAULT_PAGE
+MAX_LIMIT: Final = MAX_PAGE
 """Messages of one answer, and of one page of a search."""
 
 _UNKNOWN: Final = ((404, "chat_not_found"),)
@@ -52,6 +53,8 @@ async def fetch_messages(
 ) -> Response:
     """Read the stored messages of a chat."""
     messages: list[Message]
+    if body.cursor is not None:
+        return await _page(client, body, MessagePlace.read(body.cursor))
     if body.search is not None and body.limit is None and body.before is None:
         messages = await _search(client, body.chat, body.search)
         messages.reverse()
@@ -229,6 +232,35 @@ def _muted(message: str, until: int) -> MutedChatAnswer:
         "message": message,
         "result": {"isMuted": until != 0, "muteExpiration": until},
     }
+
+
+async def _page(
+    client: ClientPort, body: FetchMessagesRequest, place: MessagePlace | None
+) -> Response:
+    """A page of the stored messages that fit, newest first; reads no further back than it must."""
+    options = body.search or SearchOptions()
+    limit = page_size(body.limit if body.limit is not None else options.limit)
+    found: list[Message] = []
+    looked_at, has_more = 0, True
+    while has_more and len(found) < limit and looked_at < MAX_SEARCHED:
+        size = MAX_LIMIT if options.has_filters else limit
+        start = None if place is None else (place.timestamp, place.seq)
+        behind = await client.messages.page(body.chat, size + 1, start)
+        has_more = len(behind) > size
+        for at, message in enumerate(behind[:size]):
+            if options.is_past(message):
+                has_more = False
+                break
+            place = MessagePlace(message.timestamp, message.seq)
+            if options.fits(message):
+                found.append(message)
+            if len(found) == limit:
+                has_more = at + 1 < len(behind)
+                break
+        looked_at += size
+    reacted = await client.messages.reacted(found)
+    following = place.text if has_more and place is not None else None
+    return messages_answer(found, client.own_jid, reacted).page(following)
 
 
 async def _search(client: ClientPort, chat: Jid, options: SearchOptions) -> list[Message]:

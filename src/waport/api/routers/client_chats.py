@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ...events import id_json, participants_json
 from ...wire import Jid
 from ..chat_list import all_chats, one_chat
+from ..cursors import page_of_chats, page_size
 from ..deps import ConnectedClient, request_body
 from ..group_people import (
     check_comment,
@@ -38,7 +39,13 @@ async def get_chats(
 ) -> Response:
     """List the chats."""
     shown = await all_chats(client, since=body.search.since_s, unread=body.search.unread)
-    return ListAnswer("chats", shown.summaries, shown.json)
+    if body.limit is None and body.cursor is None:
+        return ListAnswer("chats", shown.summaries, shown.json)
+    by_jid = {summary.chat.jid: summary for summary in shown.summaries}
+    chats = [summary.chat for summary in shown.summaries]
+    page, following = page_of_chats(chats, body.cursor or "", page_size(body.limit))
+    listed = [by_jid[chat.jid] for chat in page]
+    return ListAnswer("chats", listed, shown.json).page(following)
 
 
 @routes.post("/client/getChatById/{sessionId}", errors=((404, "chat_not_found"),))

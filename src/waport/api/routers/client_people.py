@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from ...events import id_json
 from ..contact_list import known_contacts, one_contact, shaper, shown_or_none
+from ..cursors import page_of_contacts, page_size
 from ..deps import ConnectedClient, request_body
 from ..list_answer import ListAnswer
 from ..people import blockable, number_jid, picture_url
@@ -18,6 +19,7 @@ from ..schemas.contact import (
     ChangedAnswer,
     ContactIdRequest,
     ContactsAnswer,
+    GetContactsRequest,
     NumberIdAnswer,
     NumberRequest,
     PictureUrlAnswer,
@@ -33,14 +35,20 @@ Body = Annotated[ContactIdRequest, request_body(ContactIdRequest)]
 
 
 @routes.post("/client/getContacts/{sessionId}", answer=ContactsAnswer)
-async def get_contacts(client: ConnectedClient) -> Response:
+async def get_contacts(
+    client: ConnectedClient,
+    body: Annotated[GetContactsRequest, request_body(GetContactsRequest)],
+) -> Response:
     """List everybody who is known."""
     contacts = await client.contacts.all()
     listed = sorted(
         (each for each in contacts if each.jid.is_user or each.jid.is_newsletter),
         key=lambda each: each.jid.user,
     )
-    return ListAnswer("contacts", listed, await shaper(client))
+    if body.limit is None and body.cursor is None:
+        return ListAnswer("contacts", listed, await shaper(client))
+    page, following = page_of_contacts(listed, body.cursor or "", page_size(body.limit))
+    return ListAnswer("contacts", page, await shaper(client)).page(following)
 
 
 @routes.post("/client/getContactById/{sessionId}", errors=_UNKNOWN)

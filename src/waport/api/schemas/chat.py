@@ -12,7 +12,7 @@ from ...wire import Jid
 from ..errors import InvalidRequest
 from ..fields import Kind, body, optional, required
 from ..kinds import ADDRESS, BOOLEAN, INTEGER, TEXT, nested
-from .common import MessageAnswer, SuccessEnvelope
+from .common import CURSOR_NOTE, MessageAnswer, PageEnvelope, SuccessEnvelope
 
 MAX_SEARCHED: Final = 20_000
 """Stored messages that one search looks at; an endless limit ends there."""
@@ -60,9 +60,10 @@ class FetchMessagesRequest:
     limit: int | None = optional("limit", INTEGER, default=None, note="1 to 500; 50 when left out.")
     before: str | None = optional("before", TEXT, default=None, note="A message id, in any form.")
     search: SearchOptions | None = optional("searchOptions", nested(SearchOptions), default=None)
+    cursor: str | None = optional("cursor", TEXT, default=None, note=CURSOR_NOTE)
 
 
-class MessagesAnswer(SuccessEnvelope):
+class MessagesAnswer(PageEnvelope):
     """Messages: newest first, or oldest first where `searchOptions` was used."""
 
     messages: list[MessageJson]
@@ -114,9 +115,11 @@ class GetChatsRequest:
     search: ChatSearchOptions = optional(
         "searchOptions", nested(ChatSearchOptions), default=ChatSearchOptions()
     )
+    limit: int | None = optional("limit", INTEGER, default=None, note="Of a page: 1 to 500.")
+    cursor: str | None = optional("cursor", TEXT, default=None, note=CURSOR_NOTE)
 
 
-class ChatsAnswer(SuccessEnvelope):
+class ChatsAnswer(PageEnvelope):
     """Chats, the latest first."""
 
     chats: list[ChatJson]

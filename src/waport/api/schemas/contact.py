@@ -10,8 +10,8 @@ from ...events import ContactJson, IdJson, LabelJson
 from ...wire import Jid
 from ..errors import InvalidRequest
 from ..fields import Kind, body, optional, required
-from ..kinds import ADDRESS, PHONE_NUMBER, TEXT
-from .common import MessageAnswer, SuccessEnvelope
+from ..kinds import ADDRESS, INTEGER, PHONE_NUMBER, TEXT
+from .common import CURSOR_NOTE, MessageAnswer, PageEnvelope, SuccessEnvelope
 
 _SOMEBODY: Final = "15551234567@c.us"
 
@@ -76,7 +76,15 @@ class SendPresenceUpdateRequest:
     )
 
 
-class ContactsAnswer(SuccessEnvelope, TypedDict):
+@body
+class GetContactsRequest:
+    """Which people are listed; all of them when left out."""
+
+    limit: int | None = optional("limit", INTEGER, default=None, note="Of a page: 1 to 500.")
+    cursor: str | None = optional("cursor", TEXT, default=None, note=CURSOR_NOTE)
+
+
+class ContactsAnswer(PageEnvelope, TypedDict):
     """People, by number."""
 
     contacts: list[ContactJson]

@@ -195,6 +195,20 @@ class Messages:
             lambda store: store.messages.page(canonical(store, chat), limit, before)
         )
 
+    async def page(
+        self, chat: Jid, limit: int, place: tuple[int, int] | None = None
+    ) -> list[Message]:
+        """Stored messages of a chat, newest first.
+
+        Args:
+            limit: how many at most.
+            place: timestamp and `seq` of a message, which need not be there any more; older ones
+                follow.
+        """
+        return await self._read(
+            lambda store: store.messages.page_behind(canonical(store, chat), limit, place)
+        )
+
     async def notices(self, chat: Jid, limit: int) -> list[Message]:
         """What a chat shows of its group between the messages, newest first; see `Message.notice`.
 
