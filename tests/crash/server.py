@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from support.ready_python import ReadyProcess
 from support.waport_server import API_KEY
 from waport.crashpoints import ENVIRONMENT_NAME
 
-from .nursery import MARK
 from .patience import Patience
 
 MOST_S = 900.0
@@ -28,7 +26,7 @@ KEPT_LINES = 40
 
 
 class MortalServer:
-    """`waport serve`, forked from a nursery (nursery.py) and killed in one way or the other.
+    """`waport serve`, killed in one way or the other.
 
     Args:
         folder: for its data.
@@ -36,14 +34,7 @@ class MortalServer:
         patience: how long it may do nothing.
     """
 
-    def __init__(
-        self,
-        nursery: asyncio.subprocess.Process,
-        folder: Path,
-        environment: Mapping[str, str],
-        patience: Patience,
-    ) -> None:
-        self._nursery = nursery
+    def __init__(self, folder: Path, environment: Mapping[str, str], patience: Patience) -> None:
         self._patience = patience
         self.sessions = folder / "sessions"
         self.log = folder / "server.log"
@@ -59,7 +50,8 @@ class MortalServer:
             "RECONNECT_INTERVAL": "100",
             **environment,
         }
-        self._pid = 0
+        self._process: ReadyProcess | None = None
+        self._hearing: asyncio.Task[None] | None = None
         self._words: list[str] = []
         self._url = ""
         self._code: int | None = 0
@@ -85,10 +77,12 @@ class MortalServer:
             environment: settings for this life alone.
         """
         assert self._code is not None, "it lives"
-        assert self._nursery.stdin is not None
         self._code, self._words = None, []
-        order = json.dumps({**self._environment, **(environment or {})})
-        self._nursery.stdin.write(order.encode() + b"\n")
+        self._process = await ReadyProcess.start(
+            ["serve"], {**self._environment, **(environment or {})}
+        )
+        self._patience.news()
+        self._hearing = asyncio.create_task(self._hear(self._process))
         await self._until(lambda: bool(self._url) or self._has_ended, "a start")
 
     async def live_until(self, point: str, count: int) -> bool:
@@ -130,9 +124,9 @@ class MortalServer:
         return self._code
 
     def _end(self, number: int) -> None:
-        if self._code is None and self._pid:
+        if self._code is None and self._process is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, number)
+                os.kill(self._process.pid, number)
 
     @property
     def _has_ended(self) -> bool:
@@ -149,25 +143,22 @@ class MortalServer:
 
     # --- what is heard of it ---------------------------------------------------------------------
 
-    async def hear(self) -> None:
-        """Take down what the nursery and its servers say, until the nursery ends."""
-        assert self._nursery.stderr is not None
+    async def _hear(self, process: ReadyProcess) -> None:
+        """Take down what a server says, until it has ended."""
         with self.log.open("ab") as log:
-            while line := await self._nursery.stderr.readline():
+            while line := await process.stderr.readline():
                 log.write(line)
                 log.flush()
                 async with self._changed:
                     self._on_line(line.decode(errors="replace"))
                     self._changed.notify_all()
+        code = await process.wait()
+        self._patience.news()
+        async with self._changed:
+            self._code, self._url = code, ""
+            self._changed.notify_all()
 
     def _on_line(self, line: str) -> None:
-        if line.startswith(MARK):
-            self._patience.news()
-            news = json.loads(line.removeprefix(MARK))
-            self._pid = news.get("born", 0)
-            if "died" in news:
-                self._code, self._url = news["died"], ""
-            return
         self._words.append(line)
         if "listening on " in line:
             self._url = line.rsplit("listening on ", 1)[1].strip()
@@ -183,7 +174,10 @@ class MortalServer:
         return self._json(await self._api.post(self._url + path, json=body))
 
     async def close(self) -> None:
-        """Let go of its API."""
+        """End it, and let go of its API."""
+        self._end(signal.SIGKILL)
+        if self._hearing is not None:
+            await self._hearing
         await self._api.aclose()
 
     @staticmethod
@@ -197,22 +191,8 @@ async def mortal_server(
     folder: Path, environment: Mapping[str, str], patience: Patience
 ) -> AsyncIterator[MortalServer]:
     """A server that is down still; at the end it is gone."""
-    nursery = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "crash.nursery"),
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        limit=2**20,
-    )
-    server = MortalServer(nursery, folder, environment, patience)
-    hearing = asyncio.create_task(server.hear())
+    server = MortalServer(folder, environment, patience)
     try:
         yield server
     finally:
-        assert nursery.stdin is not None
-        nursery.stdin.close()
-        await nursery.wait()
-        await hearing
         await server.close()
