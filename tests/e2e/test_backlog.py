@@ -48,6 +48,14 @@ def _chat_of(event: Event) -> str:
     return str(event["data"]["id"]["remote"])
 
 
+def percent(event: Event) -> int | None:
+    """How much of the backlog is there, by one event."""
+    if event["dataType"] != "loading_screen":
+        return None
+    assert event["data"]["message"] == "WhatsApp"
+    return int(event["data"]["percent"])
+
+
 async def test_a_thousand_messages_of_the_time_away_arrive_in_order_and_once(
     world: World,
 ) -> None:
@@ -84,3 +92,8 @@ async def test_a_thousand_messages_of_the_time_away_arrive_in_order_and_once(
         assert set(announced.values()) == {1}
         assert len(announced) == CHATS + CHATS * EACH
     assert len(world.inbox.of("message_ciphertext")) == len(DAMAGED)
+    await world.inbox.until(lambda event: percent(event) == 100)
+    percents = [told for event in world.inbox.events if (told := percent(event)) is not None]
+    # One step for each batch of 200.
+    assert percents == sorted(set(percents))
+    assert (percents[0], percents[-1], len(percents) >= 1 + 4 + 1) == (0, 100, True)

@@ -212,7 +212,7 @@ class Client:
             changed=lambda: self._states.show(self.linking.qr, self.linking.code_shown),
             clock=clock,
         )
-        offline = OfflineQueue(background, clock)
+        offline = OfflineQueue(background, self._reporter.report, clock)
         unread = Unread()
         stream = StreamHandlers(
             database,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ..errors import ConnectionClosed
+from ..model import BacklogProgress
 from ..stanza.login import offline_batch
 from ..stanza.receipt import MAX_RECEIPT_IDS, receipt
 from ..wire import Node
@@ -37,11 +39,24 @@ class OfflineQueue:
 
     Until then delivery receipts are collected: one can speak of many messages. If the connection
     ends before they leave, the server repeats the messages, and they are answered then.
+
+    Args:
+        background: runs what waits.
+        report: is told how far it has come: at its begin, with each full batch, at its end.
+        clock: the time.
     """
 
-    def __init__(self, background: Background, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        background: Background,
+        report: Callable[[BacklogProgress], None],
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._background = background
+        self._report = report
         self._clock = clock
+        self._announced = 0
+        self._told = 0
         self._link: Link | None = None
         self._seen = 0
         self._asking: asyncio.Task[None] | None = None
@@ -56,6 +71,8 @@ class OfflineQueue:
             return
         log.info("%d stanzas waited while we were away", count)
         self._link = link
+        self._announced, self._seen, self._told = count, 0, 0
+        self._report(BacklogProgress(0))
         self._watching = self._background.spawn(self._watch(), "end of the backlog", essential=True)
         self._ask(link)
 
@@ -64,10 +81,17 @@ class OfflineQueue:
         if self._link is not link or "offline" not in node.attrs:
             return
         self._seen += 1
+        if self._seen % BATCH == 0:
+            self._tell(min(99, 100 * self._seen // self._announced))
         if self._asking is None:
             self._asking = self._background.spawn(
                 self._ask_again(link), "next of the backlog", essential=True
             )
+
+    def _tell(self, percent: int) -> None:
+        if percent > self._told:
+            self._told = percent
+            self._report(BacklogProgress(percent))
 
     async def _ask_again(self, link: Link) -> None:
         await self._clock.sleep(BATCH_PAUSE_S)
@@ -106,6 +130,7 @@ class OfflineQueue:
         """`<offline>`: the backlog is here and handled; what was collected leaves."""
         if self._link is not None:
             self._release(self._link)
+            self._tell(100)
         self.stop()
 
     def _release(self, link: Link) -> None:

@@ -12,6 +12,7 @@ from ..model import (
     AckChanged,
     Authenticated,
     AuthFailure,
+    BacklogProgress,
     BusinessChanged,
     CallChanged,
     ChannelChanged,
@@ -130,6 +131,7 @@ KINDS: Mapping[type[DomainEvent], tuple[str, ...]] = {
     SettingChanged: (),
     CallChanged: ("call",),
     HistoryProgress: ("loading_screen",),
+    BacklogProgress: ("loading_screen",),
 }
 """The kinds of frame that an event may become; making them is not cheap."""
 
@@ -208,7 +210,7 @@ def render(
             }
             # In the chat's lane: what is told of the chat afterwards comes after it.
             return [Frame.of("contact_changed", data, lane=str(new))]
-        case HistoryProgress(percent=percent):
+        case HistoryProgress(percent=percent) | BacklogProgress(percent=percent):
             return [Frame.of("loading_screen", {"percent": percent, "message": "WhatsApp"})]
         case ChatArchived() | ChatRemoved() | UnreadChanged():
             return [chat_frame(event, _needed(own), lookups, form)]

@@ -31,7 +31,7 @@ from .events import (
     NoticeReceived,
 )
 from .group import AddressingMode, Group, GroupChange, GroupChangeKind, GroupMember, MemberRole
-from .history import ChatHistory, HistoryProgress, OlderHistory
+from .history import BacklogProgress, ChatHistory, HistoryProgress, OlderHistory
 from .link_events import (
     Authenticated,
     AuthFailure,
@@ -88,6 +88,7 @@ __all__ = [
     "ApiKey",
     "AuthFailure",
     "Authenticated",
+    "BacklogProgress",
     "BlockedUser",
     "BusinessChanged",
     "Call",

@@ -15,7 +15,7 @@ from .chat_events import (
     PostCounted,
     UnreadChanged,
 )
-from .history import HistoryProgress
+from .history import BacklogProgress, HistoryProgress
 from .link_events import (
     Authenticated,
     AuthFailure,
@@ -146,5 +146,6 @@ DomainEvent = (
     | AccountChanged
     | NoticeReceived
     | HistoryProgress
+    | BacklogProgress
 )
 """Every event that a client reports."""

@@ -66,6 +66,17 @@ class HistoryProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class BacklogProgress:
+    """So much of what waited at the server while we were away is here.
+
+    Attributes:
+        percent: 0 to 100; each backlog begins anew.
+    """
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class OlderHistory:
     """What the phone answered to a request for older messages of a chat.
 

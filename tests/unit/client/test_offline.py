@@ -23,7 +23,10 @@ class Desk:
         self.clock = FakeClock()
         self.background = Background()
         self.link: Any = FakeLink()
-        self.queue = OfflineQueue(self.background, self.clock)
+        self.told: list[int] = []
+        self.queue = OfflineQueue(
+            self.background, lambda progress: self.told.append(progress.percent), self.clock
+        )
 
     def preview(self, count: str = "3") -> None:
         self.queue.on_preview(self.link, Node("offline_preview", {"count": count}))
@@ -64,6 +67,26 @@ async def test_an_empty_backlog_is_not_asked_for(desk: Desk, count: str) -> None
     desk.stanza(offline="0")
     assert desk.link.sent == []
     assert desk.clock.asked() == []
+
+
+async def test_it_is_told_how_far_a_backlog_has_come(desk: Desk) -> None:
+    desk.preview("0")
+    assert desk.told == []
+    desk.preview(str(2 * offline.BATCH))
+    assert desk.told == [0]
+    for _ in range(offline.BATCH - 1):
+        desk.stanza(offline="0")
+    assert desk.told == [0]
+    for _ in range(offline.BATCH + 1):
+        desk.stanza(offline="0")
+    assert desk.told == [0, 50, 99]
+    desk.queue.finish()
+    assert desk.told == [0, 50, 99, 100]
+    # Nothing more is told of a connection that is gone; the next backlog begins anew.
+    desk.preview("7")
+    desk.queue.stop()
+    desk.queue.finish()
+    assert desk.told[4:] == [0]
 
 
 async def test_the_first_stanza_of_each_batch_leads_to_one_more_request(desk: Desk) -> None:
