@@ -8,6 +8,7 @@ Python spends on imports; tests start hundreds of servers.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import multiprocessing
 import os
@@ -33,6 +34,7 @@ _CONTEXT.set_forkserver_preload(
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], stderr: Connection) -> None:
     """In the new process: become `waport` with these arguments."""
+    gc.freeze()  # or the next collection copies all the memory that is shared
     os.dup2(stderr.fileno(), 2)
     stderr.close()
     os.environ.clear()
