@@ -296,7 +296,7 @@ class Runner:
             self._reporter.report(Authenticated())
         self._reporter.report(Ready(credentials.pn.bare, credentials.push_name))
         for work in self._after_login():
-            self._background.spawn(work, "after the login")
+            self._background.spawn(work, "after the login", essential=True)
         await self._clock.sleep(STABLE_S)
         self._backoff.reset()
         self._has_hurried = False

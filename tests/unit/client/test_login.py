@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from support.client import BACKOFF, ClientWorld
+from waport.client.app_state import KEYS_TIMEOUT_S
+from waport.client.background import MAX_TASKS
 from waport.model import Authenticated, Ready, SessionState, StateChanged
 from waport.wire import SERVER, Jid, Node
 
@@ -114,3 +116,19 @@ async def test_a_connection_that_ends_within_the_login_is_followed_by_another(
     wire.hang_up()
     await world.pass_by(*BACKOFF)
     await world.log_in()
+
+
+async def test_a_backlog_that_asks_for_much_leaves_room_for_what_belongs_to_a_login(
+    world: ClientWorld,
+) -> None:
+    await world.link()
+    world.start()
+    wire = await world.whatsapp.accept()
+    for number in range(MAX_TASKS + 20):
+        dirty = Node("dirty", {"type": f"kind{number}", "timestamp": "1"})
+        wire.say(Node("ib", {"from": SERVER}, [dirty]))
+    await wire.log_in()
+    await world.is_in(SessionState.CONNECTED)
+    # The app state is fetched: without keys after the time that the phone has to share them.
+    await world.pass_by(KEYS_TIMEOUT_S)
+    await wire.hear("iq", xmlns="w:sync:app:state")
