@@ -214,13 +214,14 @@ class _Scene:
     def put(self, work: Work) -> int:
         """Store the messages; how many were new."""
         store = self._store
-        told: dict[str, HistoryMessage] = {}
+        # By the whole key: authors choose ids, and two may use the same one.
+        told: dict[MessageKey, HistoryMessage] = {}
         add_ons: list[HistoryMessage] = []
         for message in self._part.messages:
             if message.kind is MessageKind.ADD_ON:
                 add_ons.append(message)
             else:
-                told[message.id] = message
+                told[self._key(message)] = message
         messages = [self._message(message) for message in told.values()]
         try:
             new = store.history.add_messages(messages)
@@ -279,11 +280,11 @@ class _Scene:
         return max(message.ack, Ack.READ)
 
     def _additions(
-        self, new: Iterable[Message], told: Mapping[str, HistoryMessage]
+        self, new: Iterable[Message], told: Mapping[MessageKey, HistoryMessage]
     ) -> Iterator[AddOn]:
         """What people added to messages, and how far our own came with each."""
         for message in new:
-            history = told[message.key.id]
+            history = told[message.key]
             for addition in history.additions:
                 yield self._addition(message.key, addition, history.timestamp)
             for times in history.readers:
@@ -337,11 +338,13 @@ class _Scene:
         )
         return 1
 
-    def _fill_names(self, messages: Iterable[Message], told: Mapping[str, HistoryMessage]) -> None:
+    def _fill_names(
+        self, messages: Iterable[Message], told: Mapping[MessageKey, HistoryMessage]
+    ) -> None:
         names: dict[Jid, str] = {}
         for message in messages:
             key = message.key
-            verified = told[key.id].verified_name
+            verified = told[key].verified_name
             if verified:
                 self._store.contacts.set_business(key.sender, verified)
             if message.push_name and not key.from_me and key.sender.is_user:

@@ -205,6 +205,17 @@ async def test_messages_of_every_kind_are_kept(scene: HistoryScene) -> None:
     assert scene.account.sink.recorded == []
 
 
+async def test_two_members_may_use_one_id(scene: HistoryScene) -> None:
+    messages = [
+        said("M1", "Carol's", participant=CAROL, at=NOW - 10),
+        said("M1", "Bob's", participant=BOB, at=NOW - 20),
+    ]
+    await scene.take(inline(piece(conversations=[chat(GROUP, messages)])))
+    for author, text in ((BOB, "Bob's"), (CAROL, "Carol's")):
+        found = await stored(scene, key("M1", GROUP, by=author))
+        assert found.proto().conversation == text
+
+
 async def test_what_was_added_to_a_message_comes_along(scene: HistoryScene) -> None:
     message = said(
         "M1",
