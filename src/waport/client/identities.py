@@ -29,7 +29,7 @@ class Identities:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        # Only the store's writer thread looks at it.
+        # Written on the event loop, read on the store's writer thread.
         self._changed_at: dict[Jid, int] = {}
 
     def changed(self, work: Work, source: Jid) -> None:
@@ -59,18 +59,20 @@ class Identities:
             # Told again, but still counted among those who may have the present key.
             for group in store.sender_keys.forget_device(address):
                 store.sender_keys.mark_cold(group, address)
+        # After the commit: one that was undone comes again, and has to be acted on.
+        work.later(partial(self._remember, user, work.now))
         given_at = known_token(store, user).given_at
         if given_at and is_fresh(given_at, work.now):
             work.later(partial(self._tokens.give, user, given_at))
         work.emit(IdentityChanged(user))
 
     def _is_repeated(self, user: Jid, now: int) -> bool:
-        if now - self._changed_at.get(user, 0) < DEBOUNCE_S:
-            return True
+        return now - self._changed_at.get(user, 0) < DEBOUNCE_S
+
+    async def _remember(self, user: Jid, now: int) -> None:
         if len(self._changed_at) >= MAX_REMEMBERED:
             self._changed_at.clear()
         self._changed_at[user] = now
-        return False
 
 
 def _names(store: UnitOfWork, user: Jid) -> set[str]:

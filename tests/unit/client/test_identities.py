@@ -9,6 +9,7 @@ from waport.client.identities import DEBOUNCE_S, Identities
 from waport.client.queries import Queries
 from waport.client.tokens import Tokens
 from waport.client.work import Work
+from waport.errors import StoreError
 from waport.model import DeviceList, IdentityChanged
 from waport.stanza.tokens import BUCKET_S
 from waport.wire import Jid, Node
@@ -110,12 +111,25 @@ async def test_a_person_with_whom_we_have_no_session_is_no_news(
 async def test_a_second_word_within_five_seconds_is_the_same_one(
     watch: Watch, account: Account
 ) -> None:
-    await watch.changed(PEER_PN)
+    await watch.told(await watch.changed(PEER_PN))
     await account.write(lambda store: store.signal.put_session(PHONE, b"new"))
     await watch.changed(PEER_LID, later_s=DEBOUNCE_S - 1)
     assert await account.read(lambda store: store.signal.session(PHONE)) == b"new"
     await watch.changed(PEER_LID, later_s=DEBOUNCE_S)
     assert await account.read(lambda store: store.signal.session(PHONE)) is None
+
+
+async def test_a_word_whose_transaction_was_undone_counts_when_it_comes_again(
+    watch: Watch, account: Account
+) -> None:
+    def fail(work: Work, node: Node) -> None:
+        watch.identities.changed(work, PEER_PN)
+        raise StoreError("disk full")
+
+    with pytest.raises(StoreError):
+        await account.handle(fail, Node("notification"))
+    await watch.changed(later_s=1)
+    assert await state(account) == [False, False, False, False, True]
 
 
 async def test_all_devices_need_our_sender_keys_again_but_count_as_having_them(
