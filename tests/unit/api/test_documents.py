@@ -37,6 +37,7 @@ ROUTES = {
     "/session/logout/{sessionId}": {"get"},
     "/session/restart/{sessionId}": {"get"},
     "/client/sendMessage/{sessionId}": {"post"},
+    "/client/messageStatus/{sessionId}/{messageId}": {"get"},
     "/chat/fetchMessages/{sessionId}": {"post"},
     "/message/getInfo/{sessionId}": {"post"},
     "/message/react/{sessionId}": {"post"},
