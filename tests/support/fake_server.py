@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from waport.api import create_app
 from waport.api.http_server import HttpServer
 from waport.api.keys import KeyRing
+from waport.api.webhook_service import WebhookService
 from waport.config import Settings
 from waport.errors import (
     PasskeyNotRequested,
@@ -185,9 +186,15 @@ def serve(make_settings: Any, sessions: Any) -> Serve:
     """A server on a free port; gives the port."""
 
     @contextlib.asynccontextmanager
-    async def run(hub: EventHub, keys: KeyRing | None = None, **environ: str) -> AsyncIterator[int]:
+    async def run(
+        hub: EventHub,
+        keys: KeyRing | None = None,
+        webhooks: WebhookService | None = None,
+        **environ: str,
+    ) -> AsyncIterator[int]:
         settings = make_settings(PORT="0", HOST="127.0.0.1", **environ)
-        server = HttpServer(settings, create_app(settings, sessions, hub, keys=keys), hub)
+        app = create_app(settings, sessions, hub, keys=keys, webhooks=webhooks)
+        server = HttpServer(settings, app, hub)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup()

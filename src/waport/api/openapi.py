@@ -214,8 +214,9 @@ def _errors(operation: Operation) -> Document:
         add(400, "invalid_json")
         add(413, "payload_too_large")
         add(415, "unsupported_media_type")
-    if operation.method == "POST":
+    if operation.method == "POST" or operation.query:
         add(400, "validation_error")
+    if operation.method == "POST":
         add(409, "idempotency_key_in_use")
         add(422, "idempotency_key_reused")
     if operation.name in ONCE and operation.method == "POST":
