@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import ssl
 from collections.abc import AsyncIterator
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,6 +14,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from ..errors import ConnectionClosed
 from .config import ORIGIN, USER_AGENT, ClientConfig
+from .threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +22,15 @@ MAX_WEBSOCKET_MESSAGE = 2 * (1 << 24)
 """Bytes of one WebSocket message; a frame has less than 2^24, and one message may hold several."""
 
 _RETRYABLE_STATUS = frozenset((408, 429, 500, 501, 502, 503, 504))
+
+
+@functools.cache
+def system_tls() -> ssl.SSLContext:
+    """The context that trusts the system's authorities; one for all connections.
+
+    Reading the authorities takes some 30 ms, so the first call belongs into a thread.
+    """
+    return ssl.create_default_context()
 
 
 class Transport:
@@ -40,11 +52,12 @@ class Transport:
         secure = url.lower().startswith("wss:")
         try:
             async with asyncio.timeout(config.connect_timeout_s):
+                tls = (config.tls or await in_thread(system_tls)) if secure else None
                 socket = await connect(
                     url,
                     origin=ORIGIN,  # type: ignore[arg-type]  # NewType of str in the library
                     user_agent_header=USER_AGENT,
-                    ssl=(config.tls or True) if secure else None,
+                    ssl=tls,
                     proxy=config.proxy,
                     compression=None,
                     max_size=MAX_WEBSOCKET_MESSAGE,

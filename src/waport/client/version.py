@@ -14,6 +14,7 @@ from ..errors import InvalidInput
 from ..pairing import DEFAULT_VERSION, ClientVersion, find_client_revision
 from .clock import SYSTEM_CLOCK, Clock
 from .config import USER_AGENT
+from .threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +107,13 @@ class VersionSource:
     async def _fetch(self) -> bytes:
         headers = {"User-Agent": USER_AGENT, "sec-fetch-site": "none"}
         page = bytearray()
+        tls = self._tls
+        if tls is None:
+            # In a thread, since reading the authorities takes a while.
+            tls = await in_thread(httpx.create_ssl_context)
         async with (
             asyncio.timeout(FETCH_TIMEOUT_S),
-            httpx.AsyncClient(verify=self._tls or True, proxy=self._proxy) as client,
+            httpx.AsyncClient(verify=tls, proxy=self._proxy) as client,
             client.stream("GET", self._url, headers=headers) as response,
         ):
             response.raise_for_status()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -12,7 +13,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from waport.client import ClientConfig
-from waport.client.transport import Transport
+from waport.client.transport import Transport, system_tls
+from waport.client.version import VersionSource
 from waport.emulator.certificates import TlsAuthority
 from waport.errors import ConnectionClosed
 
@@ -161,3 +163,23 @@ async def test_tls_is_checked_against_the_systems_authorities_unless_told_otherw
         known = ssl.create_default_context(cafile=str(authority.ca_file))
         transport = await Transport.open(ClientConfig(websocket_url=url, tls=known))
         await transport.close()
+
+
+async def test_the_authorities_are_never_read_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create, threads = ssl.create_default_context, []
+
+    def noted(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        threads.append(threading.current_thread())
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    system_tls.cache_clear()
+    for _ in range(2):
+        with pytest.raises(ConnectionClosed):
+            await Transport.open(ClientConfig(websocket_url="wss://127.0.0.1:9/ws/chat"))
+    assert len(threads) == 1
+    await VersionSource("https://127.0.0.1:9").current()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
