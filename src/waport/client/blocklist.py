@@ -12,7 +12,7 @@ from ..model import BlockedUser
 from ..stanza.blocklist import BlockedUsers, ChangeBlockList, FetchBlockList
 from ..store import Database, UnitOfWork
 from ..wire import Jid
-from .encryption import learn_mapping
+from .mappings import learn_many
 from .queries import Queries
 
 
@@ -77,14 +77,12 @@ class BlockList:
 
     async def _keep(self, listed: BlockedUsers) -> None:
         self._known = listed
-        pairs = [(user.pn, user.lid) for user in listed.users]
-
-        def job(store: UnitOfWork) -> None:
-            for pn, lid in pairs:
-                if pn is not None and lid is not None:
-                    learn_mapping(store, pn, lid)
-
-        await self._database.write(self._session_id, job)
+        pairs = [
+            (user.pn, user.lid)
+            for user in listed.users
+            if user.pn is not None and user.lid is not None
+        ]
+        await learn_many(self._database, self._session_id, pairs)
 
 
 def blocked_user(store: UnitOfWork, jid: Jid) -> BlockedUser:

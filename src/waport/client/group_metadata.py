@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -23,7 +24,17 @@ from ..stanza.groups import FetchAllGroups, FetchGroup, FetchGroups, read_groups
 from ..store import Database, UnitOfWork
 from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
-from .groups import NOT_OURS, known_group, known_groups, mark_left, store_group, store_listing
+from .groups import (
+    NOT_OURS,
+    known_group,
+    known_groups,
+    leave_unlisted,
+    mark_left,
+    shown_pairs,
+    store_group,
+    store_groups,
+)
+from .mappings import learn_many
 from .queries import Queries
 from .threads import in_thread
 
@@ -39,6 +50,9 @@ REFETCH_AGE_S = 60
 
 TRUST_S = 600
 """How long an old list of members will do while the server does not answer."""
+
+MEMBERS_STEP = 400
+"""Members, about, whose groups are kept in one transaction."""
 
 MANY = 8
 """So many groups are asked for one by one; more of them by one question for all of them."""
@@ -135,6 +149,7 @@ class GroupMetadata:
             if exc.code in NOT_OURS:
                 await self._write(lambda store: mark_left(store, jid, now))
             raise
+        await self._learn([group])
         return await self._write(lambda store: store_group(store, replace(group, fetched_at=now)))
 
     async def several(self, jids: Iterable[Jid]) -> list[Group]:
@@ -151,15 +166,7 @@ class GroupMetadata:
         answer = await self._queries.run(FetchGroups(asked), again=True)
         listing = await in_thread(read_groups, answer)
         wanted = frozenset(asked)
-
-        def job(store: UnitOfWork) -> list[Group]:
-            return [
-                store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
-                for group in listing.groups
-                if group.jid in wanted
-            ]
-
-        return await self._write(job)
+        return await self._keep([group for group in listing.groups if group.jid in wanted], now)
 
     async def acknowledge(self, jid: Jid) -> None:
         """Tell the server that we know of a new group.
@@ -184,7 +191,10 @@ class GroupMetadata:
         before = await self._database.read(self._session_id, known_groups)
         answer = await self._queries.run(FetchAllGroups(), again=True)
         listing = await in_thread(read_groups, answer)
-        return await self._write(lambda store: store_listing(store, listing, before, now))
+        stored = await self._keep(listing.groups, now)
+        if listing.is_complete:
+            await self._write(lambda store: leave_unlisted(store, listing, before, now))
+        return stored
 
     async def listed(self) -> list[Group]:
         """Every known group, those that we have left among them.
@@ -240,8 +250,34 @@ class GroupMetadata:
             raise InvalidInput("a group's address reads 120363...@g.us")
         return self._locks.setdefault(jid, asyncio.Lock())
 
+    async def _keep(self, groups: Sequence[Group], now: int) -> list[Group]:
+        """Keep groups as the server has described them, in steps; as they are stored."""
+        await self._learn(groups)
+        stored: list[Group] = []
+        for some in _steps(groups):
+            stored += await self._write(partial(store_groups, groups=some, now=now))
+        return stored
+
+    async def _learn(self, groups: Iterable[Group]) -> None:
+        """Keep who is who first: that takes longer than all the rest."""
+        await learn_many(self._database, self._session_id, shown_pairs(groups))
+
     async def _write(self, job: Callable[[UnitOfWork], T]) -> T:
         return await self._database.write(self._session_id, job)
+
+
+def _steps(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """Groups that are kept in one transaction."""
+    step: list[Group] = []
+    count = 0
+    for group in groups:
+        step.append(group)
+        count += len(group.members)
+        if count >= MEMBERS_STEP:
+            yield step
+            step, count = [], 0
+    if step:
+        yield step
 
 
 def _trust_again(store: UnitOfWork, jid: Jid, now: int) -> None:

@@ -56,6 +56,21 @@ def completed(store: UnitOfWork, member: GroupMember) -> GroupMember:
     return member
 
 
+def all_completed(store: UnitOfWork, members: Iterable[GroupMember]) -> tuple[GroupMember, ...]:
+    """The same for many."""
+    listed = list(members)
+    pns = store.addresses.pns_of(m.lid for m in listed if m.pn is None and m.lid is not None)
+    lids = store.addresses.lids_of(m.pn for m in listed if m.lid is None and m.pn is not None)
+    return tuple(
+        replace(member, pn=pns.get(member.lid))
+        if member.pn is None and member.lid is not None
+        else replace(member, lid=lids.get(member.pn))
+        if member.lid is None and member.pn is not None
+        else member
+        for member in listed
+    )
+
+
 def numbered(store: UnitOfWork, change: GroupChange) -> GroupChange:
     """A change with the phone numbers that we know."""
     if not change.members:

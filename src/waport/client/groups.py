@@ -6,7 +6,7 @@ All of it runs in the caller's transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..errors import CorruptRecord, StoreError
@@ -27,8 +27,9 @@ from .encryption import learn_mapping
 from .fanout import canonical
 from .group_encryption import rotate
 from .group_notices import tell_changes
-from .group_people import completed, numbered
+from .group_people import all_completed, completed, numbered
 from .group_updates import concerned, is_known, is_older, leaves_gap, updated, with_version
+from .mappings import Pair, learn_mappings
 from .number_changes import change_number
 from .work import Work, own_addresses
 
@@ -92,30 +93,38 @@ def store_group(store: UnitOfWork, group: Group) -> Group:
     return group
 
 
-def store_listing(
+def store_groups(store: UnitOfWork, groups: Iterable[Group], now: int) -> list[Group]:
+    """Keep some groups of a listing; as they are stored, see `store_group`."""
+    return [
+        store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
+        for group in groups
+    ]
+
+
+def leave_unlisted(
     store: UnitOfWork, listing: GroupListing, before: Sequence[Group], now: int
-) -> list[Group]:
-    """Keep all groups that we are in.
+) -> None:
+    """Note that we have left the groups that a whole listing of ours does not have.
 
     Args:
-        listing: what the server has answered.
-        before: the stored groups when it was asked; those that it does not list we have left.
-
-    Returns:
-        the groups of the listing as they are stored.
+        before: the stored groups when the server was asked.
     """
-    stored = [
-        store_group(store, replace(group, fetched_at=0 if group.is_truncated else now))
-        for group in listing.groups
+    listed = {group.jid for group in listing.groups}
+    for group in before:
+        # What has changed since then is newer than the answer.
+        is_gone = group.jid not in listed and not group.is_community
+        if is_gone and known_group(store, group.jid) == group:
+            mark_left(store, group.jid, now)
+
+
+def shown_pairs(groups: Iterable[Group]) -> list[Pair]:
+    """The phone numbers that groups show, with the hidden ids of the same people."""
+    return [
+        (member.pn, member.lid)
+        for group in groups
+        for member in group.members
+        if member.pn is not None and member.lid is not None
     ]
-    if listing.is_complete:
-        listed = {group.jid for group in listing.groups}
-        for group in before:
-            # What has changed since then is newer than the answer.
-            is_gone = group.jid not in listed and not group.is_community
-            if is_gone and known_group(store, group.jid) == group:
-                mark_left(store, group.jid, now)
-    return stored
 
 
 def mark_left(store: UnitOfWork, jid: Jid, now: int) -> Group | None:
@@ -131,14 +140,12 @@ def mark_left(store: UnitOfWork, jid: Jid, now: int) -> Group | None:
 
 
 def _merged(store: UnitOfWork, group: Group, old: Group | None) -> Group:
-    for member in group.members:
-        if member.pn is not None and member.lid is not None:
-            learn_mapping(store, member.pn, member.lid)
+    learn_mappings(store, shown_pairs([group]))
     if old is not None:
         if old.fetched_at and is_older(group, old):
             return replace(old, fetched_at=0)
         group = replace(group, notices=old.notices)
-    members = tuple(completed(store, member) for member in group.members)
+    members = all_completed(store, group.members)
     group = replace(group, members=_joined_as_before(members, () if old is None else old.members))
     _follow_members(store, group, old)
     if not group.is_community:

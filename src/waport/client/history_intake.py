@@ -23,6 +23,7 @@ from . import history_jobs as jobs
 from .addons import is_add_on
 from .clock import Clock
 from .history_jobs import Place
+from .mappings import learn_many
 from .media_files import Source, open_source
 from .threads import in_thread
 
@@ -33,7 +34,6 @@ T = TypeVar("T")
 ALL_DONE: Final = 2**40
 """Stands for the number of parts of a piece that is stored as a whole."""
 
-PAIRS_STEP: Final = 40
 NAMES_STEP: Final = 200
 """Rows that are stored in one transaction."""
 
@@ -80,8 +80,7 @@ class Intake:
 
     async def take_pairs(self, pairs: Iterable[tuple[Jid, Jid]]) -> None:
         """Keep phone numbers with their hidden ids."""
-        for some in _steps(pairs, PAIRS_STEP):
-            await self._write(partial(_learn, some))
+        await learn_many(self._database, self._session_id, pairs)
 
     async def _take_overview(self, seen: Overview, piece: str) -> None:
         await self.take_pairs(seen.pairs.items())
@@ -157,10 +156,6 @@ def _steps(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     rest = iter(items)
     while step := tuple(islice(rest, size)):
         yield step
-
-
-def _learn(pairs: Sequence[tuple[Jid, Jid]], store: UnitOfWork) -> None:
-    jobs.learn_pairs(store, pairs)
 
 
 def _put_push_names(names: Sequence[tuple[Jid, str]], store: UnitOfWork) -> bool:

@@ -67,15 +67,6 @@ def _account(store: UnitOfWork) -> tuple[Credentials, OwnAddresses]:
 # --- who is who ----------------------------------------------------------------------------------
 
 
-def learn_pairs(store: UnitOfWork, pairs: Iterable[tuple[Jid, Jid]]) -> None:
-    """Keep phone numbers with their hidden ids; a pair takes the place of an older one."""
-    listed = list(pairs)
-    known = store.addresses.lids_of(pn for pn, _ in listed)
-    for pn, lid in listed:
-        if known.get(pn) != lid:
-            learn_mapping(store, pn, lid)
-
-
 def put_push_names(store: UnitOfWork, names: Iterable[tuple[Jid, str]]) -> bool:
     """Keep what people call themselves, where that is not known; whether our own name changed."""
     credentials, own = _account(store)

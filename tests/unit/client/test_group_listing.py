@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,12 +13,15 @@ from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, Account
 from support.clock import TIMEOUT_S
 from support.group_server import Asking, answer
 from support.groups import GROUP
-from waport.client.group_metadata import MANY, REFETCH_DELAY_S
+from waport.client.group_metadata import MANY, MEMBERS_STEP, REFETCH_DELAY_S
+from waport.client.mappings import PAIRS_STEP
 from waport.errors import (
     CorruptRecord,
     RateLimited,
 )
 from waport.model import Group
+from waport.store.addresses import Addresses
+from waport.store.groups import Groups
 from waport.wire import Jid, Node
 
 OTHER = Jid("120363000000000002", "g.us")
@@ -64,6 +68,44 @@ async def test_all_groups_come_with_one_question(room: Room) -> None:
     assert found == [await room.stored(GROUP), await room.stored(OTHER)]
     # One whose members were left out has to be asked for by itself.
     assert [each.fetched_at for each in found] == [NOW, 0]
+
+
+async def test_a_listing_of_many_people_holds_up_nobody(
+    room: Room, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [
+        Node("participant", {"jid": Jid(str(2 * 10**14 + n), "lid"), "phone_number": number})
+        for n in range(PAIRS_STEP * 2 + 5)
+        for number in [Jid(str(49151 * 10**7 + n), "s.whatsapp.net")]
+    ]
+    groups = [
+        Node("group", {**answer().attrs, "id": str(120363000000001000 + n)}, members)
+        for n in range(MEMBERS_STEP // len(members) + 2)
+    ]
+    work: list[Counter[str]] = []
+    write = account.database.write
+
+    async def watched(session_id: str, job: Any) -> Any:
+        work.append(Counter())
+        return await write(session_id, job)
+
+    def counted(table: str, method: Any) -> Any:
+        def count(*args: Any) -> Any:
+            work[-1][table] += 1
+            return method(*args)
+
+        return count
+
+    monkeypatch.setattr(account.database, "write", watched)
+    for repository, name in ((Addresses, "learn"), (Groups, "put"), (Addresses, "lid_of")):
+        monkeypatch.setattr(repository, name, counted(name, getattr(repository, name)))
+    room.server.will(listing(*groups))
+    assert len(await room.groups.all()) == len(groups)
+    assert sum(job["learn"] for job in work) == len(members)
+    assert max(job["learn"] for job in work) == PAIRS_STEP
+    assert max(job["put"] for job in work) < len(groups)
+    # Who is known already is asked for all at once.
+    assert sum(job["lid_of"] for job in work) <= 2 * len(members)
 
 
 async def test_groups_that_are_not_listed_we_have_left(room: Room) -> None:
