@@ -12,13 +12,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from support.postgres import postgres_server
-
-from .campaign import Campaign
-
 
 def main() -> int:
     """Returns the exit code: 0 when every promise was kept and every point was hit."""
+    # Each server that is forked loads this module once more; it shall load nothing along.
+    from support.postgres import postgres_server
+
+    from .campaign import Campaign
+
     parser = argparse.ArgumentParser(prog="crash")
     parser.add_argument("--kills", type=int, default=240)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
