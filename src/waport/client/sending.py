@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from weakref import WeakValueDictionary
 
 from ..crashpoints import crash_point
 from ..errors import (
@@ -41,8 +40,8 @@ from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepar
 from .outgoing_posts import is_change
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
-from .send_lanes import Lane, Turn, end_turn
-from .suspects import Suspects
+from .send_lanes import Lane, Lanes, end_turn
+from .suspects import SuspiciousEnd, judge
 from .work import EventSink, own_addresses
 
 log = logging.getLogger(__name__)
@@ -112,9 +111,9 @@ class Sender:
         self._sink = sink
         self._fetch_group = fetch_group
         self._told = told
-        self._lanes: WeakValueDictionary[Jid, Lane] = WeakValueDictionary()
+        self._lanes = Lanes(self._kept_as)
         self._late = LateSends(self._send_waiting, clock)
-        self._suspects = Suspects()
+        self._end: SuspiciousEnd | None = None
         self._link: Link | None = None
 
     # --- the connection ----------------------------------------------------------------------
@@ -125,12 +124,12 @@ class Sender:
         Raises:
             ConnectionClosed: the connection ended; the next login sends all of it again.
         """
-        rows = await self._pending()
-        suspect = self._suspects.judge(rows)
+        end, self._end = self._end, None
+        rows, suspect = await self._pending(end)
         if suspect is not None:
             log.error("a message at which the server ends the stream is given up")
             await self._give_up(suspect.message_id, UNREADABLE)
-            rows = await self._pending()
+            rows, _ = await self._pending()
         crash_point("send.resuming")
         # No await between here and the gate: what is committed later is sent later.
         for row in rows:
@@ -140,16 +139,23 @@ class Sender:
         if rows:
             log.info("sent %d unacknowledged messages again", len(rows))
 
-    async def _pending(self) -> list[QueuedSend]:
-        return await self._database.write(
-            self._session_id, lambda store: store.send_queue.pending()
-        )
+    async def _pending(
+        self, end: SuspiciousEnd | None = None
+    ) -> tuple[list[QueuedSend], QueuedSend | None]:
+        """What waits, and the one of it that must not be sent again after such an end."""
+
+        def job(store: UnitOfWork) -> tuple[list[QueuedSend], QueuedSend | None]:
+            rows = store.send_queue.pending()
+            return rows, None if end is None else judge(store, end, rows)
+
+        return await self._database.write(self._session_id, job)
 
     def pause(self) -> None:
         """The connection is gone; what is committed from now on waits for the next."""
         if self._link is not None:
             now_ms = int(self._clock.unix() * 1000)
-            self._suspects.ended(self._link.ended, now_ms, self._late.waiting)
+            end = SuspiciousEnd.of(self._link.ended, now_ms, self._late.waiting)
+            self._end = end or self._end
         self._link = None
         self._late.clear()
 
@@ -284,10 +290,7 @@ class Sender:
 
     async def _commit(self, draft: Draft) -> Prepared:
         """Commit a message in its turn among those of the same chat."""
-        lane = self._lanes.setdefault(draft.chat, Lane())
-        loop = asyncio.get_running_loop()
-        before, mine = lane.last, Turn(loop.create_future(), loop.create_future())
-        lane.last = mine
+        lane, before, mine = await self._lanes.join(draft.chat)
         try:
             if before is not None:
                 await asyncio.shield(before.handed_in)
@@ -307,6 +310,9 @@ class Sender:
         finally:
             end_turn(mine.handed_in, None if before is None else before.handed_in)
             end_turn(mine.done, None if before is None else before.done)
+
+    async def _kept_as(self, chat: Jid) -> Jid:
+        return await self._database.read(self._session_id, lambda store: canonical(store, chat))
 
     async def _complete(self, draft: Draft, lane: Lane) -> Prepared:
         """Ask for what is missing until the message can be encrypted."""

@@ -22,6 +22,7 @@ from .send_queue import SendQueue
 from .sender_keys import SenderKeys
 from .signal import Signal
 from .statements import Connection
+from .suspicion import Suspicion
 from .tokens import Tokens
 from .wanted_files import WantedFiles
 from .wanted_placeholders import WantedPlaceholders
@@ -50,6 +51,7 @@ class UnitOfWork:
         raw_stanzas: the latest stanzas that mean nothing to this program.
         event_log: what the outside is told.
         send_queue: stanzas that the server does not have yet.
+        suspicion: the message at which the server seems to end the stream.
         wanted_files: messages whose files are still to be told of.
         wanted_placeholders: unreadable messages that the phone is still to be asked for.
     """
@@ -73,6 +75,7 @@ class UnitOfWork:
         "sender_keys",
         "session_id",
         "signal",
+        "suspicion",
         "sync_keys",
         "tokens",
         "wanted_files",
@@ -100,6 +103,7 @@ class UnitOfWork:
         self.raw_stanzas = RawStanzas(db, session_id)
         self.event_log = EventLog(db, session_id, now_ms)
         self.send_queue = SendQueue(db, session_id)
+        self.suspicion = Suspicion(db, session_id, now_ms)
         self.wanted_files = WantedFiles(db, session_id)
         self.wanted_placeholders = WantedPlaceholders(db, session_id)
 

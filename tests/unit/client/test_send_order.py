@@ -138,6 +138,26 @@ async def test_a_later_send_does_not_overtake_one_that_asks_for_devices(sender: 
     assert sender.announced() == ["zero", "one", "two", "three"]
 
 
+@pytest.mark.parametrize("chats", [(PEER_PN, PEER_LID), (PEER_LID, PEER_PN)])
+async def test_number_and_hidden_id_of_one_person_are_one_row_of_calls(
+    sender: Sender, chats: tuple[Jid, Jid]
+) -> None:
+    await sender.send("zero")  # the server tells that both are one person
+    await sender.forget()
+    sender.server.is_slow = True
+    sends = [sender.send(words, chat) for words, chat in zip(("one", "two"), chats, strict=True)]
+    await asyncio.wait_for(sender.server.is_asked.wait(), 5)
+    for _ in range(5):
+        await sender.account.write(lambda _: None)
+    sender.server.is_slow = False
+    # If both had asked for devices, the later one would have them first.
+    asked = [sender.server.questions.get_nowait() for _ in range(sender.server.questions.qsize())]
+    for answer in reversed(asked):
+        answer()
+    await asyncio.gather(*sends)
+    assert sender.received() == ["zero", "one", "two"]
+
+
 async def test_a_caller_that_gives_up_while_it_waits_lets_nobody_overtake(
     sender: Sender,
 ) -> None:
@@ -309,3 +329,26 @@ async def test_a_message_at_which_the_server_ends_the_stream_fails_and_the_other
     told = [event for event in account.sink.of(AckChanged) if event.ack is Ack.ERROR]
     assert [event.message.key.id for event in told] == [failed]
     other.cancel()
+
+
+async def test_restarts_between_do_not_save_a_message_at_which_the_server_ends_the_stream(
+    sender: Sender,
+) -> None:
+    account = sender.account
+    sender.server.ack_error = None
+    sends = [sender.send("poison"), sender.send("other")]
+    await sender.server.arrived(2)
+    poison, other = (node.attr("id") for node in sender.server.messages)
+    for number in range(LIMIT // MALFORMED):
+        waiting = await account.read(lambda store: store.send_queue.pending())
+        assert [each.message_id for each in waiting] == [poison, other], number
+        process = Sender(account)  # it knows what is stored
+        process.server.ack_error = None
+        await process.connect()
+        process.server.ended = Close(Cause.LOST, "stream error 0", suspicion=MALFORMED)
+        process.sender.pause()
+        await process.connect()
+    waiting = await account.read(lambda store: store.send_queue.pending())
+    assert [each.message_id for each in waiting] == [other]
+    for send in sends:
+        send.cancel()
