@@ -14,7 +14,7 @@ ELSEWHERE := tests/vectors tests/property tests/store tests/unit/connection test
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo run emulator check fmt lint types imports test test-all-pythons unit vectors \
-        interop e2e crash fuzz bench proto audit lock clean
+        interop e2e crash hostile fuzz bench proto audit lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,9 @@ e2e: $(STAMP)
 
 crash: $(STAMP)  ## kill the server KILLS (240) times under load, and count what was lost or doubled
 	PYTHONPATH=tests $(BIN)/python -m crash --kills $(or $(KILLS),240) $(ARGS)
+
+hostile: $(STAMP)  ## damaged inputs, sealed anew, into live clients and servers
+	$(BIN)/pytest -q tests/hostile
 
 fuzz: $(STAMP)  ## coverage-blind fuzzing of every decoder, for SECONDS (60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)

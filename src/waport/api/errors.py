@@ -21,6 +21,7 @@ from ..errors import (
     MessageRefused,
     PairingError,
     PasskeyNotRequested,
+    ProtocolError,
     QrNotAvailable,
     QueryError,
     QueryTimeout,
@@ -137,6 +138,8 @@ PROBLEMS: Final[Mapping[type[WhatsAppError], Callable[[Any], Problem]]] = {
     BodyTooLarge: _invalid,
     OutboundError: _told,
     PairingError: lambda _: Problem(500, None, "Failed to request pairing code"),
+    # Not ours to mend, so it must not look like a fault of ours.
+    ProtocolError: lambda _: Problem(500, None, "WhatsApp's answer makes no sense"),
     WhatsAppError: lambda _: INTERNAL,
 }
 """One row per branch of the hierarchy; the nearest one along an error's bases counts."""

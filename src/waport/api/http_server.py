@@ -17,6 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..config import Settings
 from ..events import EventHub
+from .envelope import problem_answer
+from .errors import Problem
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ HEAD_TIMEOUT_S: Final = 20.0
 byte after an answer, ends the connection."""
 MAX_CONNECTIONS: Final = 10_000
 """Connections at a time, event sockets included, if the process may open that many files."""
+
+CLOSE: Final = (b"connection", b"close")
 
 _REFUSAL_LOG_INTERVAL_S: Final = 60.0
 _KEY_IN_QUERY: Final = re.compile(r"(apiKey=)[^&\s\"']*", re.IGNORECASE)
@@ -83,6 +87,21 @@ class BoundedProtocol(H11Protocol):
         self._stop_clock()
         super().handle_websocket_upgrade(event)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, in the envelope.
+
+        What breaks in the middle of a body is being answered already: whoever does must learn that
+        nobody listens any more.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            for event in _no_http():
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
         super().connection_lost(exc)
@@ -113,6 +132,13 @@ class BoundedProtocol(H11Protocol):
         if now - self._refusal_logged_at > _REFUSAL_LOG_INTERVAL_S:
             BoundedProtocol._refusal_logged_at = now
             log.warning("refused a connection: %d are open already", self.max_connections)
+
+
+def _no_http() -> tuple[h11.Response, h11.Data, h11.EndOfMessage]:
+    answer = problem_answer(Problem(400, "bad_request", "Invalid HTTP request"), [CLOSE])
+    start = answer.start
+    head = h11.Response(status_code=start["status"], headers=start["headers"])
+    return head, h11.Data(data=answer.body), h11.EndOfMessage()
 
 
 class HttpServer(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -160,3 +161,40 @@ def test_files_are_left_for_the_rest_of_the_server(
 ) -> None:
     monkeypatch.setattr(http_server, "getrlimit", lambda _: (files, files))
     assert connection_limit() == limit
+
+
+CHUNKED = (
+    b"POST /session/requestPairingCode/on HTTP/1.1\r\nhost: localhost\r\n"
+    b"x-api-key: test_api_key\r\ncontent-type: application/json\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"nonsense\r\n\r\n", b""),
+        (CHUNKED + b"2\r\n{", b"?no length\r\n"),
+        (CHUNKED + b"2\r\n{}", b"no end"),
+    ],
+)
+async def test_what_is_no_http_is_refused_in_the_envelope_and_is_no_fault_of_ours(
+    serve: Any, hub: EventHub, caplog: pytest.LogCaptureFixture, first: bytes, second: bytes
+) -> None:
+    async with serve(hub) as port, connection(port) as (reader, writer):
+        writer.write(first)
+        if second:
+            async with connection(port) as (other_reader, other_writer):
+                # By the time that this is answered, the first bytes were read.
+                other_writer.write(PING)
+                await answer(other_reader)
+            writer.write(second)
+        head, _, body = (await read_all(reader)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"connection: close" in head, body
+        assert json.loads(body) == {
+            "success": False,
+            "error": "Invalid HTTP request",
+            "message": "bad_request",
+        }
+    assert [record for record in caplog.records if record.exc_info] == []

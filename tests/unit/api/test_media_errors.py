@@ -10,7 +10,7 @@ from waport.client.media_hosts import MediaGone, MediaTooLarge, TransferFailed
 from waport.client.media_references import NoMedia
 from waport.client.media_retries import RetryFailed
 from waport.client.outbound_errors import BodyTooLarge, FetchFailed, FetchTimeout, UrlRefused
-from waport.errors import CryptoError, MediaError, WhatsAppError
+from waport.errors import CryptoError, MediaError, MexError, StanzaError, WhatsAppError
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,8 @@ from waport.errors import CryptoError, MediaError, WhatsAppError
         (RetryFailed(None, "no answer"), 500, None, "no answer"),
         (MediaError("the MAC does not match"), 500, None, "the MAC does not match"),
         (CryptoError("secret detail"), 500, "internal_error", "Internal server error"),
+        (StanzaError("iq", "detail"), 500, None, "WhatsApp's answer makes no sense"),
+        (MexError("detail"), 500, None, "WhatsApp's answer makes no sense"),
     ],
 )
 def test_each_failure_of_a_file_has_its_answer(
