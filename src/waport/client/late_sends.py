@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
+from ..errors import WhatsAppError
 from .clock import Clock
+
+log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 5.0
+"""The pause after a try that failed on our side."""
 
 SendWaiting = Callable[[str], Awaitable[None]]
 """Sends a message that still waits for the server once more, by its id."""
@@ -55,4 +63,9 @@ class LateSends:
         now = self._clock.monotonic()
         for message_id in [name for name, due in self._due.items() if due <= now]:
             self._due.pop(message_id, None)
-            await self._send(message_id)
+            try:
+                await self._send(message_id)
+            except WhatsAppError as exc:
+                # It goes on waiting, and so do those behind it.
+                log.warning("a message could not be sent once more: %s", exc)
+                self._due[message_id] = now + AGAIN_S
