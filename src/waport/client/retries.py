@@ -32,15 +32,13 @@ from .encryption import (
 from .fanout import canonical
 from .group_encryption import distribution_content, own_sender_key, rotate
 from .queries import Queries
+from .stuck import StuckSessions
 from .work import own_addresses
 
 log = logging.getLogger(__name__)
 
 MAX_ANSWERS = 10
 """Requests of one device for one message that are answered, whatever count they give."""
-
-RECREATE_INTERVAL_S = 3600
-"""A session that only seems stuck is replaced at most this often for each device."""
 
 PARALLEL_RESENDS = 4
 
@@ -65,10 +63,8 @@ class Retries:
         self._session_id = session_id
         self._queries = queries
         self._devices = devices
-        self._clock = clock
         self._slots = asyncio.Semaphore(PARALLEL_RESENDS)
-        self._base_keys: dict[tuple[str, str], bytes] = {}
-        self._recreated: dict[str, float] = {}
+        self._stuck = StuckSessions(clock)
 
     async def answer(self, receipt: Receipt, acknowledgement: Node) -> None:
         """Send again what a retry receipt asks for, then acknowledge it.
@@ -178,24 +174,8 @@ class Retries:
         if record.remote_registration_id not in (0, retry.registration_id):
             close_session(store, address)
             return True
-        return self._is_stuck(store, address, message_id, retry.count, record.base_key)
-
-    def _is_stuck(
-        self, store: UnitOfWork, address: str, message_id: str, count: int, base_key: bytes
-    ) -> bool:
-        """Whether the session has to go: asked again and again on the same base key."""
-        key = (address, message_id)
-        if count == 2:
-            if len(self._base_keys) > 1000:
-                self._base_keys.clear()
-            self._base_keys[key] = base_key
-        stuck = count > 2 and self._base_keys.get(key) == base_key
-        now = self._clock.monotonic()
-        if count > 1 and not stuck:
-            stuck = now - self._recreated.get(address, -RECREATE_INTERVAL_S) >= RECREATE_INTERVAL_S
+        stuck = self._stuck.is_stuck(address, message_id, retry.count, record.base_key)
         if stuck:
-            self._recreated[address] = now
-            self._base_keys.pop(key, None)
             close_session(store, address)
         return stuck
 

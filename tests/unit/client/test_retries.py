@@ -10,7 +10,8 @@ from support.server import FakeServer
 from waport.client.devices import Devices
 from waport.client.handlers.receipt import receipt_handler
 from waport.client.queries import Queries
-from waport.client.retries import RECREATE_INTERVAL_S, Retries
+from waport.client.retries import Retries
+from waport.client.stuck import MAX_REMEMBERED, RECREATE_INTERVAL_S, StuckSessions
 from waport.errors import ConnectionClosed, StoreError
 from waport.model import Ack, AckChanged, Message, MessageKey, MessageKind
 from waport.proto import pb
@@ -186,3 +187,13 @@ async def test_other_receipts_are_only_acked(desk: Desk, kind: str) -> None:
     node = Node("receipt", {"id": "M1", "from": PEER_LID, "type": kind})
     assert await desk.receive(node) == ["ack"]
     assert desk.account.sink.recorded == []
+
+
+def test_what_is_known_of_stuck_sessions_is_bounded() -> None:
+    sessions = StuckSessions(FakeClock())
+    for number in range(MAX_REMEMBERED + 10):
+        assert sessions.is_stuck(f"{number}.0", "A", 2, bytes(32))
+    assert not sessions.is_stuck(f"{MAX_REMEMBERED}.0", "B", 2, bytes(32))
+    for number in range(MAX_REMEMBERED + 10):
+        sessions.is_stuck(f"{MAX_REMEMBERED}.0", f"C{number}", 2, bytes(32))
+    assert sessions.size == 2 * MAX_REMEMBERED
