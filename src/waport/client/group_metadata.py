@@ -26,8 +26,6 @@ from ..wire import Jid
 from .clock import SYSTEM_CLOCK, Clock
 from .groups import (
     NOT_OURS,
-    known_group,
-    known_groups,
     leave_unlisted,
     mark_left,
     shown_pairs,
@@ -78,7 +76,7 @@ class GroupMetadata:
 
     async def stored(self, jid: Jid) -> Group | None:
         """A group as it is stored."""
-        return await self._database.read(self._session_id, lambda store: known_group(store, jid))
+        return await self._database.read(self._session_id, lambda store: store.groups.get(jid))
 
     async def info(self, jid: Jid, *, fresh: bool = False) -> Group:
         """A group, as stored or as the server describes it now.
@@ -188,7 +186,7 @@ class GroupMetadata:
             QueryError, QueryTimeout, ConnectionClosed, StanzaError: the question failed.
         """
         now = self._now()
-        before = await self._database.read(self._session_id, known_groups)
+        before = await self._database.read(self._session_id, lambda store: store.groups.all())
         answer = await self._queries.run(FetchAllGroups(), again=True)
         listing = await in_thread(read_groups, answer)
         stored = await self._keep(listing.groups, now)
@@ -205,7 +203,7 @@ class GroupMetadata:
             await self.all()
         except WhatsAppError as exc:
             log.info("the groups are listed as stored: %s", type(exc).__name__)
-        return await self._database.read(self._session_id, known_groups)
+        return await self._database.read(self._session_id, lambda store: store.groups.all())
 
     # --- again -------------------------------------------------------------------------------
 
@@ -282,6 +280,6 @@ def _steps(groups: Iterable[Group]) -> Iterator[list[Group]]:
 
 def _trust_again(store: UnitOfWork, jid: Jid, now: int) -> None:
     """Go on for a while with what is known of a group."""
-    group = known_group(store, jid)
+    group = store.groups.get(jid)
     if group is not None and group.fetched_at:
         store.groups.put(replace(group, fetched_at=now - GROUP_AGE_S + TRUST_S))

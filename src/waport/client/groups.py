@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..errors import CorruptRecord, StoreError
+from ..errors import StoreError
 from ..model.group import (
     AddressingMode,
     Group,
@@ -45,24 +45,6 @@ _GONE = (GroupChangeKind.REMOVE, GroupChangeKind.LEAVE)
 _KEY_IS_OVER = (*_GONE, GroupChangeKind.CHANGE_NUMBER)
 
 
-def known_group(store: UnitOfWork, jid: Jid) -> Group | None:
-    """A stored group; one that cannot be read counts as none, since the server has it too."""
-    try:
-        return store.groups.get(jid)
-    except CorruptRecord:
-        log.error("a stored group cannot be read; it is asked for anew")
-        return None
-
-
-def known_groups(store: UnitOfWork) -> list[Group]:
-    """All stored groups; none when one of them cannot be read."""
-    try:
-        return store.groups.all()
-    except CorruptRecord:
-        log.error("a stored group cannot be read")
-        return []
-
-
 def own_of(store: UnitOfWork) -> OwnAddresses:
     """This device's addresses.
 
@@ -88,7 +70,7 @@ def store_group(store: UnitOfWork, group: Group) -> Group:
         the group as it is stored. If a notification has overtaken the answer, that is the group as
         it was before, with `fetched_at` 0.
     """
-    group = _merged(store, group, known_group(store, group.jid))
+    group = _merged(store, group, store.groups.get(group.jid))
     store.groups.put(group)
     return group
 
@@ -113,7 +95,7 @@ def leave_unlisted(
     for group in before:
         # What has changed since then is newer than the answer.
         is_gone = group.jid not in listed and not group.is_community
-        if is_gone and known_group(store, group.jid) == group:
+        if is_gone and store.groups.get(group.jid) == group:
             mark_left(store, group.jid, now)
 
 
@@ -129,7 +111,7 @@ def shown_pairs(groups: Iterable[Group]) -> list[Pair]:
 
 def mark_left(store: UnitOfWork, jid: Jid, now: int) -> Group | None:
     """Note that we are no member of a group any more; it stays, if it is known."""
-    group = known_group(store, jid)
+    group = store.groups.get(jid)
     if group is None:
         return None
     if not group.is_left:
@@ -214,7 +196,7 @@ def apply_notice(work: Work, notice: GroupNotice) -> bool:
         one could not be read in full.
     """
     store = work.store
-    group = known_group(store, notice.group)
+    group = store.groups.get(notice.group)
     if group is None:
         group = Group(notice.group, addressing=notice.addressing or AddressingMode.LID)
     if notice.id in group.notices:

@@ -8,7 +8,7 @@ from ..model.group import Group, GroupChange, GroupChangeKind, GroupMember, Part
 from ..store import UnitOfWork
 from ..wire import Jid
 from .group_people import numbered, numbered_results
-from .groups import change_group, known_group, own_of
+from .groups import change_group, own_of
 
 
 def apply_own_changes(
@@ -20,7 +20,7 @@ def apply_own_changes(
         before: the group when the server was asked. If notifications have changed it since then,
             they have told this change, too.
     """
-    group = known_group(store, jid)
+    group = store.groups.get(jid)
     if group is None or before is None or _versions(group) != _versions(before):
         return
     own = own_of(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import lru_cache
 from typing import Any, get_type_hints
 
@@ -14,6 +15,8 @@ from ..wire import Jid
 from .rows import Repository, jid_column
 from .schema import groups as table
 from .statements import Statement, put_row
+
+log = logging.getLogger(__name__)
 
 _IN_SESSION = table.c.session_id == bindparam("session_id")
 _ONE = _IN_SESSION & (table.c.jid == bindparam("jid"))
@@ -38,11 +41,11 @@ class Groups(Repository):
     def get(self, jid: Jid) -> Group | None:
         """One group.
 
-        Raises:
-            CorruptRecord: the row cannot be read.
+        One that cannot be read counts as none, since the server has it too: it must not hold up
+        every message of the group.
         """
         row = self._db.one(_GET, session_id=self._session_id, jid=jid_column(jid))
-        return None if row is None else _read(*row)
+        return None if row is None else _read_or_none(*row)
 
     def put(self, group: Group) -> None:
         """Store a group in place of what was known of it.
@@ -62,12 +65,9 @@ class Groups(Repository):
         self._db.change(_DELETE, session_id=self._session_id, jid=jid_column(jid))
 
     def all(self) -> list[Group]:
-        """Every group, by address.
-
-        Raises:
-            CorruptRecord: a row cannot be read.
-        """
-        return [_read(*row) for row in self._db.all(_ALL, session_id=self._session_id)]
+        """Every group that can be read, by address."""
+        rows = self._db.all(_ALL, session_id=self._session_id)
+        return [group for row in rows if (group := _read_or_none(*row)) is not None]
 
 
 def _write(group: Group) -> str:
@@ -92,6 +92,14 @@ def _write_member(member: GroupMember) -> list[str | int | None]:
     )
     row = [jid_column(member.jid), pn, lid, member.role.value, member.label]
     return [*row, member.since] if member.since else row
+
+
+def _read_or_none(jid: str, data: str) -> Group | None:
+    try:
+        return _read(jid, data)
+    except CorruptRecord:
+        log.error("a stored group cannot be read; it is asked for anew")
+        return None
 
 
 @lru_cache(maxsize=32)

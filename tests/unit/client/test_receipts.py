@@ -30,6 +30,7 @@ from waport.model import (
     AckChanged,
     AddOnKind,
     DeviceList,
+    Group,
     Message,
     MessageKey,
     MessageKind,
@@ -37,6 +38,7 @@ from waport.model import (
 )
 from waport.proto import pb
 from waport.stanza.prekeys import key_node, signed_key_node
+from waport.store import UnitOfWork
 from waport.wire import Jid, Node
 
 
@@ -314,3 +316,23 @@ async def test_unknown_notifications_are_acked(account: Account) -> None:
     node = Node("notification", {"type": "brand_new", "from": PEER_PN, "id": "N9"})
     (ack,) = await notify(account, node)
     assert (ack.get("id"), ack.get("type")) == ("N9", "brand_new")
+
+
+async def test_a_group_whose_row_makes_no_sense_holds_up_nothing(
+    desk: Desk, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = Jid("120363000000000001", "g.us")
+    key = MessageKey(group, "3EB0A1", True, OWN_PN.bare)
+
+    def job(store: UnitOfWork) -> None:
+        store.groups.put(Group(group))
+        store.groups._db.run("UPDATE groups SET data = '{'")
+        store.messages.add(Message(key, NOW, b"", MessageKind.TEXT, ack=Ack.SERVER))
+
+    await account.write(job)
+    attrs = {"id": "3EB0A1", "from": group, "participant": PEER_LID}
+    replies = await desk.receive(Node("receipt", attrs))
+    assert [reply.tag for reply in replies] == ["ack"]
+    assert "cannot be read" in caplog.text
+    found = await account.read(lambda store: store.messages.get_exact(key))
+    assert found.ack is Ack.DELIVERED

@@ -17,7 +17,6 @@ from ...store import Database, UnitOfWork
 from ...wire import STATUS, Jid, Node
 from ..clock import SYSTEM_CLOCK, Clock
 from ..fanout import canonical
-from ..groups import known_group
 from ..people import hidden
 from ..queries import Queries
 from ..unread import mark_read, recount
@@ -222,7 +221,7 @@ def _reader_of(store: UnitOfWork, key: MessageKey) -> tuple[Jid, Jid | None]:
     """Where the receipt for a message goes, and whom it names as the author."""
     if key.chat.is_user:
         return hidden(store, key.chat), None
-    group = known_group(store, key.chat) if key.chat.is_group else None
+    group = store.groups.get(key.chat) if key.chat.is_group else None
     if group is not None and group.addressing is AddressingMode.PN:
         return key.chat, key.sender
     return key.chat, hidden(store, key.sender)

@@ -42,7 +42,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..encryption import learn_mapping
 from ..group_arguments import check_group
 from ..group_people import completed, resolve_people
-from ..groups import change_group, known_group, known_groups, mark_left, own_of
+from ..groups import change_group, mark_left, own_of
 from ..mex import Mex
 from ..own_group_changes import apply_own_changes, keep_results
 from ..queries import Queries
@@ -116,7 +116,7 @@ class Communities:
 
         def job(store: UnitOfWork) -> None:
             mark_left(store, parent, now)
-            for group in known_groups(store):
+            for group in store.groups.all():
                 if group.parent == parent:
                     change = GroupChange(GroupChangeKind.UNLINK, text="parent_group")
                     left = group.is_left or group.is_default_subgroup
@@ -133,7 +133,7 @@ class Communities:
 
         def job(store: UnitOfWork) -> None:
             mark_left(store, parent, now)
-            for group in known_groups(store):
+            for group in store.groups.all():
                 if group.parent == parent:
                     mark_left(store, group.jid, now)
 
@@ -177,7 +177,7 @@ class Communities:
 
         def job(store: UnitOfWork) -> None:
             for group in groups:
-                apply_own_changes(store, group, known_group(store, group), [change], now)
+                apply_own_changes(store, group, store.groups.get(group), [change], now)
 
         await self._write(job)
 

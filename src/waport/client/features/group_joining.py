@@ -13,7 +13,7 @@ from ...store import Database, UnitOfWork
 from ...wire import Jid
 from ..group_arguments import check_group
 from ..group_people import numbered_results, resolve_people
-from ..groups import known_group, own_of
+from ..groups import own_of
 from ..queries import Queries
 from .messages import Messages
 
@@ -37,7 +37,7 @@ class GroupJoining:
         check_group(group)
 
         def own(store: UnitOfWork) -> Jid:
-            known, addresses = known_group(store, group), own_of(store)
+            known, addresses = store.groups.get(group), own_of(store)
             by_number = known is not None and known.addressing is AddressingMode.PN
             return (addresses.pn if by_number else addresses.lid or addresses.pn).bare
 
@@ -57,7 +57,7 @@ class GroupJoining:
             the messages that were sent; one that could not be sent keeps no other from leaving.
         """
         check_group(group)
-        known = await self._database.read(self._session_id, lambda store: known_group(store, group))
+        known = await self._database.read(self._session_id, lambda store: store.groups.get(group))
         sent = []
         for result in results:
             if not result.invite_code:
@@ -85,7 +85,7 @@ class GroupJoining:
             raise InvalidInput("name at least one participant")
 
         def resolve(store: UnitOfWork) -> tuple[GroupMember, ...]:
-            known = known_group(store, group)
+            known = store.groups.get(group)
             mode = AddressingMode.LID if known is None else known.addressing
             return resolve_people(store, mode, named, known)
 

@@ -20,7 +20,6 @@ from ...store import Database
 from ...wire import Jid, Node
 from ..clock import SYSTEM_CLOCK, Clock
 from ..group_arguments import check_group
-from ..groups import known_group
 from ..mex import Mex
 from ..own_group_changes import apply_own_changes
 from ..queries import Queries
@@ -70,9 +69,7 @@ class GroupRules:
         put into a community, history for new members.
         """
         check_group(group)
-        before = await self._database.read(
-            self._session_id, lambda store: known_group(store, group)
-        )
+        before = await self._database.read(self._session_id, lambda store: store.groups.get(group))
         await self._queries.run(SetSwitch(group, switch, is_on))
         tag = switch_tag(switch, is_on)
         change = GroupChange(GroupChangeKind.OTHER, text=tag, enabled=is_on)
@@ -94,9 +91,7 @@ class GroupRules:
     async def _set_mode(self, group: Jid, element: Node, change: GroupChange) -> None:
         """The web client sets these by GraphQL; where the server does not know that, by an IQ."""
         check_group(group)
-        before = await self._database.read(
-            self._session_id, lambda store: known_group(store, group)
-        )
+        before = await self._database.read(self._session_id, lambda store: store.groups.get(group))
         variables = {"group_id": str(group), "update": {element.tag: change.text.upper()}}
         try:
             found = await self._mex.ask("UpdateGroupProperty", variables, again=True)

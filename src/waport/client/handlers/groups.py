@@ -15,7 +15,7 @@ from ...stanza.group_notices import (
 )
 from ...stanza.receipt import ack
 from ...wire import Jid, Node
-from ..groups import apply_notice, known_group
+from ..groups import apply_notice
 from ..work import Work
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _picture(work: Work, node: Node, refetch: Refetch) -> None:
 def _dirty(work: Work, node: Node, refetch: Refetch) -> None:
     """The server says that what we know of some groups is old."""
     for jid in parse_dirty_groups(node):
-        group = known_group(work.store, jid)
+        group = work.store.groups.get(jid)
         if group is not None:
             work.store.groups.put(replace(group, fetched_at=0))
         work.later(partial(refetch, jid))
