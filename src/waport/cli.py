@@ -55,13 +55,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     # ever after, when that would hold up the event loop for a tenth of a second each time.
     gc.disable()
     # Imported here so that `waport emulator --help` need not load the web server.
+    from . import dashboard
     from .api.server import serve
     from .config import Settings
 
     gc.collect()
     gc.freeze()
     gc.enable()
-    return asyncio.run(serve(Settings.load(arguments.env_file)))
+    settings = Settings.load(arguments.env_file)
+    return asyncio.run(serve(settings, pages=dashboard.operations(settings)))
 
 
 def _add_emulator(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,7 +18,7 @@ from waport.config import Settings
 
 KINDS = ("native", "adapted", "impossible", "missing")
 IMPOSSIBLE = frozenset({("GET", "/session/getPageScreenshot/{sessionId}")})
-PAGES = frozenset({"/docs", "/api-docs", "/openapi.json", "/ws", "/ws/{sessionId}"})
+PAGES = frozenset({"/docs", "/api-docs", "/openapi.json", "/dashboard", "/ws", "/ws/{sessionId}"})
 """What is served beside the routes."""
 
 

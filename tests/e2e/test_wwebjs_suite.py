@@ -317,6 +317,22 @@ async def test_a_wrong_key_is_none(suite: Suite) -> None:
 # --- dashboard -----------------------------------------------------------------------------------
 
 
+async def test_there_is_a_dashboard_where_it_is_wanted(tmp_path: Path) -> None:
+    async with open_suite(tmp_path, strict=True, ENABLE_WEB_UI="true") as suite:
+        for path, kind, words in (
+            ("/dashboard/", "text/html", "<title>waport dashboard</title>"),
+            # Answered as it is: no path of this server is redirected.
+            ("/dashboard", "text/html", 'src="/dashboard/app.js"'),
+            ("/dashboard/app.js", "text/javascript", "/session/getSessions"),
+            ("/dashboard/style.css", "text/css", "table"),
+        ):
+            response = await suite.http.get(path)
+            assert response.status_code == 200
+            assert response.headers["content-type"].startswith(kind)
+            assert words in response.text
+        assert (await suite.http.get("/dashboard/other.js")).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/", "/dashboard/app.js"])
 async def test_there_is_no_dashboard_unless_wanted(suite: Suite, path: str) -> None:
     response = await suite.http.get(path, headers={"x-api-key": KEY})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp
 
@@ -33,6 +33,7 @@ def create_app(
     keys: KeyRing | None = None,
     webhooks: WebhookService | None = None,
     answers: AnswerStore | None = None,
+    pages: Sequence[Operation] = (),
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -47,8 +48,9 @@ def create_app(
         keys: who may call; None: whoever has `API_KEY`, and nobody else.
         webhooks: what the routes about webhooks work with.
         answers: keeps those that may be asked for again; None: until the end of the process.
+        pages: for people, served beside the API.
     """
-    operations = all_operations(settings)
+    operations = [*all_operations(settings), *pages]
     keys = keys or KeyRing(settings.api_key)
     limit = None if settings.rate_limit is None else RateLimit(*settings.rate_limit)
     framework = build_framework(Services(settings, sessions, is_ready, keys, hub, webhooks))

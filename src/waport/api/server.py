@@ -9,7 +9,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..client import WHATSAPP_URL, WHATSAPP_WEB, ClientConfig, VersionSource
@@ -37,6 +37,7 @@ from .http_server import HttpServer
 from .kept_answers import StoredAnswers
 from .keys import KeyRing
 from .owned_task import OwnedTask
+from .routes import Operation
 from .webhook_guard import webhook_guard
 from .webhook_service import WebhookService
 
@@ -81,10 +82,16 @@ def configure_logging(level: str) -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
-async def serve(settings: Settings, *, on_listening: Callable[[str], None] | None = None) -> int:
+async def serve(
+    settings: Settings,
+    *,
+    pages: Sequence[Operation] = (),
+    on_listening: Callable[[str], None] | None = None,
+) -> int:
     """Run the server until SIGTERM or SIGINT; returns the exit code.
 
     Args:
+        pages: for people, served beside the API.
         on_listening: called with the base URL once requests are answered.
 
     Raises:
@@ -96,13 +103,16 @@ async def serve(settings: Settings, *, on_listening: Callable[[str], None] | Non
         log.warning("%s", notice)
     database = await Database.open(settings.store_url, secrets=settings.secrets)
     try:
-        return await _serve(settings, database, on_listening)
+        return await _serve(settings, database, pages, on_listening)
     finally:
         await database.close()
 
 
 async def _serve(
-    settings: Settings, database: Database, on_listening: Callable[[str], None] | None
+    settings: Settings,
+    database: Database,
+    pages: Sequence[Operation],
+    on_listening: Callable[[str], None] | None,
 ) -> int:
     bus, feed = EventBus(), EventFeed(database)
     hub = EventHub(feed=feed)
@@ -144,6 +154,7 @@ async def _serve(
         hub,
         keys=keys,
         answers=answers,
+        pages=pages,
         webhooks=WebhookService(book, database, guard, lambda: book.on_change()),
         is_ready=lambda: (
             not server.should_exit and health.is_well and all(task.is_running for task in owned)

@@ -50,7 +50,6 @@ BROWSER_ONLY: Final = (
 """Names that another server used for its browser; they are ignored with a notice."""
 
 _FIXED: Final[Mapping[str, object]] = {
-    "enable_web_ui": False,
     "recover_sessions": True,
 }
 """Settings without effect so far, and what they would have to be to say what happens."""
