@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from waport.store import Database, LoggedEvent, UnitOfWork
 
 from .conftest import Clock
@@ -89,6 +91,60 @@ async def test_only_so_many_events_are_kept_but_for_those_that_are_still_to_be_t
     ]
     assert await database.prune(0, max_events=4) == 5
     assert [event.id for event in await database.events_after(0, 99)] == [ids[2], *ids[6:]]
+
+
+async def test_only_so_many_bytes_are_kept_but_for_events_that_are_still_to_be_told(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def many(work: UnitOfWork) -> None:
+        for number in range(1000):
+            # Two bytes a letter.
+            work.event_log.append("m", "a", "\u00fc" * 500, deliver=number == 3)
+
+    async def kept() -> list[int]:
+        return [event.id for event in await database.events_after(0, 9999)]
+
+    await database.write("s", many)
+    ids = await kept()
+    assert await database.prune(0, max_bytes=1_000_000) == 0
+    assert await database.prune(0, max_bytes=700_000) == 499
+    assert await kept() == [ids[3], *ids[500:]]
+    assert "1 events are beyond the limits" in caplog.text
+    # What came since counts, what went does not; the same is not told again.
+    caplog.clear()
+    await database.write("s", many)
+    assert await database.prune(0, max_bytes=1_600_000) == 0
+    assert await database.prune(0, max_bytes=1_000_000) == 500
+    assert "1 events" not in caplog.text
+    await database.write("s", lambda work: work.event_log.append("m", "a", "x", deliver=False))
+    assert (await kept())[-1] == await database.last_event_id()
+
+
+async def test_the_size_of_a_log_is_known_after_a_restart(url: str) -> None:
+    for turn in range(2):
+        database = await Database.open(url)
+
+        def many(work: UnitOfWork) -> None:
+            for _ in range(600):
+                work.event_log.append("m", "a", "x" * 100, deliver=False)
+
+        await database.write("s", many)
+        # The first time there are 60 kB, the second time 120.
+        assert await database.prune(0, max_bytes=70_000) == (0, 500)[turn]
+        await database.close()
+
+
+async def test_dead_letters_that_go_with_their_events_are_told(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        await append(database, "a", deliver=True)
+    (due,) = await database.due_deliveries({"s": ()}, 2**60, lanes=9, rows=9)
+    await database.bury_deliveries([each.number for lane in due.lanes for each in lane], 5)
+    assert len(await database.dead_letters(0, 0, 9)) == 3
+    assert await database.prune(2**60) == 3
+    assert "3 dead letters went with events that are too old" in caplog.text
+    assert await database.dead_letters(0, 0, 9) == []
 
 
 async def test_events_of_two_writers_are_numbered_as_they_become_visible(url: str) -> None:

@@ -237,7 +237,9 @@ async def _prune(
         try:
             await worker.give_up_old()
             before_ms = int((time.time() - settings.event_retention_hours * 3600) * 1000)
-            await database.prune(before_ms, settings.event_log_max_events)
+            await database.prune(
+                before_ms, settings.event_log_max_events, settings.event_log_max_bytes
+            )
             await answers.prune(time.time_ns() // 1_000_000)
         except StoreError as exc:
             log.error("old events and answers were not removed: %s", exc)

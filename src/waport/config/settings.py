@@ -114,6 +114,7 @@ class Settings(BaseModel):
     webhook_max_age_hours: Count = Field(96, alias="WEBHOOK_MAX_AGE_HOURS", ge=1, le=87_600)
     event_retention_hours: Count = Field(168, alias="EVENT_RETENTION_HOURS", ge=1, le=87_600)
     event_log_max_events: Count = Field(1_000_000, alias="EVENT_LOG_MAX_EVENTS", ge=1000)
+    event_log_max_bytes: Count = Field(2 * 1024**3, alias="EVENT_LOG_MAX_BYTES", ge=1_000_000)
     disabled_callbacks: Words = Field(frozenset(), alias="DISABLED_CALLBACKS")
     event_payloads: EventPayloads = Field("flat", alias="EVENT_PAYLOADS")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import StoreError
@@ -14,12 +16,15 @@ from .add_ons import prune_waiting
 from .api_keys import add_api_key, all_api_keys, delete_api_key
 from .backend import Backend
 from .devices import session_ids
-from .event_log import prune, prune_retries
+from .event_log import last_event_id, prune_retries
+from .event_pruning import LogSize, Pruned, prune_step
 from .event_store import EventStore
 from .statements import Connection
 from .unit_of_work import UnitOfWork
 from .vault import NO_SECRETS, Secrets
 from .writer import Writer
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -64,6 +69,8 @@ class Database(EventStore):
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="waport-store-reader")
         self._idle: list[Connection] = []
         self._reading: set[asyncio.Future[Any]] = set()
+        self._log_size = LogSize()
+        self._owed = 0
         self._is_closed = False
 
     @classmethod
@@ -177,26 +184,48 @@ class Database(EventStore):
         """
         return await self._submit(job)
 
-    async def prune(self, before_ms: int, max_events: int | None = None) -> int:
+    async def prune(
+        self, before_ms: int, max_events: int | None = None, max_bytes: int | None = None
+    ) -> int:
         """Remove events from before that time, but none that still has to be delivered.
 
-        Events that have `max_events` newer ones go as well. Old retry counts go along, and add-ons
-        that have waited too long for their message.
+        Events that have `max_events` newer ones go as well, and the oldest ones until what stays
+        has at most `max_bytes` (of content, give or take a few hundred events). The log says when
+        dead letters went along, and how many events stay since they are still to be delivered.
+        Old retry counts go along, and add-ons that have waited too long for their message.
 
         Returns:
             how many events went.
         """
-        total, after = 0, 0
-        while True:
-            gone, last = await self._submit(_prune_step(before_ms, after, max_events))
-            total += gone
-            if last is None:
-                break
-            after = last
+        spared = 0
+        if max_events is not None:
+            spared = await self._read(last_event_id) - max_events
+        if max_bytes is not None:
+            spared = max(spared, await self._log_size.spared(self._read, max_bytes))
+        total, after, has_more = Pruned(), 0, True
+        while has_more:
+            step, after, has_more = await self._submit(
+                partial(_prune_step, before_ms, spared, after)
+            )
+            total += step
+            self._log_size.forget(after)
+        self._tell(total)
         await self._submit(lambda db: prune_retries(db, before_ms))
         waiting_since_ms = self._now_ms() - WAITING_AGE_MS
         await self._submit(lambda db: prune_waiting(db, waiting_since_ms))
-        return total
+        return total.gone
+
+    def _tell(self, pruned: Pruned) -> None:
+        """Nobody loses an event without a word, and nobody is owed much without one."""
+        if pruned.letters:
+            log.warning("%d dead letters went with events that are too old", pruned.letters)
+        if pruned.owed and pruned.owed != self._owed:
+            log.warning(
+                "%d events are beyond the limits of the log and stay: they are still to be "
+                "delivered, or to be given up",
+                pruned.owed,
+            )
+        self._owed = pruned.owed
 
     def _put(self, session_id: str, job: Callable[[UnitOfWork], T]) -> asyncio.Future[T]:
         now_ms = self._now_ms
@@ -239,6 +268,6 @@ class Database(EventStore):
 
 
 def _prune_step(
-    before_ms: int, after: int, max_events: int | None
-) -> Callable[[Connection], tuple[int, int | None]]:
-    return lambda db: prune(db, before_ms, after, _PRUNE_STEP, max_events)
+    before_ms: int, spared: int, after: int, db: Connection
+) -> tuple[Pruned, int, bool]:
+    return prune_step(db, before_ms, spared, after, _PRUNE_STEP)

@@ -5,32 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from .deliveries import add_delivery, rename_lane
 from .rows import Repository
-from .schema import dead_letters, deliveries, event_log, retries
+from .schema import event_log, retries
 from .statements import Connection, Statement, row_values
 
 _APPEND = Statement(insert(event_log).values(row_values(event_log)).returning(event_log.c.id))
-_OLDEST = Statement(
-    select(event_log.c.id, event_log.c.created_ms)
-    .where(event_log.c.id > bindparam("after"))
-    .order_by(event_log.c.id)
-    .limit(bindparam("limit"))
-)
-_PRUNE = Statement(
-    delete(event_log).where(
-        event_log.c.id > bindparam("after"),
-        event_log.c.id <= bindparam("upto"),
-        ~exists().where(deliveries.c.event_id == event_log.c.id),
-    )
-)
-_PRUNE_DEAD = Statement(
-    delete(dead_letters).where(
-        dead_letters.c.event_id > bindparam("after"), dead_letters.c.event_id <= bindparam("upto")
-    )
-)
 _PRUNE_RETRIES = Statement(delete(retries).where(retries.c.updated_ms < bindparam("before_ms")))
 _COLUMNS = tuple(event_log.c[name] for name in ("id", "session_id", "kind", "data", "created_ms"))
 _AFTER = Statement(
@@ -133,34 +115,6 @@ def last_event_id(db: Connection) -> int:
     """The newest event's number; 0 of an empty log."""
     (last,) = db.single(_LAST_ID)
     return int(last or 0)
-
-
-def prune(
-    db: Connection, before_ms: int, after: int, limit: int, max_events: int | None = None
-) -> tuple[int, int | None]:
-    """Remove old events that nobody waits for, a bounded number at a time.
-
-    Args:
-        before_ms: events from before that time go, Unix milliseconds.
-        after: the number to go on from; 0 to begin.
-        max_events: events go, too, that have so many newer ones.
-
-    Returns:
-        how many went, and the number to go on from; None when that was all.
-    """
-    rows = db.all(_OLDEST, after=after, limit=limit)
-    spared = 0 if max_events is None else last_event_id(db) - max_events
-    upto = after
-    for event_id, created_ms in rows:
-        if created_ms >= before_ms and event_id > spared:
-            break
-        upto = event_id
-    gone = 0
-    if upto > after:
-        gone = db.change(_PRUNE, after=after, upto=upto)
-        db.change(_PRUNE_DEAD, after=after, upto=upto)
-    is_all = len(rows) < limit or upto < rows[-1][0]
-    return gone, None if is_all else upto
 
 
 def prune_retries(db: Connection, before_ms: int) -> None:
