@@ -47,7 +47,10 @@ async def test_somebody_calls_and_hangs_up(stage: Stage) -> None:
     since = await stage.begin()
     call_id = await stage.phone.calls.call([stage.own.jid], video=True)
     for status in ("offer", "terminate"):
-        told = await stage.told("call", since, lambda d, status=status: d["status"] == status)
+        caller = c_us(stage.alice.jid)  # whose number is the caller's own word
+        told = await stage.told(
+            "call", since, lambda d, status=status: d["status"] == status, strangers=(caller,)
+        )
         assert told == {
             "id": call_id,
             "from": c_us(stage.alice.jid),
@@ -62,7 +65,7 @@ async def test_somebody_calls_and_hangs_up(stage: Stage) -> None:
         if status == "offer":
             await stage.phone.calls.act(call_id, "cancel")
 
-    await stage.told("unread_count", since)
+    await stage.told("unread_count", since, strangers=(caller,))
 
 
 # --- groups --------------------------------------------------------------------------------------
@@ -149,11 +152,12 @@ async def test_somebody_has_another_number(stage: Stage) -> None:
     head = {"from": stage.ann.jid, "id": "N-1", "type": "contacts", "t": "1"}
     node = Node("notification", head, [Node("modify", dict(names))])
     stage.emulator.faults.post(stage.own.jid.with_device(1), node)
-    assert await stage.told("contact_changed", since) == {
+    assert await stage.told_whole("contact_changed", since) == {
         "message": None,
         "oldId": c_us(stage.ann.jid),
         "newId": c_us(new),
         "isContact": False,
+        "addresses": {c_us(new): {"pn": c_us(new), "lid": str(stage.ann.lid)}},
     }
 
 

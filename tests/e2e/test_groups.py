@@ -11,6 +11,7 @@ from PIL import Image
 from support.files import picture
 from support.linked import Linked
 from support.talk import SESSION, Talk, c_us, encoded, heard_by, problem
+from support.who import without_addresses
 from waport.emulator.groups import Group
 from waport.model import GroupChanged
 from waport.model.group import GroupChangeKind, GroupOptions
@@ -24,7 +25,7 @@ async def ask(talk: Talk, route: str, **body: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     assert answer.pop("success") is True
-    return answer
+    return without_addresses(answer, talk.world.emulator, strangers=None)
 
 
 async def make(talk: Talk, *people: str, **options: Any) -> tuple[str, Group]:

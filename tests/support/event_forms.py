@@ -29,9 +29,11 @@ class Forms:
         assert data == wanted, kind
         return data
 
-    async def same(self, kind: str, since: Mark, wanted: Data) -> None:
+    async def same(
+        self, kind: str, since: Mark, wanted: Data, strangers: tuple[str, ...] = ()
+    ) -> None:
         """An event that looks alike in all forms."""
-        assert await self.stage.told(kind, since) == wanted
+        assert await self.stage.told(kind, since, strangers=strangers) == wanted
 
     async def about_message(self, kind: str, since: Mark, flat: Data, **more: Any) -> None:
         """An event that has its message in the same place in all forms."""

@@ -75,6 +75,11 @@ class FakeContacts:
             found.append((jid if jid.is_pn else None, jid if jid.is_lid else known.lid))
         return found
 
+    async def other_addresses(self, people: Iterable[Jid]) -> Mapping[Jid, Jid]:
+        pairs = [(jid, known.lid) for jid, known in self.account.people.items() if known.lid]
+        others = dict(pairs) | {lid: jid for jid, lid in pairs}
+        return {jid: others[jid] for jid in people if jid in others}
+
     async def device_count(self, jid: Jid) -> int:
         await self.get(jid)
         return 2

@@ -24,6 +24,7 @@ from waport.wire import Jid
 from .linked import Linked, ServerAddress, linked_client
 from .talk import heard_by
 from .waport_server import API_KEY, Inbox, WaportServer, webhook_inbox
+from .who import without_addresses
 
 SESSION = "main"
 TIMEOUT_S = 20.0
@@ -156,8 +157,27 @@ class Stage:
         matches: Callable[[Data], bool] = lambda _: True,
         *,
         session_id: str = SESSION,
+        strangers: tuple[str, ...] = (),
     ) -> Data:
-        """The data of an event, which both channels must tell alike; {} for none at all."""
+        """The data of an event, which both channels must tell alike; {} for none at all.
+
+        The addresses of people are looked at, and left out.
+
+        Args:
+            strangers: ids in it of which our server knows nothing more.
+        """
+        data = await self.told_whole(kind, since, matches, session_id=session_id)
+        return without_addresses(data, self.emulator, strangers)
+
+    async def told_whole(
+        self,
+        kind: str,
+        since: Mark,
+        matches: Callable[[Data], bool] = lambda _: True,
+        *,
+        session_id: str = SESSION,
+    ) -> Data:
+        """Likewise, with the addresses of people."""
 
         def fits(event: Any) -> bool:
             is_kind = (event["dataType"], event["sessionId"]) == (kind, session_id)
@@ -184,7 +204,9 @@ class Stage:
         events = self.inbox.events[since.posted :]
         name = (kind, session_id)
         return [
-            event["data"] for event in events if (event["dataType"], event["sessionId"]) == name
+            without_addresses(event["data"], self.emulator)
+            for event in events
+            if (event["dataType"], event["sessionId"]) == name
         ]
 
     async def shared(

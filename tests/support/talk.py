@@ -19,6 +19,7 @@ from waport.wire import Jid
 
 from .shared_state import SharedState
 from .waport_server import Inbox, WaportServer
+from .who import without_addresses
 
 SESSION = "main"
 TIMEOUT_S = 20.0
@@ -124,7 +125,7 @@ class Talk:
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         assert answer.pop("success") is True
-        return answer
+        return without_addresses(answer, self.world.emulator, strangers=None)
 
     async def send(
         self, content: object, content_type: str = "string", to: str | None = None, **options: Any

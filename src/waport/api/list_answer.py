@@ -9,7 +9,9 @@ from typing import Any, Final, Self, TypeVar
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ..events import People, find_people
 from .envelope import JSON_CONTENT_TYPE, json_bytes
+from .who import WhoIsWho, told_addresses
 
 T = TypeVar("T")
 
@@ -29,15 +31,22 @@ class ListAnswer(Response):
         items: in the order in which they are shown.
         shape: makes the JSON of one.
         end: what stands behind the list.
+        who: knows the addresses of the people in it.
     """
 
     media_type = JSON_CONTENT_TYPE
 
     def __init__(
-        self, name: str, items: Sequence[T], shape: Callable[[T], object], end: bytes = _END
+        self,
+        name: str,
+        items: Sequence[T],
+        shape: Callable[[T], object],
+        end: bytes = _END,
+        who: WhoIsWho | None = None,
     ) -> None:
         super().__init__()
         self._end = end
+        self._who = who
         self._name = name
         self._items: Sequence[Any] = items
         self._shape: Callable[[Any], Any] = shape
@@ -45,12 +54,18 @@ class ListAnswer(Response):
     def reshaped(self, change: Callable[[Any], object]) -> Self:
         """The same list with the JSON of every item changed."""
         shape = self._shape
-        return type(self)(self._name, self._items, lambda item: change(shape(item)), self._end)
+        return type(self)(
+            self._name, self._items, lambda item: change(shape(item)), self._end, self._who
+        )
 
     def page(self, following: str | None) -> Self:
         """The same list as a page, with the cursor of the one that follows."""
         end = b'],"next":' + json_bytes(following) + b"}"
-        return type(self)(self._name, self._items, self._shape, end)
+        return type(self)(self._name, self._items, self._shape, end, self._who)
+
+    def naming(self, who: WhoIsWho) -> Self:
+        """The same list with the addresses of the people in it."""
+        return type(self)(self._name, self._items, self._shape, self._end, who)
 
     async def shapes(self) -> list[Any]:
         """The JSON of every item."""
@@ -76,9 +91,14 @@ class ListAnswer(Response):
     async def _pieces(self) -> list[bytes]:
         start = b'{"success":true,"%s":[' % self._name.encode()
         pieces: list[bytes] = []
+        people: People = {}
         for at in range(0, len(self._items), PIECE):
             if at:
                 await asyncio.sleep(0)
             shapes = [self._shape(item) for item in self._items[at : at + PIECE]]
+            if self._who is not None:
+                find_people(shapes, people)
             pieces.append((b"," if at else start) + json_bytes(shapes)[1:-1])
-        return [*(pieces or [start]), self._end]
+        addresses = await told_addresses(self._who, people)
+        more = b',"addresses":' + json_bytes(addresses) if addresses else b""
+        return [*(pieces or [start]), b"]" + more + self._end[1:]]

@@ -35,7 +35,11 @@ Document = dict[str, Any]
 
 
 class WebhookEventPayload(TypedDict):
-    """The body of a webhook: exactly these keys, in this order."""
+    """The body of a webhook: exactly these keys, in this order.
+
+    `data.addresses` leads from the ids of people in the data to both their addresses, where both
+    are known.
+    """
 
     sessionId: str
     dataType: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..client.probe_files import Source
@@ -35,6 +35,10 @@ class ContactsPort(Protocol):
 
     async def addresses(self, people: Iterable[Jid]) -> Sequence[tuple[Jid | None, Jid | None]]:
         """Number and hidden id of people."""
+        ...
+
+    async def other_addresses(self, people: Iterable[Jid]) -> Mapping[Jid, Jid]:
+        """The stored hidden ids of numbers, and numbers of hidden ids."""
         ...
 
     async def device_count(self, jid: Jid) -> int:

@@ -20,6 +20,9 @@ from .deps import ConnectedClient
 from .dialect import Dialect, Finish
 from .envelope import JsonAnswer
 from .fields import specs_of
+from .list_answer import ListAnswer
+from .ports import ClientPort
+from .who import with_addresses
 
 Endpoint = Callable[..., Awaitable[Any]]
 NO_CACHE: Final = {
@@ -190,12 +193,21 @@ def _answering(
 ) -> Callable[..., Awaitable[Response]]:
     """The endpoint for the framework: it returns a response, and its types are resolved."""
 
+    client_name = next((name for name, hint in hints.items() if hint == ConnectedClient), "")
+
     @functools.wraps(endpoint)
     async def call(**values: Any) -> Response:
         answer = await endpoint(**values)
         if finish is not None:
             answer = finish(answer)
-        return answer if isinstance(answer, Response) else JsonAnswer(answer, headers=headers)
+        client: ClientPort | None = values.get(client_name)
+        if isinstance(answer, ListAnswer) and client is not None:
+            return answer.naming(client.contacts.other_addresses)
+        if isinstance(answer, Response):
+            return answer
+        if client is not None:
+            answer = await with_addresses(answer, client.contacts.other_addresses)
+        return JsonAnswer(answer, headers=headers)
 
     signature = inspect.signature(endpoint)
     parameters = [

@@ -18,6 +18,7 @@ from .ids import IdJson, MessageIdJson, id_json, jid_text, message_id_json, stan
 from .label_shapes import LabelJson, label_json
 from .media_frames import wanted_file, with_file
 from .message_frames import words_of
+from .people import ADDRESSES, AddressJson, People, addresses_json, find_people
 from .rawdata import JsonObject, compact_json
 from .recorder import EventRecorder
 from .render import Frame, render
@@ -34,8 +35,10 @@ from .webhooks import WebhookWorker
 from .websocket import TOO_SLOW, UNAUTHORIZED, Closing, EventHub, Subscriber, iso_ms
 
 __all__ = [
+    "ADDRESSES",
     "TOO_SLOW",
     "UNAUTHORIZED",
+    "AddressJson",
     "ChannelJson",
     "ChatJson",
     "Closing",
@@ -53,16 +56,19 @@ __all__ = [
     "MessageIdJson",
     "MessageJson",
     "ParticipantJson",
+    "People",
     "PollVoteJson",
     "ReactionListJson",
     "Subscriber",
     "WebhookBook",
     "WebhookSender",
     "WebhookWorker",
+    "addresses_json",
     "channel_json",
     "chat_json",
     "compact_json",
     "contact_json",
+    "find_people",
     "group_info_json",
     "group_metadata_json",
     "id_json",

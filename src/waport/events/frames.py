@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .rawdata import compact_json
@@ -50,6 +50,16 @@ class Frame:
     def bare(cls, kind: str) -> Frame:
         """A frame of the session without a payload."""
         return cls(kind, SESSION_LANE, {}, "")
+
+    def with_more(self, key: str, value: object) -> Frame:
+        """The same frame with one key more at the end of its payload, which is not empty."""
+        end = f',"{key}":{compact_json(value)}}}'
+        return replace(
+            self,
+            data={**self.data, key: value},
+            text=self.text[:-1] + end,
+            logged=self.logged and self.logged[:-1] + end,
+        )
 
 
 def payload(

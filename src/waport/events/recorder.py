@@ -12,6 +12,7 @@ from ..wire import Jid
 from .bus import EventBus
 from .frames import Frame, PayloadForm
 from .lookups import StoreLookups
+from .people import name_people
 from .render import KINDS, render
 
 
@@ -58,6 +59,7 @@ class EventRecorder:
         lookups = StoreLookups(work, self._clock())
         made = render(event, own, lookups=lookups, form=self._form)
         frames = [frame for frame in made if frame.kind not in disabled]
+        frames = name_people(frames, work.addresses.others_of)
         for frame in frames:
             work.event_log.append(
                 frame.kind,

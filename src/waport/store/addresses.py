@@ -116,6 +116,13 @@ class Addresses(Repository):
             if pn is not None
         }
 
+    def others_of(self, people: Iterable[Jid]) -> dict[Jid, Jid]:
+        """The other address of people named by either, where it is known; bare in, bare out."""
+        listed = [jid.bare for jid in people]
+        pns, lids = [jid for jid in listed if jid.is_pn], [jid for jid in listed if jid.is_lid]
+        found = self.lids_of(pns) if pns else {}
+        return found | self.pns_of(lids) if lids else found
+
     def learn(self, pn: Jid, lid: Jid) -> bool:
         """Remember that both are one person; what either was before is replaced.
 

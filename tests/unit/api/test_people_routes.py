@@ -105,6 +105,7 @@ async def test_the_id_of_a_number(call: Any, people: Any) -> None:
     shape = {"_serialized": ID, "user": "15559990000", "server": "c.us"}
     for number in ("15559990000", 15559990000, "+1 (555) 999-0000", ID):
         answer = await ok(call, "/client/getNumberId", number=number)
+        assert answer.pop("addresses") == {ID: {"pn": ID, "lid": str(people[PEER].lid)}}
         assert answer == {"numberId": shape, "result": shape}
     for nobody in ("15550009999", "1", "nobody", "120363000000000001@g.us"):
         answer = await ok(call, "/client/getNumberId", number=nobody)

@@ -6,13 +6,20 @@ from typing import Final, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from ...events import AddressJson
+
 CURSOR_NOTE: Final = "Empty for the first page, then `next` of the answer before."
 
 
 class SuccessEnvelope(TypedDict):
-    """The request was carried out; the fields of the answer stand beside `success`."""
+    """The request was carried out; the fields of the answer stand beside `success`.
+
+    `addresses` leads from the ids of people in the answer to both their addresses, where both are
+    known and do not stand beside the id.
+    """
 
     success: Literal[True]
+    addresses: NotRequired[dict[str, AddressJson]]
 
 
 class PageEnvelope(SuccessEnvelope):

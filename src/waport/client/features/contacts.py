@@ -181,6 +181,11 @@ class Contacts:
             found = await self._read(job)
         return found
 
+    async def other_addresses(self, people: Iterable[Jid]) -> dict[Jid, Jid]:
+        """The hidden ids of numbers and the numbers of hidden ids, as far as they are stored."""
+        asked = list(people)
+        return await self._read(lambda store: store.addresses.others_of(asked))
+
     async def device_count(self, jid: Jid) -> int:
         """How many devices a person has, the phone among them.
 
