@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from typing_extensions import TypedDict
 
@@ -28,7 +28,8 @@ _ENDS: Final = ("@c.us", "@lid")
 _MAX_TEXT: Final = 26
 _SERVERS: Final = {"c.us": "s.whatsapp.net", "lid": "lid"}
 _RAW: Final = "_data"
-_OWN_KEYS: Final = ("lid", "pn")
+_TOLD: Final = frozenset(("id", "lid", "pn"))
+_PLAIN: Final = frozenset((int, bool, float, type(None)))
 
 People = dict[str, Jid]
 """Ids as a payload has them, and whom they mean."""
@@ -43,26 +44,40 @@ class AddressJson(TypedDict):
 
 def find_people(value: object, found: People) -> None:
     """Add everybody whom a value names, but for ids that have their `lid` or `pn` beside them."""
-    waiting: list[Any] = [value]
+    waiting: list[Any] = [[value]]
     while waiting and len(found) < MAX_PEOPLE:
         each = waiting.pop()
-        if isinstance(each, str):
-            _add(each, found)
-        elif isinstance(each, list | tuple):
-            waiting.extend(item for item in each if isinstance(item, str | Mapping | list))
-        elif isinstance(each, Mapping):
-            is_told = any(name in each for name in _OWN_KEYS)
+        if isinstance(each, dict):
+            is_told = "lid" in each or "pn" in each
             for name, item in each.items():
                 if name.endswith(_ENDS):
                     _add(name, found)
-                if name == _RAW or (is_told and name in ("id", *_OWN_KEYS)):
-                    continue
-                if isinstance(item, str | Mapping | list | tuple):
-                    waiting.append(item)
+                if name != _RAW and not (is_told and name in _TOLD):
+                    _look_at(item, found, waiting)
+        else:
+            for item in each:
+                _look_at(item, found, waiting)
+
+
+def _look_at(item: object, found: People, waiting: list[Any]) -> None:
+    """Add the person that a value names, or the value to what is still to be looked through."""
+    kind = type(item)
+    if kind is str:
+        if cast(str, item).endswith(_ENDS):
+            _add(cast(str, item), found)
+    elif kind is dict or kind is list:
+        if item:
+            waiting.append(item)
+    elif kind not in _PLAIN:
+        waiting.append(dict(item) if isinstance(item, Mapping) else _listed(item))
+
+
+def _listed(item: object) -> list[object]:
+    return list(item) if isinstance(item, tuple | list) else []
 
 
 def _add(text: str, found: People) -> None:
-    if not text.endswith(_ENDS) or len(text) > _MAX_TEXT or text in found:
+    if len(text) > _MAX_TEXT or text in found or len(found) >= MAX_PEOPLE:
         return
     match = _PERSON.fullmatch(text)
     if match is not None:
