@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, Protocol
 
 from ..connection import (
     Connection,
@@ -36,6 +38,14 @@ CLOCK_JUMP_S = 30.0
 the connection must prove anew that it lives."""
 
 GOODBYE_TIMEOUT_S = 2.0
+
+LARGE: Final = 4096
+"""Bytes of a WebSocket message from which on it is taken apart in a thread. A list of all groups
+may have a hundred kilobytes, deflated, and takes half a second, in which nobody else could do
+anything."""
+
+# Threads of its own: files that are encrypted must not hold up what comes in.
+_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="waport-link")
 
 
 class Carrier(Protocol):
@@ -197,11 +207,7 @@ class Link:
     async def _read(self, carrier: Carrier) -> None:
         try:
             async for data in carrier:
-                unix_now = self.received_at = self._clock.unix()
-                events = self._connection.receive_data(
-                    data, now=self._now(), unix_now=int(unix_now)
-                )
-                for event in events:
+                for event in await self._take_apart(data):
                     if self._closed.done():
                         return
                     await self._handle(event)
@@ -211,6 +217,18 @@ class Link:
         except WhatsAppError as exc:
             self.close(Close(Cause.LOST, str(exc)))
         self.close(Close(Cause.LOST, "closed by the server", suspicion=UNEXPLAINED))
+
+    async def _take_apart(self, data: bytes) -> list[ConnectionEvent]:
+        """What came of some bytes.
+
+        Sending goes on while a thread is at it: the two directions of a `Connection` share nothing
+        but their end.
+        """
+        unix_now = self.received_at = self._clock.unix()
+        take = partial(self._connection.receive_data, data, now=self._now(), unix_now=int(unix_now))
+        if len(data) < LARGE:
+            return take()
+        return await asyncio.get_running_loop().run_in_executor(_POOL, take)
 
     async def _handle(self, event: ConnectionEvent) -> None:
         match event:

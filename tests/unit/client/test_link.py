@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from support.clock import TIMEOUT_S, FakeClock
 from support.whatsapp import ROOT, VERSION, WhatsApp, Wire
-from waport.client.link import Link
+from waport.client.link import LARGE, Link
 from waport.client.policy import Cause, Close
-from waport.connection import Connection, FrameDropped
+from waport.connection import Connection, FrameDropped, connection
 from waport.crypto import KeyPair
 from waport.errors import ConnectionClosed, InvalidInput
+from waport.noise import encode_frame
 from waport.pairing import login_payload
-from waport.wire import Node
+from waport.wire import Node, decode_stanza
 
 
 class Desk:
@@ -94,6 +97,30 @@ async def test_frames_may_come_in_pieces_or_together(desk: Desk) -> None:
         wire.send_raw(bytes((byte,)))
     wire.send_raw(data[10:])
     assert [(await desk.nodes.get()).tag for _ in range(2)] == ["a", "b"]
+
+
+async def test_large_stanzas_are_read_in_a_thread_and_in_their_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = await desk.open()
+    threads: dict[str, bool] = {}
+
+    def noted(data: bytes) -> Node:
+        node = decode_stanza(data)
+        threads[node.tag] = threading.current_thread() is threading.main_thread()
+        return node
+
+    monkeypatch.setattr(connection, "decode_stanza", noted)
+    wire.say(Node("large", {}, os.urandom(LARGE)))
+    wire.say(Node("small"))
+    assert [(await desk.nodes.get()).tag for _ in range(2)] == ["large", "small"]
+    assert threads == {"large": False, "small": True}
+
+
+async def test_a_large_frame_that_is_not_genuine_ends_the_connection(desk: Desk) -> None:
+    wire = await desk.open()
+    wire.send_raw(encode_frame(os.urandom(LARGE)))
+    assert (await desk.ended()).cause is Cause.LOST
 
 
 async def test_nothing_can_be_sent_before_the_handshake_or_after_the_end(desk: Desk) -> None:
