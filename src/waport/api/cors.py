@@ -7,7 +7,7 @@ from typing import Final
 from .envelope import RawHeaders
 from .head import RequestHead
 
-METHODS: Final = b"GET,HEAD,POST,DELETE"
+METHODS: Final = b"GET,HEAD,POST,PATCH,DELETE"
 MAX_AGE_S: Final = b"600"
 
 _HEADERS: Final = b"x-api-key, content-type, idempotency-key"
