@@ -126,6 +126,7 @@ async def test_a_secret_is_given_or_made_and_replaced(api: httpx.AsyncClient) ->
         ({"url": URL, "events": "message,qr" * 50}, "events must be an array of strings"),
         ({"url": URL, "events": [1]}, "events must be an array of strings"),
         ({"url": URL, "chats": ["nobody"]}, "chats must be an array of chat ids"),
+        ({"url": URL, "chats": ["@c.us"]}, "chats must be an array of chat ids"),
         ({"url": URL, "headers": []}, "headers must be an object of strings"),
         ({"url": URL, "headers": {"x": "a\r\nb"}}, "headers must be an object of strings"),
         ({"url": URL, "headers": {"a b": "c"}}, "headers must have names of headers"),
@@ -189,3 +190,34 @@ async def test_dead_letters_are_listed_and_sent_again(
         assert problem(await api.get(f"{path}/deadLetters?{query}"))[0] == 400
     response = await api.post("/webhooks/wh_none/resend", json={"all": True})
     assert problem(response) == (404, "Webhook not found", "webhook_not_found")
+
+
+async def test_a_dead_letter_may_have_no_data(api: httpx.AsyncClient, database: Database) -> None:
+    hook = (await made(api))["webhook"]["id"]
+    (stored,) = await database.webhooks()
+    # `ready` and `authenticated` in the older form.
+    event = await database.write(
+        "main",
+        lambda work: work.event_log.append("ready", "", "", deliver=False, webhooks=[1]),
+    )
+    await database.bury_deliveries([event + (stored.number << 46)], 1_700_000_000_000, 500)
+    (letter,) = (await api.get(f"/webhooks/{hook}/deadLetters")).json()["deadLetters"]
+    assert (letter["dataType"], "data" in letter) == ("ready", False)
+
+
+async def test_a_form_switches_a_webhook_by_words(api: httpx.AsyncClient) -> None:
+    hook = (await made(api))["webhook"]["id"]
+    for word in ("false", "true"):
+        answer = await api.patch(f"/webhooks/{hook}", data={"enabled": word})
+        assert answer.json()["webhook"]["enabled"] is (word == "true")
+    for word, status in (("true", 200), ("false", 400)):
+        answer = await api.post(f"/webhooks/{hook}/resend", data={"all": word})
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("chat", ["15550001111", "+1 (555) 000-1111", "15550001111:7@c.us"])
+async def test_the_chats_of_a_webhook_are_named_as_everywhere(
+    api: httpx.AsyncClient, chat: str
+) -> None:
+    hook = (await made(api, chats=[chat]))["webhook"]
+    assert hook["chats"] == ["15550001111@c.us"]

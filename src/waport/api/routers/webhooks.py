@@ -247,13 +247,15 @@ def _shape(webhook: StoredWebhook) -> WebhookJson:
 
 
 def _letter(letter: DeadLetter) -> DeadLetterJson:
-    return {
+    shape: DeadLetterJson = {
         "id": str(letter.event_id),
         "sessionId": letter.session_id,
         "dataType": letter.kind,
-        "data": json.loads(letter.data),
         "timestamp": iso_ms(letter.created_ms / 1000),
         "attempts": letter.attempts,
         "status": letter.status,
         "diedAt": iso_ms(letter.died_ms / 1000),
     }
+    if letter.data:
+        shape["data"] = json.loads(letter.data)
+    return shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -10,12 +10,15 @@ from .common import SuccessEnvelope
 
 
 class EventJson(TypedDict):
-    """One event; `timestamp` says when it happened, ISO 8601 in UTC."""
+    """One event; `timestamp` says when it happened, ISO 8601 in UTC.
+
+    In the older form `ready` and `authenticated` have no `data`.
+    """
 
     id: str
     sessionId: str
     dataType: str
-    data: dict[str, Any]
+    data: NotRequired[dict[str, Any]]
     timestamp: str
 
 

@@ -6,12 +6,12 @@ from typing import Any, Final, NotRequired
 
 from typing_extensions import TypedDict
 
-from ...errors import InvalidInput
-from ...events.webhook_book import chat_lane
+from ...events import jid_text
 from ...sessions import SESSION_ID
+from ..addresses import is_reachable, parse_address
 from ..errors import InvalidRequest
 from ..fields import Kind, body, optional, required
-from ..kinds import TEXT
+from ..kinds import BOOLEAN, TEXT
 from .common import SuccessEnvelope
 
 MAX_LISTED: Final = 200
@@ -45,13 +45,10 @@ def _words(value: object, name: str) -> tuple[str, ...]:
 
 
 def _chats(value: object, name: str) -> tuple[str, ...]:
-    chats = _words(value, name)
-    for chat in chats:
-        try:
-            chat_lane(chat)
-        except InvalidInput as exc:
-            raise InvalidRequest(f"{name} must be an array of chat ids") from exc
-    return chats
+    chats = [parse_address(chat) for chat in _words(value, name)]
+    if not all(map(is_reachable, chats)):
+        raise InvalidRequest(f"{name} must be an array of chat ids")
+    return tuple(dict.fromkeys(map(jid_text, chats)))
 
 
 def _headers(value: object, name: str) -> tuple[tuple[str, str], ...]:
@@ -83,12 +80,6 @@ def _url(value: object, name: str) -> str:
     return value
 
 
-def _flag(value: object, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be a boolean")
-    return value
-
-
 def _number(value: object, name: str) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
@@ -110,7 +101,6 @@ HEADERS: Kind[tuple[tuple[str, str], ...]] = Kind(
     _headers, {"type": "object", "additionalProperties": {"type": "string"}}
 )
 URL: Kind[str] = Kind(_url, {"type": "string", "format": "uri"})
-FLAG: Kind[bool] = Kind(_flag, {"type": "boolean"})
 EVENT: Kind[int] = Kind(_number, {"type": "string"})
 EVENTS: Kind[tuple[int, ...]] = Kind(_ids, _STRINGS)
 
@@ -156,7 +146,7 @@ class DeadLetterJson(TypedDict):
     id: str
     sessionId: str
     dataType: str
-    data: dict[str, Any]
+    data: NotRequired[dict[str, Any]]
     timestamp: str
     attempts: int
     status: int | None
@@ -208,7 +198,7 @@ class WebhookChange:
     chats: tuple[str, ...] | None = optional("chats", CHATS, default=None)
     types: tuple[str, ...] | None = optional("types", WORDS, default=None)
     headers: tuple[tuple[str, str], ...] | None = optional("headers", HEADERS, default=None)
-    enabled: bool | None = optional("enabled", FLAG, default=None)
+    enabled: bool | None = optional("enabled", BOOLEAN, default=None)
 
 
 @body
@@ -225,4 +215,4 @@ class ResendRequest:
     ids: tuple[int, ...] | None = optional("ids", EVENTS, default=None)
     first: int | None = optional("from", EVENT, default=None)
     last: int | None = optional("to", EVENT, default=None)
-    all: bool = optional("all", FLAG, default=False)
+    all: bool = optional("all", BOOLEAN, default=False)
