@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,8 @@ class KeyRing:
         self._clock_ms = clock_ms
         self._keys: dict[bytes, ApiKey] = {}
         self._listeners: dict[str, set[Callable[[], None]]] = {}
+        # Changes take turns: what one has checked is true until it is done.
+        self._changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Read the stored keys.
@@ -123,17 +126,18 @@ class KeyRing:
         key = ApiKey(secrets.token_hex(8), name, scopes, sessions, self._clock_ms())
         if not maker.covers(key):
             raise HttpError(403, "forbidden", "A key can't make one that may do more")
-        if len(self._keys) >= MAX_KEYS:
-            raise InvalidRequest(f"there are {MAX_KEYS} keys already")
-        was_open = self.is_open
-        if was_open and not key.is_full_manager:
-            raise InvalidRequest(
-                "without API_KEY the first key must have the scope manage and all sessions"
-            )
         secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         digest = sha256(secret.encode())
-        await self._store.add_api_key(key, digest)
-        self._keys[digest] = key
+        async with self._changing:
+            if len(self._keys) >= MAX_KEYS:
+                raise InvalidRequest(f"there are {MAX_KEYS} keys already")
+            was_open = self.is_open
+            if was_open and not key.is_full_manager:
+                raise InvalidRequest(
+                    "without API_KEY the first key must have the scope manage and all sessions"
+                )
+            await self._store.add_api_key(key, digest)
+            self._keys[digest] = key
         if was_open:
             self._tell(OPERATOR.id)  # whoever listens without a key needs one now
         return key, secret
@@ -146,25 +150,34 @@ class KeyRing:
             InvalidRequest: it is the last one that can manage the others.
             StoreError: it was not removed, and works on.
         """
-        digest = next((d for d, key in self._keys.items() if key.id == key_id), None)
-        if digest is None:
-            raise HttpError(404, "api_key_not_found", "API key not found")
-        others = [key for key in self._keys.values() if key.id != key_id]
-        if others and not self._operator_key and not any(k.is_full_manager for k in others):
-            raise InvalidRequest("without API_KEY the last key that manages keys goes last")
-        await self._store.delete_api_key(key_id)
-        self._keys.pop(digest, None)
+        async with self._changing:
+            digest = next((d for d, key in self._keys.items() if key.id == key_id), None)
+            if digest is None:
+                raise HttpError(404, "api_key_not_found", "API key not found")
+            others = [key for key in self._keys.values() if key.id != key_id]
+            if others and not self._operator_key and not any(k.is_full_manager for k in others):
+                raise InvalidRequest("without API_KEY the last key that manages keys goes last")
+            await self._store.delete_api_key(key_id)
+            self._keys.pop(digest, None)
         self._tell(key_id)
 
     def _tell(self, key_id: str) -> None:
         for listener in tuple(self._listeners.get(key_id, ())):
             listener()
 
+    def _opens(self, key: ApiKey) -> bool:
+        if key.id == OPERATOR.id:
+            return bool(self._operator_key) or self.is_open
+        return any(each.id == key.id for each in self._keys.values())
+
     def on_revoked(self, key: ApiKey, listener: Callable[[], None]) -> Callable[[], None]:
         """Have something called once the key opens nothing any more; gives what takes that back.
 
-        That is when it is revoked, and for no key at all when the first one is made.
+        That is when it is revoked, and for no key at all when the first one is made. Of a key that
+        opens nothing already, since it was revoked after its holder was let in, it is called now.
         """
+        if not self._opens(key):
+            listener()
         listeners = self._listeners.setdefault(key.id, set())
         listeners.add(listener)
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import httpx
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from waport.api.app import all_operations
+from waport.api.errors import InvalidRequest
 from waport.api.keys import KeyRing
 from waport.api.routers import ALL
 from waport.api.scopes import READS_TOO, SCOPES, scope_of
 from waport.crypto import sha256
 from waport.errors import StoreError
-from waport.events import EventHub, Frame
+from waport.events import EventFeed, EventHub, Frame
 from waport.model import ApiKey, Scope, SessionState
+from waport.store import LoggedEvent
 
 KEY = "test_api_key"
 OPERATIONS = [operation for routes in ALL for operation in routes.operations]
@@ -40,6 +44,7 @@ class Kept:
         self.rows[digest] = key
 
     async def delete_api_key(self, key_id: str) -> bool:
+        await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
         gone = [digest for digest, key in self.rows.items() if key.id == key_id]
@@ -306,6 +311,18 @@ async def test_without_an_operator_key_somebody_can_always_manage(
     assert (await call("GET", "/ping", key=made["key"])).status_code == 200
 
 
+async def test_of_two_managers_that_go_at_once_one_stays(kept: Kept) -> None:
+    ring = KeyRing("", kept)
+    for scopes in ({Scope.MANAGE}, {Scope.MANAGE}, {Scope.READ}):
+        await ring.make("x", frozenset(scopes), None)
+    first, second, reader = ring.keys
+    results = await asyncio.gather(
+        ring.revoke(first.id), ring.revoke(second.id), return_exceptions=True
+    )
+    assert [type(each) for each in results] == [type(None), InvalidRequest]
+    assert ring.keys == [second, reader]
+
+
 async def test_a_key_lets_in_from_elsewhere_where_only_this_machine_may_call(
     kept: Kept, make_call: Any
 ) -> None:
@@ -367,7 +384,8 @@ async def _read_on(socket: Any) -> None:
 
 async def closed(socket: Any) -> tuple[int, str]:
     with pytest.raises(ConnectionClosed) as caught:
-        await _read_on(socket)
+        async with asyncio.timeout(10):
+            await _read_on(socket)
     assert caught.value.rcvd is not None
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
@@ -408,6 +426,56 @@ async def test_revoking_closes_what_the_key_had_open(
         await socket.recv()
         await ring.revoke(ring.keys[0].id)
         assert await closed(socket) == (1008, "Unauthorized")
+
+
+class SlowLog:
+    """An empty log; something happens while it is asked."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._meanwhile = meanwhile
+
+    async def events_after(
+        self, after: int, limit: int, session_id: str | None = None
+    ) -> list[LoggedEvent]:
+        return []
+
+    async def last_event_id(self) -> int:
+        await self._meanwhile()
+        return 0
+
+
+async def test_a_key_that_is_revoked_while_it_opens_something_opens_nothing(
+    ring: KeyRing, serve: Any
+) -> None:
+    async def revoke() -> None:
+        await ring.revoke(ring.keys[0].id)
+
+    hub = EventHub(feed=EventFeed(SlowLog(revoke)))
+    async with serve(hub, ring) as port:
+        secret = await secret_for(ring, Scope.READ)
+        async with connect(port, "/ws?ids=true", secret) as socket:
+            assert await closed(socket) == (1008, "Unauthorized")
+        secret = await secret_for(ring, Scope.READ)
+        async with (
+            asyncio.timeout(10),
+            httpx.AsyncClient(headers={"x-api-key": secret}, trust_env=False) as client,
+        ):
+            answer = await client.get(f"http://127.0.0.1:{port}/events/stream")
+            assert answer.text == ": events\n\n"
+
+
+async def test_the_first_key_closes_what_is_opened_without_one_meanwhile(
+    kept: Kept, serve: Any
+) -> None:
+    ring = KeyRing("", kept)
+
+    async def lock() -> None:
+        await secret_for(ring, *Scope)
+
+    hub = EventHub(feed=EventFeed(SlowLog(lock)))
+    async with serve(hub, ring, API_KEY="") as port:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws?ids=true") as socket:
+            assert await closed(socket) == (1008, "Unauthorized")
 
 
 async def test_the_first_key_closes_what_was_open_without_one(
