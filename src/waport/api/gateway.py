@@ -1,10 +1,10 @@
 """The door in front of the framework: every request passes its checks in one fixed order.
 
 Key (401) or, where none is set, origin (403), rate (429), route and method (404), path parameters
-(400, 422), the key's scope (403), body (413, 415, 400); only then the route runs, with its own
-guard and fields. A POST with an Idempotency-Key that was answered before is answered anew here,
-before any guard. The key is judged from the headers alone: a caller without it makes the server
-read nothing. The framework's own answers are out of reach.
+(400, 422), the key's scope (403), body (413, 415, 400), the key once more; only then the route
+runs, with its own guard and fields. A POST with an Idempotency-Key that was answered before is
+answered anew here, before any guard. The key is judged from the headers alone: a caller without it
+makes the server read nothing. The framework's own answers are out of reach.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..config import Settings
 from ..errors import StoreError
+from ..model import ApiKey
 from .body import BodyTooLarge, Disconnected, discard_rest, fields_of, is_small, read_body
 from .cors import CrossOrigin
 from .deps import BODY_KEY, CALLER_KEY, RAW_BODY_KEY
@@ -163,10 +164,21 @@ class Gateway:
             await self._run({}, scope, receive, send)
         elif operation.takes_file and is_multipart(head):
             async with self._uploads.open(head, receive, operation.file_field) as form:
+                self._check_still(head, caller)
                 await self._once(repeat_key, head, form, scope, receive, send)
         else:
             body = await read_body(head, receive)
+            self._check_still(head, caller)
             await self._once(repeat_key, head, body, scope, receive, send)
+
+    def _check_still(self, head: RequestHead, caller: ApiKey | None) -> None:
+        """Look at the key again: a body may take minutes, and the key be revoked meanwhile.
+
+        Raises:
+            HttpError: 401, it opens nothing any more.
+        """
+        if self._keys.holder(head.keys) != caller:
+            raise _unauthorized(head)
 
     async def _once(
         self,

@@ -120,7 +120,7 @@ class KeyRing:
 
         Raises:
             InvalidRequest: there are too many, or nobody could manage keys any more.
-            HttpError: 403, the maker may not do as much itself.
+            HttpError: 403, the maker may not do as much itself; 401, it was revoked just now.
             StoreError: it was not stored.
         """
         key = ApiKey(secrets.token_hex(8), name, scopes, sessions, self._clock_ms())
@@ -129,6 +129,8 @@ class KeyRing:
         secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         digest = sha256(secret.encode())
         async with self._changing:
+            if maker.id != OPERATOR.id and not self._opens(maker):
+                raise HttpError(401, "unauthorized", "Invalid API key")
             if len(self._keys) >= MAX_KEYS:
                 raise InvalidRequest(f"there are {MAX_KEYS} keys already")
             was_open = self.is_open

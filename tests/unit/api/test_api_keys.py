@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from waport.api.app import all_operations
-from waport.api.errors import InvalidRequest
+from waport.api.errors import HttpError, InvalidRequest
 from waport.api.keys import KeyRing
 from waport.api.routers import ALL
 from waport.api.scopes import READS_TOO, SCOPES, scope_of
@@ -246,6 +246,38 @@ async def test_a_revoked_key_is_an_invalid_one(ring: KeyRing, make_call: Any, pr
     assert problem(gone) == (404, "API key not found", "api_key_not_found")
 
 
+async def test_a_key_that_is_revoked_while_a_body_comes_does_nothing_any_more(
+    ring: KeyRing, make_call: Any, problem: Any
+) -> None:
+    call = make_call(ring)
+    for kind in ("application/json", "multipart/form-data; boundary=x"):
+        secret = await secret_for(ring, *Scope)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            await ring.revoke(ring.keys[0].id)
+            yield b"{}" if kind == "application/json" else b"--x--\r\n"  # noqa: B023
+
+        response = await call(
+            "POST",
+            "/client/sendMessage/on",
+            key=secret,
+            headers={"content-type": kind},
+            content=slowly(),
+        )
+        assert problem(response) == (401, "Invalid API key", "unauthorized")
+
+
+async def test_a_key_makes_none_after_it_was_revoked(kept: Kept) -> None:
+    ring = KeyRing(KEY, kept)
+    key, _ = await ring.make("x", frozenset(Scope), None)
+    results = await asyncio.gather(
+        ring.revoke(key.id), ring.make("y", frozenset(Scope), None, key), return_exceptions=True
+    )
+    assert isinstance(results[1], HttpError)
+    assert results[1].problem.status == 401
+    assert ring.keys == []
+
+
 async def test_what_the_database_refuses_changes_nothing(
     kept: Kept, ring: KeyRing, make_call: Any
 ) -> None:
@@ -473,9 +505,11 @@ async def test_the_first_key_closes_what_is_opened_without_one_meanwhile(
         await secret_for(ring, *Scope)
 
     hub = EventHub(feed=EventFeed(SlowLog(lock)))
-    async with serve(hub, ring, API_KEY="") as port:
-        async with websockets.connect(f"ws://127.0.0.1:{port}/ws?ids=true") as socket:
-            assert await closed(socket) == (1008, "Unauthorized")
+    async with (
+        serve(hub, ring, API_KEY="") as port,
+        websockets.connect(f"ws://127.0.0.1:{port}/ws?ids=true") as socket,
+    ):
+        assert await closed(socket) == (1008, "Unauthorized")
 
 
 async def test_the_first_key_closes_what_was_open_without_one(
