@@ -1,7 +1,8 @@
 """Which operations of the API the end-to-end tests drive, counted where their requests leave.
 
-Every answer that a test with the mark `e2e` got is noted, in each worker. A run of all end-to-end
-tests fails if there is an operation of either older server that was never driven with success.
+Every answer that a test with the mark `e2e` got is noted, in each worker, and every event that a
+webhook receiver was told. A run of all end-to-end tests fails if there is an operation of either
+older server that was never driven with success, or an event that never came.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,18 +18,22 @@ from urllib.parse import urlsplit
 import pytest
 
 Call = tuple[str, str, int]
-"""Method, path without query, status of the answer."""
+"""Method, path without query, status of the answer; of an event EVENT, its name, and 200."""
 
 E2E: Final = Path(__file__).parents[1] / "e2e"
 _REPORT: Final = "driven"
 _PAGES: Final = frozenset({"/docs", "/api-docs", "/openapi.json", "/dashboard"})
 _AT_THE_ROOT: Final = frozenset({"/ws", "/ws/{sessionId}", *_PAGES})
+_EVENT: Final = "EVENT"
 _BROWSER: Final = "/session/getPageScreenshot/{sessionId}"
 
 
 def wanted() -> list[tuple[str, str]]:
-    """Each operation of both older servers at its own place, and wwebjs-api's below `/legacy`."""
+    """Each operation of both older servers at its own place, and wwebjs-api's below `/legacy`; each
+    event.
+    """
     from contract.conformance import rows
+    from waport.events.render import KINDS
 
     table = rows()
     at_root = [(row.method, row.path) for row in table]
@@ -37,7 +42,8 @@ def wanted() -> list[tuple[str, str]]:
         for row in table
         if row.wwebjs and row.path not in _AT_THE_ROOT
     ]
-    return [*at_root, *older]
+    events = dict.fromkeys((_EVENT, kind) for kinds in KINDS.values() for kind in kinds)
+    return [*at_root, *older, *events]
 
 
 def never_driven(calls: Iterable[Call]) -> list[str]:
@@ -76,6 +82,8 @@ class Driven:
         import httpx
         from websockets.asyncio.client import ClientConnection
 
+        from support.waport_server import Inbox
+
         self._listens = True
         send, handshake = httpx.AsyncClient.send, ClientConnection.handshake
 
@@ -92,6 +100,14 @@ class Driven:
             if connection.request is not None and "apiKey=" in connection.request.path:
                 self._note("GET", connection.request.path, 200)
 
+        told = Inbox.remember
+
+        def remembered(inbox: Inbox, event: Mapping[str, Any]) -> None:
+            told(inbox, event)
+            if self._is_e2e:
+                self.calls.add((_EVENT, str(event["dataType"]), 200))
+
+        Inbox.remember = remembered  # type: ignore[method-assign]
         httpx.AsyncClient.send = sent  # type: ignore[method-assign]
         ClientConnection.handshake = shaken  # type: ignore[method-assign]
 
@@ -147,6 +163,6 @@ class Driven:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         write: Callable[[str], None] = terminalreporter.write_line
         if self.missing:
-            terminalreporter.section("operations that no end-to-end test drove", red=True)
+            terminalreporter.section("operations and events that no end-to-end test drove", red=True)
             for line in self.missing:
                 write(line)

@@ -38,9 +38,13 @@ class Inbox:
     async def receive(self, request: Request) -> Response:
         event = await request.json()
         async with self._changed:
-            self.events.append(event)
+            self.remember(event)
             self._changed.notify_all()
         return Response(status_code=204)
+
+    def remember(self, event: Event) -> None:
+        """Keep an event."""
+        self.events.append(event)
 
     async def until(
         self,

@@ -14,13 +14,14 @@ def all_driven() -> set[tuple[str, str, int]]:
 
 def test_every_operation_of_both_servers_is_wanted_at_its_place() -> None:
     names = wanted()
-    assert len(set(names)) == len(names) > 81 + 149
+    assert len(set(names)) == len(names) > 81 + 149 + 31
     for name in (
         ("POST", "/client/sendMessage/{sessionId}"),
         ("POST", "/legacy/client/sendMessage/{sessionId}"),
         ("POST", "/client/muteChat/{sessionId}"),
         ("GET", "/legacy/client/getChats/{sessionId}"),
         ("GET", "/ws/{sessionId}"),
+        ("EVENT", "contact_changed"),
     ):
         assert name in names
     assert ("POST", "/legacy/chat/mute/{sessionId}") not in names
