@@ -163,6 +163,8 @@ class Driven:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         write: Callable[[str], None] = terminalreporter.write_line
         if self.missing:
-            terminalreporter.section("operations and events that no end-to-end test drove", red=True)
+            terminalreporter.section(
+                "operations and events that no end-to-end test drove", red=True
+            )
             for line in self.missing:
                 write(line)
