@@ -13,8 +13,9 @@ from google.protobuf.message import DecodeError as ProtobufError
 from ..errors import StanzaError, query_error
 from ..model import About, NumberState, Registration, TimerSetting
 from ..proto import pb
-from ..wire import AttrValue, Jid, Node
-from .query import Query, iq_get
+from ..wire import Jid, Node
+from .query import Query
+from .usync import question, users_in
 
 MAX_NUMBERS = 250
 """Numbers of one question."""
@@ -26,35 +27,6 @@ _MAX_TIME = 2**42
 _MAX_NAME = 256
 _MAX_ABOUT = 4096
 _HIDDEN = (401, 403)
-
-
-def _question(sid: str, protocols: Sequence[Node], users: Sequence[Node]) -> Node:
-    attrs: dict[str, AttrValue] = {
-        "sid": sid,
-        "mode": "query",
-        "last": "true",
-        "index": "0",
-        "context": "interactive",
-    }
-    parts = [Node("query", {}, list(protocols)), Node("list", {}, list(users))]
-    return iq_get("usync", Node("usync", attrs, parts))
-
-
-def _answers(reply: Node, protocol: str) -> list[Node]:
-    """The users of an answer.
-
-    Raises:
-        StanzaError: there is no list of them.
-        QueryError: the server refused this whole protocol.
-    """
-    usync = reply.child("usync")
-    result = usync.find("result")
-    refused = None if result is None else result.find(protocol)
-    error = None if refused is None else refused.find("error")
-    if error is not None:
-        code, backoff = error.get_int("code", 0), error.get_int("backoff", None)
-        raise query_error(code, error.get("text") or "", backoff)
-    return usync.child("list").children("user")
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -83,7 +55,7 @@ class FetchRegistrations(Query[dict[str, Registration]]):
             Node("user", {}, [Node("contact", {}, f"+{number}".encode())])
             for number in self.numbers
         ]
-        return _question(self.sid, protocols, users)
+        return question(self.sid, protocols, users)
 
     def parse(self, reply: Node) -> dict[str, Registration]:
         """What is said of each of the numbers, by the number asked for.
@@ -94,7 +66,7 @@ class FetchRegistrations(Query[dict[str, Registration]]):
             QueryError: the server refused to say anything.
         """
         found = {number: Registration(number, NumberState.UNKNOWN) for number in self.numbers}
-        for user in _answers(reply, "contact"):
+        for user in users_in(reply, "contact"):
             number = _number_of(user)
             if number in found and found[number].state is NumberState.UNKNOWN:
                 found[number] = _registration(number, user)
@@ -179,7 +151,7 @@ class FetchAbout(Query[About | None]):
     def request(self) -> Node:
         """A `usync` query for the protocol `status`."""
         user = Node("user", {"jid": self.user}, list(self.tokens) or None)
-        return _question(self.sid, [Node("status")], [user])
+        return question(self.sid, [Node("status")], [user])
 
     def parse(self, reply: Node) -> About | None:
         """The text.
@@ -213,7 +185,7 @@ class FetchDefaultTimer(Query[TimerSetting]):
 
     def request(self) -> Node:
         """A `usync` query for the protocol `disappearing_mode`."""
-        return _question(self.sid, [Node("disappearing_mode")], [Node("user", {"jid": self.user})])
+        return question(self.sid, [Node("disappearing_mode")], [Node("user", {"jid": self.user})])
 
     def parse(self, reply: Node) -> TimerSetting:
         """The timer; off where the server names none."""
@@ -235,7 +207,7 @@ class FetchUsername(Query[str]):
 
     def request(self) -> Node:
         """A `usync` query for the protocol `username`."""
-        return _question(self.sid, [Node("username")], [Node("user", {"jid": self.user})])
+        return question(self.sid, [Node("username")], [Node("user", {"jid": self.user})])
 
     def parse(self, reply: Node) -> str:
         """The name.
@@ -253,7 +225,7 @@ class FetchUsername(Query[str]):
 
 
 def _about_user(reply: Node, protocol: str, asked: Jid) -> Node:
-    for user in _answers(reply, protocol):
+    for user in users_in(reply, protocol):
         named = [user.get_jid("jid"), user.get_jid("pn_jid")]
         if asked.bare in [jid.bare for jid in named if jid is not None]:
             return user

@@ -1,17 +1,60 @@
-"""Device lists: which devices a user has, and under which hidden id (USync)."""
+"""Questions about many users at once (USync), and the first of them: which devices a user has, and
+under which hidden id.
+
+Source: docs/protocol/queries.md, "USync".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, query_error
 from ..pairing import KeyIndexList, parse_key_index_list
-from ..wire import Jid, Node
+from ..wire import AttrValue, Jid, Node
 from .query import Query, iq_get
 
 MAX_DEVICES = 256
 """More devices than the one-byte device number allows are nonsense."""
+
+
+def question(
+    sid: str, protocols: Sequence[Node], users: Sequence[Node], context: str = "interactive"
+) -> Node:
+    """One page of a `usync` query.
+
+    Args:
+        sid: names the question.
+        protocols: what is asked.
+        users: about whom.
+        context: what for.
+    """
+    attrs: dict[str, AttrValue] = {
+        "sid": sid,
+        "mode": "query",
+        "last": "true",
+        "index": "0",
+        "context": context,
+    }
+    parts = [Node("query", {}, list(protocols)), Node("list", {}, list(users))]
+    return iq_get("usync", Node("usync", attrs, parts))
+
+
+def users_in(reply: Node, protocol: str) -> list[Node]:
+    """The users of an answer.
+
+    Raises:
+        StanzaError: there is no list of them.
+        QueryError: the server refused this whole protocol.
+    """
+    usync = reply.child("usync")
+    result = usync.find("result")
+    refused = None if result is None else result.find(protocol)
+    error = None if refused is None else refused.find("error")
+    if error is not None:
+        code, backoff = error.get_int("code", 0), error.get_int("backoff", None)
+        raise query_error(code, error.get("text") or "", backoff)
+    return usync.child("list").children("user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +89,19 @@ class FetchDevices(Query[list[UserDevices]]):
 
     def request(self) -> Node:
         """One page of a `usync` query for the protocols `devices` and `lid`."""
-        attrs = {
-            "sid": self.sid,
-            "mode": "query",
-            "last": "true",
-            "index": "0",
-            "context": self.context,
-        }
-        protocols = Node("query", {}, [Node("devices", {"version": "2"}), Node("lid")])
-        users = Node("list", {}, [Node("user", {"jid": user}) for user in self.users])
-        return iq_get("usync", Node("usync", dict(attrs), [protocols, users]))
+        protocols = [Node("devices", {"version": "2"}), Node("lid")]
+        users = [Node("user", {"jid": user}) for user in self.users]
+        return question(self.sid, protocols, users, self.context)
 
     def parse(self, reply: Node) -> list[UserDevices]:
-        """Users whose entry is unreadable are left out; the others stand."""
-        listing = reply.child("usync").child("list")
+        """Users whose entry is unreadable are left out; the others stand.
+
+        Raises:
+            StanzaError: there is no list of them.
+            QueryError: the server told nobody's devices.
+        """
         answers = []
-        for user in listing.children("user"):
+        for user in users_in(reply, "devices"):
             jid = user.get_jid("jid")
             if jid is not None:
                 answers.append(_user_devices(jid.bare, user))

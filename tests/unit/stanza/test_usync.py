@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from waport.errors import StanzaError
+from waport.errors import RateLimited, StanzaError
 from waport.proto import pb
 from waport.stanza.usync import FetchDevices, UserDevices
 from waport.wire import Jid, Node
@@ -100,3 +100,16 @@ def test_a_reply_without_a_list_is_refused_and_bad_users_are_skipped() -> None:
     users = Node("list", {}, [Node("user", {"jid": "?"}), Node("user")])
     reply = Node("iq", {"type": "result"}, [Node("usync", {}, [users])])
     assert FetchDevices([USER], "1").parse(reply) == []
+
+
+def test_a_refusal_of_all_devices_does_not_say_that_nobody_has_an_account() -> None:
+    refused = Node("error", {"code": "429", "text": "rate-overlimit", "backoff": "7"})
+    result = Node("result", {}, [Node("devices", {}, [refused])])
+    users = Node("list", {}, [Node("user", {"jid": USER})])
+    reply = Node("iq", {"type": "result"}, [Node("usync", {}, [result, users])])
+    with pytest.raises(RateLimited) as caught:
+        FetchDevices([USER], "1").parse(reply)
+    assert caught.value.backoff_s == 7
+    # Without hidden ids the devices are told all the same.
+    result.content = [Node("lid", {}, [refused]), Node("devices")]
+    assert [each.user for each in FetchDevices([USER], "1").parse(reply)] == [USER]
