@@ -32,12 +32,21 @@ def check_subject(subject: str) -> None:
         raise InvalidInput("a group needs a name")
     if len(subject) > MAX_SUBJECT:
         raise InvalidInput(f"a group's name has at most {MAX_SUBJECT} characters")
+    _check_unicode(subject)
 
 
 def check_description(text: str) -> None:
     """Raises InvalidInput unless it can be a group's description."""
     if len(text) > MAX_DESCRIPTION:
         raise InvalidInput(f"a group's description has at most {MAX_DESCRIPTION} characters")
+    _check_unicode(text)
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidInput("half a surrogate pair is no text") from exc
 
 
 def check_timer(seconds: int) -> None:

@@ -134,3 +134,10 @@ def test_reports_are_read_and_those_of_nothing_left_out() -> None:
     )
     with pytest.raises(StanzaError):
         query.parse(Node("iq", {"type": "result"}))
+
+
+def test_half_a_surrogate_pair_is_refused_as_any_other_bad_text() -> None:
+    with pytest.raises(InvalidInput):
+        SetSubject(GROUP, "a\ud800")
+    with pytest.raises(InvalidInput):
+        SetDescription(GROUP, "a\ud800", "D2")
