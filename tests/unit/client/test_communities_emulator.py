@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,9 @@ import pytest
 from support.linked import Linked, ServerAddress, linked_client
 from waport.emulator import Emulator, EmulatorOptions
 from waport.emulator.accounts import Account
-from waport.errors import InvalidInput, NotAuthorized, NotFound, QueryError
-from waport.model import Group, GroupChanged, GroupChangeKind
-from waport.model.contents import GroupInvite
+from waport.errors import CryptoError, InvalidInput, NotAuthorized, NotFound, QueryError
+from waport.model import Group, GroupChanged, GroupChangeKind, Message
+from waport.model.contents import Content, GroupInvite
 from waport.model.group import CommunityOptions, GroupOptions
 from waport.proto import pb
 from waport.stanza.contents import read_message
@@ -266,7 +266,7 @@ async def test_rules_of_a_group_are_set_and_heard_of(world: World) -> None:
 
 
 async def test_who_may_not_be_added_is_invited_and_the_invitation_cancelled(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann, bob = world.ann, world.bob
     await bob.client.privacy.set("groupadd", "none")
@@ -274,7 +274,19 @@ async def test_who_may_not_be_added_is_invited_and_the_invitation_cancelled(
     group = created.group.jid
     (result,) = created.results
     assert (result.code, bool(result.invite_code)) == (403, True)
-    (sent,) = await ann.client.group_joining.invite(group, created.results, "do come")
+    # Somebody without a usable device keeps nobody else from being invited.
+    nobody, send = (
+        replace(result, jid=world.carol.lid, pn=world.carol.jid),
+        ann.client.messages.send,
+    )
+
+    async def send_to_bob(chat: Jid, content: Content) -> Message:
+        if chat == world.carol.jid:
+            raise CryptoError("no device of the recipient can be encrypted for")
+        return await send(chat, content)
+
+    monkeypatch.setattr(ann.client.messages, "send", send_to_bob)
+    (sent,) = await ann.client.group_joining.invite(group, (nobody, result), "do come")
     got = await bob.wait_id(sent.key.id)
     content = read_message(got.proto()).content
     assert isinstance(content, GroupInvite)

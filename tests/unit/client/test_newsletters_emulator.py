@@ -13,7 +13,7 @@ from waport.client.compose import SendOptions
 from waport.client.media_contents import MediaOptions
 from waport.emulator import Emulator, EmulatorOptions
 from waport.emulator.accounts import Account
-from waport.errors import Conflict, NotAuthorized, NotFound, QueryError
+from waport.errors import Conflict, InvalidInput, NotAuthorized, NotFound, QueryError
 from waport.model import (
     Ack,
     ChannelChanged,
@@ -26,6 +26,7 @@ from waport.model import (
     UnreadChanged,
 )
 from waport.model.contents import ChannelInvite
+from waport.model.contents.limits import MAX_CAPTION
 from waport.model.newsletter import (
     ChannelChangeKind,
     ChannelRole,
@@ -266,6 +267,10 @@ async def test_admins_are_invited_promoted_demoted_and_given_the_channel(world: 
     assert await admins.pending(jid) == ()
     with pytest.raises(NotFound):
         await admins.revoke_invite(jid, world.carol.jid)
+    # An invitation whose message cannot be sent does not stay.
+    with pytest.raises(InvalidInput):
+        await admins.invite(jid, bob.jid, "x" * (MAX_CAPTION + 1))
+    assert await admins.pending(jid) == ()
 
     invitation = await admins.invite(jid, bob.jid, "join us")
     got: Message = await bob.wait_id(invitation.key.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...errors import InvalidInput, QueryError
+from ...errors import CryptoError, InvalidInput, QueryError
 from ...model import Message
 from ...model.contents import GroupInvite
 from ...model.group import AddressingMode, GroupMember, ParticipantResult
@@ -71,7 +71,7 @@ class GroupJoining:
             )
             try:
                 sent.append(await self._messages.send(result.pn or result.jid, content))
-            except QueryError:
+            except (QueryError, CryptoError):
                 continue
         return tuple(sent)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from ...errors import InvalidInput, QueryError
+from ...errors import InvalidInput, WhatsAppError
 from ...model import Message
 from ...model.contents import ChannelInvite
 from ...model.newsletter import (
@@ -89,8 +90,10 @@ class NewsletterAdmins:
         )
         try:
             return await self._messages.send(person, content)
-        except QueryError:
-            await self.revoke_invite(channel, person)
+        except WhatsAppError:
+            # Whatever it was: nobody has been told.
+            with contextlib.suppress(WhatsAppError):
+                await self.revoke_invite(channel, person)
             raise
 
     async def offer(self, channel: Jid, person: Jid) -> int:

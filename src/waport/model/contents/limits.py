@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...errors import InvalidInput
-from .cards import Contact, Contacts, GroupInvite, LiveLocation, Location
+from .cards import ChannelInvite, Contact, Contacts, GroupInvite, LiveLocation, Location
 from .changes import ChatTimer, Edit, Pin, PinAction, Reaction
 from .context import Context
 from .keys import TargetKey
@@ -138,6 +138,10 @@ def check_content(content: Content, limits: Limits = LIMITS) -> None:
         case GroupInvite():
             _require(content.group is not None and content.group.is_group, "no group to invite to")
             _require(bool(content.code), "an invitation has a code")
+            _check_caption(content.caption, limits)
+        case ChannelInvite():
+            channel = content.channel
+            _require(channel is not None and channel.is_newsletter, "no channel to invite to")
             _check_caption(content.caption, limits)
         case Poll():
             _check_poll(content, limits)

@@ -11,6 +11,7 @@ from waport.errors import InvalidInput
 from waport.model.contents import (
     Album,
     Audio,
+    ChannelInvite,
     ChatTimer,
     Contact,
     Contacts,
@@ -38,6 +39,7 @@ from waport.model.contents import (
     check_content,
 )
 from waport.model.contents.limits import MAX_CAPTION, MAX_STICKER_BYTES, MAX_TEXT
+from waport.wire import Jid
 
 VOICE = file("audio/ogg; codecs=opus")
 LONG = "x" * (MAX_CAPTION + 1)
@@ -77,6 +79,10 @@ REFUSED: dict[str, Content] = {
     "an invitation to a person": GroupInvite(OTHER, "code"),
     "an invitation to nowhere": GroupInvite(None, "code"),
     "an invitation without code": GroupInvite(GROUP, ""),
+    "an invitation to what is no channel": ChannelInvite(GROUP),
+    "an invitation to a channel of too many words": ChannelInvite(
+        Jid("120363000000000002", "newsletter"), caption="x" * 1025
+    ),
     "a poll without question": Poll("", ("a", "b")),
     "a poll of one answer": Poll("q", ("a",)),
     "a poll of 13 answers": Poll("q", tuple("abcdefghijklm")),
