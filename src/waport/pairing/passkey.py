@@ -142,6 +142,8 @@ def parse_request(content: object) -> PasskeyRequest:
         raise StanzaError("passkey_request_options", "no options")
     try:
         options = json.loads(content)
+        # They go on to callers: no NaN, no infinity, no half of a character.
+        json.dumps(options, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as exc:
         raise StanzaError("passkey_request_options", "the options are no JSON") from exc
     if isinstance(options, dict) and isinstance(options.get("publicKey"), dict):

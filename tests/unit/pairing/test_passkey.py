@@ -124,6 +124,10 @@ def test_options_are_read_wrapped_or_bare(wrap: Any) -> None:
         b'{"challenge": ""}',
         b'{"challenge": "$$"}',
         b'{"challenge": "QQ"' + b" " * passkey.MAX_OPTIONS + b"}",
+        # What could not be told to anybody as JSON.
+        b'{"challenge": "QQ", "timeout": NaN}',
+        b'{"challenge": "QQ", "timeout": 1e999}',
+        b'{"challenge": "QQ", "rpId": "\\ud800"}',
     ],
 )
 def test_other_options_are_none(content: Any) -> None:
