@@ -22,6 +22,7 @@ from ..model.business import (
 )
 from ..proto import pb
 from ..wire import AttrValue, Jid, Node
+from .contents.fields import as_text
 from .query import Query, iq_get, iq_set
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -40,7 +41,6 @@ _MINUTES = 24 * 60
 _MAX_LISTED = 64
 _MAX_TEXT = 4096
 _MAX_NAME = 256
-_MAX_SERIAL = 2**64
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TEXTS = frozenset(("address", "description", "email"))
 _LINK = re.compile(
@@ -294,19 +294,23 @@ def parse_verified_name(node: Node | None) -> VerifiedName | None:
     if not details.verifiedName:
         return None
     localized = tuple(
-        (f"{name.lg}_{name.lc}" if name.lc else name.lg, name.verifiedName[:_MAX_NAME])
+        (f"{as_text(name.lg)}{'_' if name.lc else ''}{as_text(name.lc)}", _name(name.verifiedName))
         for name in details.localizedNames[:_MAX_LISTED]
         if name.lg and name.verifiedName and len(name.lg) + len(name.lc) < 32
     )
     return VerifiedName(
-        details.verifiedName[:_MAX_NAME],
+        _name(details.verifiedName),
         details.serial,
-        details.issuer[:_MAX_NAME],
+        _name(details.issuer),
         min(details.issueTime, 2**42),
         localized,
         (node.get("verified_level") or "")[:_MAX_NAME],
         bool(certificate.signature and certificate.serverSignature),
     )
+
+
+def _name(value: object) -> str:
+    return as_text(value)[:_MAX_NAME]
 
 
 # --- short links ---------------------------------------------------------------------------------

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError as ProtobufError
-
 from ..errors import StanzaError, query_error
 from ..model import About, NumberState, Registration, TimerSetting
-from ..proto import pb
 from ..wire import Jid, Node
+from .business import parse_verified_name
 from .query import Query
 from .usync import question, users_in
 
@@ -117,18 +115,8 @@ def _business(node: Node | None) -> tuple[bool | None, str, str]:
     if verified is None:
         return False, "", ""
     level = (verified.get("verified_level") or "")[:_MAX_NAME]
-    return True, verified_name(verified.content), level
-
-
-def verified_name(certificate: object) -> str:
-    """The name in a business's certificate; empty when it cannot be read."""
-    if not isinstance(certificate, bytes):
-        return ""
-    try:
-        details = pb.VerifiedNameCertificate.FromString(certificate).details
-        return pb.VerifiedNameCertificate.Details.FromString(details).verifiedName[:_MAX_NAME]
-    except ProtobufError:
-        return ""
+    name = parse_verified_name(verified)
+    return True, "" if name is None else name.name, level
 
 
 # --- one person ----------------------------------------------------------------------------------

@@ -181,6 +181,18 @@ def test_a_certificate_is_read_whole() -> None:
     assert (name.level, name.is_signed) == ("high", True)
 
 
+def test_names_in_a_certificate_that_are_no_utf_8_are_texts() -> None:
+    data = pb.VerifiedNameCertificate.Details(verifiedName="B??", issuer="i??")
+    data.localizedNames.add(lg="p??", lc="B??", verifiedName="P??")
+    details = data.SerializeToString().replace(b"??", b"\xff\xfe")
+    content = pb.VerifiedNameCertificate(details=details).SerializeToString()
+    name = parse_verified_name(Node("verified_name", {}, content))
+    assert name is not None
+    bad = "\ufffd\ufffd"
+    assert (name.name, name.issuer) == (f"B{bad}", f"i{bad}")
+    assert name.localized == ((f"p{bad}_B{bad}", f"P{bad}"),)
+
+
 @pytest.mark.parametrize(
     "node",
     [
