@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from waport.client.addons import is_add_on
 from waport.errors import DecodeError
 from waport.model import MessageKind
+from waport.model.notice import Notice
 from waport.proto import pb
 from waport.stanza import history_blob
 from waport.stanza.history_blob import Part, overview, parts
@@ -33,6 +34,7 @@ def messages(draw: st.DrawFn) -> pb.HistorySyncMsg:
         info.message.imageMessage.caption = draw(TEXTS)
     else:
         info.messageStubType = "REVOKE" if kind == "revoked" else "GROUP_CREATE"
+        info.messageStubParameters.extend(draw(st.lists(TEXTS, max_size=2)))
     return pb.HistorySyncMsg(message=info)
 
 
@@ -116,6 +118,47 @@ def test_a_damaged_piece_is_refused_or_read_in_part(
         return
     for part in read:
         assert all(isinstance(message.kind, MessageKind) for message in part.messages)
+
+
+def test_a_notice_whose_text_is_no_utf_8_does_not_hold_up_the_rest() -> None:
+    info = pb.WebMessageInfo(
+        messageStubType="GROUP_CHANGE_SUBJECT",
+        messageStubParameters=["subject??"],
+        participant="1??@lid",
+    )
+    info.key.id = "A1"
+    plain = pb.WebMessageInfo(message=pb.Message(conversation="hi"))
+    plain.key.id = "A2"
+    chat = pb.Conversation(
+        id="1@g.us", messages=[pb.HistorySyncMsg(message=each) for each in (info, plain)]
+    )
+    piece = pb.HistorySync(syncType="RECENT", conversations=[chat]).SerializeToString()
+    (part,) = read_all(zlib.compress(piece.replace(b"??", b"\xff\xfe")))
+    notice = {message.id: message for message in part.messages}["A1"]
+    assert notice.kind is MessageKind.STUB
+    assert Notice.parse(notice.content) == Notice(21, ("subject\ufffd\ufffd",))
+    assert {message.id for message in part.messages} == {"A1", "A2"}
+
+
+def test_whoever_goes_on_behind_a_chat_without_a_name_misses_and_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history_blob, "PART", 1)
+    message = pb.WebMessageInfo(message=pb.Message(conversation="hi"))
+    message.key.id = "A1"
+    wrapped = [pb.HistorySyncMsg(message=message)] * 3
+    piece = pb.HistorySync(
+        syncType="RECENT",
+        conversations=[
+            pb.Conversation(id="nobody", messages=wrapped),
+            pb.Conversation(id="1@g.us", messages=wrapped[:1]),
+            pb.Conversation(id="2@g.us", messages=wrapped[:1]),
+        ],
+    )
+    data = zlib.compress(piece.SerializeToString())
+    read = read_all(data)
+    for skip in range(len(read) + 1):
+        assert list(parts(reader(data), is_add_on, skip=skip)) == read[skip:]
 
 
 @given(histories(), st.data())

@@ -87,7 +87,6 @@ class Overview:
         left: bytes of which more may be kept.
         salt: `nctSalt`; empty when not told.
         migrated_at: when the phone went over to hidden ids, Unix seconds; 0 when not told.
-        parts: how many parts its chats come in, at most.
     """
 
     pairs: dict[Jid, Jid] = field(default_factory=dict)
@@ -97,7 +96,6 @@ class Overview:
     left: int = MAX_ALL_KEPT
     salt: bytes = b""
     migrated_at: int = 0
-    parts: int = 0
 
     def keep(self, kind: str, name: str, data: bytes) -> None:
         """Keep something as it came, if there is room; without a name under its place."""
@@ -171,8 +169,6 @@ def overview(read: Read, *, max_inflated: int = MAX_INFLATED) -> Overview:
 def _take(found: Overview, number: int, value: bytes) -> None:
     if number == _CONVERSATION:
         _take_chat(found, value)
-    elif number == _STATUS:
-        found.parts += 1
     elif number == _PAIR and len(found.pairs) < MAX_ENTRIES:
         pair = pb.PhoneNumberToLIDMapping.FromString(value)
         found.pair(parse_jid(pair.pnJid), parse_jid(pair.lidJid))
@@ -194,13 +190,12 @@ def _take(found: Overview, number: int, value: bytes) -> None:
         if number == _SETTINGS:
             at = pb.GlobalSettings.FromString(value).chatDbLidMigrationTimestamp
             found.migrated_at = at if 0 < at < _MAX_TIME else 0
-    else:
+    elif number != _STATUS:
         found.keep(_LISTED.get(number, f"field {number}"), "", value)
 
 
 def _take_chat(found: Overview, value: bytes) -> None:
-    header, messages = split(value, _MESSAGES)
-    found.parts += max(-(-len(messages) // PART), 1)
+    header, _ = split(value, _MESSAGES)
     chat = pb.Conversation.FromString(header)
     jid = parse_jid(chat.id)
     if jid is None:
@@ -252,11 +247,12 @@ def parts(
             chat = pb.Conversation.FromString(header)
         except (ProtobufError, DecodeError):
             header, messages, chat = b"", [], pb.Conversation()
-        count = max(-(-len(messages) // PART), 1)
+        jid = parse_jid(chat.id)
+        # A chat without an address is one part, however much is in it.
+        count = 1 if jid is None else max(-(-len(messages) // PART), 1)
         if left >= count:
             left -= count
             continue
-        jid = parse_jid(chat.id)
         if jid is None:
             made = iter((Part(STATUS, None, b"", (), (value[:MAX_KEPT],)),))
         else:

@@ -213,9 +213,9 @@ def _empty(info: pb.WebMessageInfo) -> tuple[MessageKind, bytes, None]:
 
 def _stub(info: pb.WebMessageInfo) -> bytes:
     kept = pb.WebMessageInfo()
-    kept.messageStubParameters.extend(info.messageStubParameters)
+    kept.messageStubParameters.extend([as_text(each) for each in info.messageStubParameters])
     if info.HasField("participant"):
-        kept.participant = info.participant
+        kept.participant = as_text(info.participant)
     # A type that the schema does not have stands among the unknown fields, which are left out.
     if info.HasField("messageStubType"):
         kept.messageStubType = info.messageStubType
