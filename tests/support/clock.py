@@ -72,6 +72,10 @@ class FakeClock(Clock):
             if sleeper.until <= self._now and not sleeper.future.done():
                 sleeper.future.set_result(None)
 
+    def set_calendar(self, seconds: float) -> None:
+        """Somebody sets the date forward by so much, or back; no time passes."""
+        self._unix += seconds
+
     async def pass_by(self, low: float, high: float | None = None) -> float:
         """Wait until somebody sleeps for that long, then let that time pass."""
         asked = await self.sleeping(low, high)

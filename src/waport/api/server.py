@@ -36,6 +36,7 @@ from .health import StoreHealth
 from .http_server import HttpServer
 from .kept_answers import StoredAnswers
 from .keys import KeyRing
+from .log_age import LogAge
 from .owned_task import OwnedTask
 from .routes import Operation
 from .webhook_guard import webhook_guard
@@ -233,12 +234,12 @@ async def _prune(
     settings: Settings, database: Database, worker: WebhookWorker, answers: StoredAnswers
 ) -> None:
     """Forget old events, delivered or given up, and old answers, so that nothing grows for ever."""
+    age = LogAge(settings.event_retention_hours * 3600)
     while True:
         try:
             await worker.give_up_old()
-            before_ms = int((time.time() - settings.event_retention_hours * 3600) * 1000)
             await database.prune(
-                before_ms, settings.event_log_max_events, settings.event_log_max_bytes
+                age.before_ms(), settings.event_log_max_events, settings.event_log_max_bytes
             )
             await answers.prune(time.time_ns() // 1_000_000)
         except StoreError as exc:

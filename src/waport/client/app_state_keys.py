@@ -67,7 +67,8 @@ class KeyRequests:
         asked.clear()  # the transaction may run again
         for key_id in store.sync_keys.missing(key_ids):
             request = store.sync_keys.request(key_id)
-            is_due = now - request.asked_at >= ASK_AGAIN_S and not request.is_unknown
+            # What was asked in the future was asked before the calendar was set back.
+            is_due = not 0 <= now - request.asked_at < ASK_AGAIN_S and not request.is_unknown
             if is_due:
                 asked.append(key_id)
             if is_due or not request.first_at:
@@ -76,7 +77,7 @@ class KeyRequests:
                     replace(
                         request,
                         asked_at=now if is_due else request.asked_at,
-                        first_at=request.first_at or now,
+                        first_at=min(request.first_at or now, now),
                     ),
                 )
         if not asked:

@@ -174,9 +174,11 @@ def next_due(store: UnitOfWork, now: int) -> Due:
         request = store.app_state.collection(collection).recovery
         if request is None:
             continue
-        if request.message_id and now - request.asked_at < ANSWER_S:
-            return Due(None, request.asked_at + ANSWER_S - now)
         since = now - request.asked_at if request.message_id else ASK_AGAIN_S
+        if since < 0:  # asked before the calendar was set back
+            since = ASK_AGAIN_S
+        if since < ANSWER_S:
+            return Due(None, ANSWER_S - since)
         wanted.append((max(ASK_AGAIN_S - since, 0), collection))
     if not wanted:
         return Due()

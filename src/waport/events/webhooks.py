@@ -18,14 +18,14 @@ from typing import Final
 
 from ..errors import StoreError
 from ..store import Delivery, DueLanes
-from .breaker import Attempt, Breaker
+from .breaker import MAX_DELAY_S, Attempt, Breaker
 from .delivery_store import DeliveryStore
 from .giving_up import MAX_AGE_S, GivingUp
 from .lane_poster import BASE_DELAY_S, LanePoster
 from .lanes import Lane, SessionLanes, ends_session
 from .render import SESSION_LANE, Frame
 from .strikes import STORE_PAUSE_S, Strikes
-from .webhook_sender import WebhookSender
+from .webhook_sender import MAX_WAIT_S, WebhookSender
 
 MAX_IN_FLIGHT: Final = 64
 """Posts at a time, over all sessions."""
@@ -37,6 +37,10 @@ ROWS: Final = 16
 """Events of a lane that are read together."""
 LOOK_AROUND_S: Final = 60.0
 """How often every session is looked at, whether or not there was news of it."""
+
+LONGEST_WAIT_S: Final = max(MAX_DELAY_S, MAX_WAIT_S) + 60.0
+"""Nothing is put off for longer, so what is due later was put off before the calendar was set back.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +216,7 @@ class WebhookWorker:
     async def _look_around(self) -> None:
         """Look at all sessions: at the start, and in case that news of one were missed."""
         now = self._monotonic()
+        await self._store.hasten_deliveries(self._now_ms() + int(LONGEST_WAIT_S * 1000))
         unwanted: dict[str, float] = {}
         for session_id in await self._store.queues_with_deliveries():
             if self._url_of(session_id) is not None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from .dead_letters import DeadLetter, bury, dead_after, raise_dead
 from .deliveries import Deliveries, Delivery, DueLanes
+from .delivery_times import hasten, is_beyond
 from .event_log import LoggedEvent, events_after, last_event_id
 from .statements import Connection
 from .webhooks import (
@@ -107,6 +108,15 @@ class EventStore(ABC):
             status: what the receiver answered, an HTTP status; None without an answer.
         """
         await self.change(lambda db: Deliveries(db).postpone(number, due_ms, now_ms, status))
+
+    async def hasten_deliveries(self, latest_ms: int) -> None:
+        """Have what is put off beyond a time be due at once: the calendar was set back since.
+
+        Args:
+            latest_ms: Unix milliseconds.
+        """
+        if await self.ask(lambda db: is_beyond(db, latest_ms)):
+            await self.change(lambda db: hasten(db, latest_ms))
 
     async def has_earlier_deliveries(
         self, delivery: Delivery, now_ms: int, *, refusals: int

@@ -69,6 +69,17 @@ async def test_a_key_is_asked_for_once_a_day_until_it_is_there(
     assert phone.asked == [KEY_ID, OTHER_ID, OTHER_ID]
 
 
+async def test_a_calendar_that_is_set_back_does_not_put_off_the_next_question(
+    phone: Phone, clock: FakeClock, requests: KeyRequests
+) -> None:
+    clock.set_calendar(400 * 24 * 3600)
+    await requests.ask([KEY_ID])
+    clock.set_calendar(-400 * 24 * 3600)
+    await requests.ask([KEY_ID])
+    await requests.ask([KEY_ID])
+    assert phone.asked == [KEY_ID, KEY_ID]
+
+
 async def test_a_key_is_not_waited_for_longer_than_a_week(
     phone: Phone, clock: FakeClock, requests: KeyRequests
 ) -> None:

@@ -269,6 +269,9 @@ async def test_a_phone_that_does_not_answer_is_asked_again_after_a_while(device:
     assert (due.collection, due.wait_s) == (None, ASK_AGAIN_S - ANSWER_S)
     due = await device.account.read(lambda store: next_due(store, asked_at + ASK_AGAIN_S))
     assert due.collection is LOW
+    # And at once if the calendar says that it was asked in the future.
+    due = await device.account.read(lambda store: next_due(store, asked_at - 400 * 24 * 3600))
+    assert due.collection is LOW
 
 
 @pytest.mark.parametrize("flaw", ["name", "sender", "nonsense", "hash", "other", "older"])

@@ -190,6 +190,24 @@ async def test_a_failed_event_is_tried_again_before_what_follows_it(
     assert len({request.headers["webhook-id"] for request in receiver.requests[:4]}) == 1
 
 
+async def test_a_calendar_that_is_set_back_does_not_put_off_a_second_try(
+    url: str, receiver: Any, run: Run, make_answer: Any
+) -> None:
+    answers = iter([422])
+    receiver.script = lambda _: make_answer(next(answers, 200))
+    ahead_s = 400 * 24 * 3600
+    now = time.time() + ahead_s
+    database = Watched(await Database.open(url))
+    await log_events(database, "a", ("one", 1))
+    async with run(database, base_delay_s=600.0, clock=lambda: now, jitter=lambda: 1.0) as worker:
+        await database.until(lambda: len(database.postponed) == 1)
+        now -= ahead_s  # what was to come in ten minutes is to come in a year now
+        worker.look_again()
+        await database.nothing_left()
+    assert numbers(receiver.requests) == [1, 1]
+    await database.close()
+
+
 async def test_410_drops_the_event(url: str, receiver: Any, run: Run, make_answer: Any) -> None:
     receiver.script = lambda request: make_answer(410 if request.json["data"]["n"] == 1 else 200)
     async with opened(url) as database:
