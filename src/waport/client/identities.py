@@ -44,6 +44,8 @@ class Identities:
         user = canonical(work.store, source)
         if source.device or work.own.is_own(source) or self._is_repeated(user, work.now):
             return
+        # After the commit: one that was undone comes again, and has to be acted on.
+        work.later(partial(self._remember, user, work.now))
         store = work.store
         addresses = _session_addresses(store, user)
         numbers = {0, *_known_devices(store, user)}
@@ -59,8 +61,6 @@ class Identities:
             # Told again, but still counted among those who may have the present key.
             for group in store.sender_keys.forget_device(address):
                 store.sender_keys.mark_cold(group, address)
-        # After the commit: one that was undone comes again, and has to be acted on.
-        work.later(partial(self._remember, user, work.now))
         given_at = known_token(store, user).given_at
         if given_at and is_fresh(given_at, work.now):
             work.later(partial(self._tokens.give, user, given_at))

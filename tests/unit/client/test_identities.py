@@ -105,7 +105,7 @@ async def test_a_person_with_whom_we_have_no_session_is_no_news(
     account.sink.recorded.clear()
     work = await watch.changed(later_s=60)
     assert account.sink.recorded == []
-    assert work.follow_ups == []
+    assert await watch.told(work) == []
 
 
 async def test_a_second_word_within_five_seconds_is_the_same_one(

@@ -185,7 +185,9 @@ async def test_a_second_word_of_a_new_registration_leaves_the_new_session_alone(
     attrs: dict[str, Any] = {"from": PEER_PN, "id": "N1", "type": "encrypt"}
     node = Node("notification", attrs, [Node("identity")])
     handler = on_notification(desk.account, desk.pre_keys, Queries(5))
-    await desk.account.handle(handler, node)
+    work = await desk.account.handle(handler, node)
+    for follow_up in work.follow_ups:
+        await follow_up()
     address = PEER_PN.signal_address
     await desk.account.write(lambda store: store.signal.put_session(address, b"new"))
     await desk.account.handle(handler, node)
