@@ -123,7 +123,7 @@ CASES = [
     Case("encrypt", (Node("count", {"value": "3"}),), asks=("refill",)),
     Case("encrypt", (Node("digest"),), asks=("verify",)),
     Case("encrypt", (Node("identity"),), PEER_PN, {}, (IdentityChanged(PEER_PN),), peer_session,
-         None, asks=("give",)),
+         None, asks=("_remember", "give")),
     Case("encrypt", (Node("identity"),), PEER_PN.with_device(2), look=peer_session, found=b"record",
          name="encrypt-identity-of-a-companion"),
     Case("encrypt", (Node("something"),), kept=True),
