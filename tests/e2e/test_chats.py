@@ -158,3 +158,32 @@ async def test_the_contact_of_a_chat_is_described(talk: Talk) -> None:
     assert (contact["pushname"], contact["isBlocked"]) == ("Alice", False)
     response = await talk.call("/chat/getContact", {"chatId": "15550000000"})
     assert problem(response) == (404, "contact_not_found")
+
+
+async def test_lists_come_in_pages_while_messages_come(talk: Talk) -> None:
+    sent = [(await talk.send(f"text {number}"))["id"]["id"] for number in range(5)]
+    first = await talk.ok("/chat/fetchMessages", limit=2, cursor="")
+    await talk.received("meanwhile")
+    pages = [first["messages"]]
+    while first["next"] is not None:
+        first = await talk.ok("/chat/fetchMessages", limit=2, cursor=first["next"])
+        pages.append(first["messages"])
+    assert [[each["id"]["id"] for each in page] for page in pages] == [
+        [sent[4], sent[3]],
+        [sent[2], sent[1]],
+        [sent[0]],
+    ]
+    _, bob_phone = await talk.world.person("Bob")
+    await bob_phone.send_text(talk.own.jid, "hello")
+    await talk.world.inbox.text("hello")
+    whole = (await talk.ok("/client/getChats"))["chats"]
+    first = await talk.ok("/client/getChats", limit=1)
+    is_alice = first["chats"][0]["id"]["_serialized"] == talk.chat
+    other = bob_phone if is_alice else talk.phone
+    await other.send_text(talk.own.jid, "now I am on top")
+    await talk.world.inbox.text("now I am on top")
+    second = await talk.ok("/client/getChats", limit=10, cursor=first["next"])
+    listed = [chat["id"]["_serialized"] for chat in first["chats"] + second["chats"]]
+    assert second["next"] is None
+    assert set(listed) == {chat["id"]["_serialized"] for chat in whole}
+    assert second["chats"][-1]["lastMessage"]["body"] == "now I am on top"

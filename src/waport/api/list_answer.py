@@ -9,9 +9,10 @@ from typing import Any, Final, Self, TypeVar
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ..client.threads import in_thread
 from ..events import People, find_people
 from .envelope import JSON_CONTENT_TYPE, json_bytes
-from .who import WhoIsWho, told_addresses
+from .who import MAX_INLINE, WhoIsWho, told_addresses
 
 T = TypeVar("T")
 
@@ -100,5 +101,8 @@ class ListAnswer(Response):
                 find_people(shapes, people)
             pieces.append((b"," if at else start) + json_bytes(shapes)[1:-1])
         addresses = await told_addresses(self._who, people)
-        more = b',"addresses":' + json_bytes(addresses) if addresses else b""
-        return [*(pieces or [start]), b"]" + more + self._end[1:]]
+        if not addresses:
+            return [*(pieces or [start]), self._end]
+        is_long = len(addresses) > MAX_INLINE
+        more = await in_thread(json_bytes, addresses) if is_long else json_bytes(addresses)
+        return [*(pieces or [start]), b'],"addresses":' + more + self._end[1:]]
