@@ -259,7 +259,7 @@ class SessionManager:
                 return
             try:
                 await self._erase(session_id)
-            except StoreError as exc:
+            except (StoreError, OSError) as exc:
                 log.error("session %s was not erased: %s", session_id, exc)
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from waport.errors import (
     SessionNotFound,
 )
 from waport.model import Disconnected, QrReady, SessionState
+from waport.sessions import SessionFolders
 from waport.sessions import manager as manager_module
 from waport.store.devices import Devices
 from waport.wire import Node
@@ -251,6 +252,22 @@ async def test_a_session_that_the_phone_ends_is_cleared_away(sessions: Sessions)
     await sessions.manager.start("main")
     again = await sessions.whatsapp.accept()
     assert again.payload.HasField("devicePairingData")
+
+
+async def test_a_folder_that_can_not_be_removed_is_reported(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: SessionFolders, session_id: str) -> None:
+        raise PermissionError(13, "not allowed")
+
+    monkeypatch.setattr(SessionFolders, "remove", refuse)
+    wire = await sessions.connect()
+    wire.say(REMOVED)
+    await sessions.reaches("main", None)
+    async with asyncio.timeout(TIMEOUT_S):
+        while "session main was not erased" not in caplog.text:
+            await sessions.database.write("main", lambda _: None)
+    assert await sessions.credentials() is None
 
 
 async def test_a_start_right_after_the_end_is_not_cleared_away(sessions: Sessions) -> None:
