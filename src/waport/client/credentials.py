@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..crypto import KeyPair
 from ..model import Credentials
-from ..signal import SignedPreKey
+from ..signal import SignedPreKey, generate_registration_id
 from ..store import UnitOfWork
 
 
@@ -17,7 +17,7 @@ def new_credentials() -> Credentials:
     return Credentials(
         noise=KeyPair.generate(),
         identity=identity,
-        registration_id=int.from_bytes(os.urandom(2), "big") % 16383 + 1,
+        registration_id=generate_registration_id(),
         signed_pre_key=SignedPreKey.create(identity, 1),
         adv_secret=os.urandom(32),
     )

@@ -13,7 +13,7 @@ from functools import partial
 
 from ..errors import NotFound, QueryError, QueryTimeout, StanzaError, StoreError
 from ..model import Credentials
-from ..signal import PreKey, SignedPreKey, generate_pre_keys, next_key_id
+from ..signal import MAX_KEY_ID, PreKey, SignedPreKey, generate_pre_keys, next_key_id
 from ..stanza.prekeys import (
     CountPreKeys,
     FetchDigest,
@@ -34,7 +34,6 @@ REFILL = 50
 LOW = 5
 """Fewer keys than this at the server ask for a refill (docs/protocol/signal.md, "Upload")."""
 
-MAX_KEY_ID = 0xFFFFFF
 ATTEMPTS = 4
 MAX_UPLOADS = 3
 """Uploads in a row, if the server says each time that it wants still more."""
@@ -73,8 +72,7 @@ def take_pre_keys(
         uploaded: they never go to the server's pool (they travel in a retry receipt).
     """
     keys = generate_pre_keys(credentials.next_pre_key_id, count)
-    next_id = keys[-1].id % MAX_KEY_ID + 1
-    credentials = replace(credentials, next_pre_key_id=next_id)
+    credentials = replace(credentials, next_pre_key_id=next_key_id(keys[-1].id))
     store.devices.save(credentials)
     store.signal.add_pre_keys(keys, uploaded=uploaded)
     return credentials, keys
@@ -265,13 +263,13 @@ def _is_key(digest: KeyDigest, key: SignedPreKey) -> bool:
 
 def _look_at_pre_keys(store: UnitOfWork, digest: KeyDigest, credentials: Credentials) -> None:
     """Say so if one-time keys differ. New ones would not take the old ones' place."""
-    pairs = [store.signal.pre_key(key_id) for key_id in digest.pre_key_ids]
-    missing = pairs.count(None)
+    known = store.signal.public_pre_keys(digest.pre_key_ids)
+    missing = sum(key_id not in known for key_id in digest.pre_key_ids)
     if missing:
         log.warning("the server gives out %d one-time keys that are not here", missing)
         return
-    known = (pair.public for pair in pairs if pair is not None)
-    expected = key_checksum(credentials.identity.public, credentials.signed_pre_key, known)
+    keys = (known[key_id] for key_id in digest.pre_key_ids)
+    expected = key_checksum(credentials.identity.public, credentials.signed_pre_key, keys)
     if digest.checksum and digest.checksum != expected:
         log.warning("the server's one-time keys differ from ours")
 

@@ -99,6 +99,9 @@ _PRE_KEY = Statement(
         _OWN_PRE_KEYS, pre_keys.c.id == bindparam("id")
     )
 )
+_PUBLIC_PRE_KEYS = Statement(
+    select(pre_keys.c.id, pre_keys.c.public).where(_OWN_PRE_KEYS, is_one_of(pre_keys.c.id))
+)
 _ADD_PRE_KEY = add_row(pre_keys)
 _UNUPLOADED = Statement(
     select(pre_keys.c.id, pre_keys.c.private, pre_keys.c.public)
@@ -265,6 +268,16 @@ class Signal(Repository):
         """A one-time pre-key that is not used up."""
         row = self._db.one(_PRE_KEY, session_id=self._session_id, id=key_id)
         return None if row is None else KeyPair(self._unseal(PRIVATE, row[0]), row[1])
+
+    def public_pre_keys(self, key_ids: Iterable[int]) -> dict[int, bytes]:
+        """The public halves of one-time pre-keys, of those that are not used up, by id."""
+        return {
+            key_id: bytes(public)
+            for values in chunks(key_ids)
+            for key_id, public in self._db.all(
+                _PUBLIC_PRE_KEYS, session_id=self._session_id, **values
+            )
+        }
 
     def add_pre_keys(self, keys: Iterable[PreKey], uploaded: bool = False) -> None:
         """Store fresh one-time pre-keys.

@@ -20,6 +20,7 @@ from waport.model import Credentials, MessageAdded
 from waport.proto import pb
 from waport.signal import PreKeyBundle, SignedPreKey
 from waport.stanza.prekeys import signed_key_node
+from waport.store.statements import Connection
 from waport.wire import SERVER, Jid, Node
 
 DAY_S = 24 * 3600
@@ -95,6 +96,24 @@ async def test_keys_that_agree_change_nothing(
     await (await verify(desk, digest(own, ids=ids, checksum=hashlib.sha1(joined).digest())))
     assert (desk.link.sent, caplog.text) == ([], "")
     assert await credentials(desk) == own
+
+
+async def test_hundreds_of_keys_are_looked_at_in_few_questions(
+    desk: KeyDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = await credentials(desk)
+    ids = tuple(range(1, FIRST_UPLOAD + 1))
+    asked: list[object] = []
+    for name in ("one", "all"):
+        ask = getattr(Connection, name)
+
+        def counted(db: Connection, *args: Any, ask: Any = ask, **values: Any) -> Any:
+            asked.append(args)
+            return ask(db, *args, **values)
+
+        monkeypatch.setattr(Connection, name, counted)
+    await (await verify(desk, digest(own, ids=ids)))
+    assert 0 < len(asked) < 20
 
 
 async def test_a_server_without_keys_gets_all_of_them_again(desk: KeyDesk) -> None:
