@@ -15,6 +15,7 @@ from sqlalchemy import (
     exists,
     select,
     tuple_,
+    union_all,
     update,
 )
 
@@ -99,6 +100,12 @@ _RENAME_CHAT = [
     Statement(update(retries).where(in_chat(retries, "old")).values(chat=_NEW)),
 ]
 
+_HAS_CHAT = Statement(
+    union_all(
+        select(table.c.seq).where(_is_in_old_chat(table)),
+        select(retries.c.count).where(in_chat(retries, "old")),
+    ).limit(1)
+)
 _HAS_AUTHOR = Statement(select(table.c.seq).where(_is_of_old_author(table)).limit(1))
 _RENAME_AUTHOR = [
     _merge(
@@ -114,6 +121,9 @@ def rename_chat(db: Connection, session_id: str, old: Jid, new: Jid) -> None:
     if old == new:
         return
     names = {"session_id": session_id, "old": jid_column(old), "new": jid_column(new)}
+    # Asked for everybody whose number is learnt, and mostly in vain.
+    if db.one(_HAS_CHAT, **names) is None:
+        return
     for statement in _RENAME_CHAT:
         db.change(statement, **names)
 

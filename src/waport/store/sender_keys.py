@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    union_all,
     update,
 )
 
@@ -119,6 +120,11 @@ _FORGET_DEVICE = [
 
 _MOVE_KEYS = _move(sender_keys)
 _MOVE_MEMORY = _move(sender_key_memory)
+_HAS_USER = Statement(
+    union_all(
+        *(select(table.c.device).where(_user(table)) for table in (sender_keys, sender_key_memory))
+    ).limit(1)
+)
 _DROP_USER = [
     Statement(delete(table).where(_user(table))) for table in (sender_keys, sender_key_memory)
 ]
@@ -233,6 +239,9 @@ class SenderKeys(Repository):
         Source: docs/protocol/signal.md, "Migration of existing PN sessions".
         """
         if old_name == new_name:
+            return 0
+        # Asked for everybody whose number is learnt, and mostly in vain.
+        if self._db.one(_HAS_USER, session_id=self._session_id, name=old_name) is None:
             return 0
         names = {"session_id": self._session_id, "old_name": old_name, "new_name": new_name}
         moved = self._db.change(_MOVE_KEYS, **names)

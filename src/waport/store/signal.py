@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    union_all,
     update,
 )
 
@@ -87,6 +88,14 @@ _DELETE_IDENTITY = Statement(delete(signal_identities).where(_device(signal_iden
 
 _MOVE_SESSIONS = _move(signal_sessions)
 _MOVE_IDENTITIES = _move(signal_identities)
+_HAS_USER = Statement(
+    union_all(
+        *(
+            select(table.c.device).where(_user(table, "name"))
+            for table in (signal_sessions, signal_identities)
+        )
+    ).limit(1)
+)
 _DROP_USER = [
     Statement(delete(table).where(_user(table, "name")))
     for table in (signal_sessions, signal_identities)
@@ -254,6 +263,9 @@ class Signal(Repository):
         Source: docs/protocol/signal.md, "Migration of existing PN sessions".
         """
         if old_name == new_name:
+            return 0
+        # Asked for everybody whose number is learnt, and mostly in vain.
+        if self._db.one(_HAS_USER, session_id=self._session_id, name=old_name) is None:
             return 0
         names = {"session_id": self._session_id, "old_name": old_name, "new_name": new_name}
         moved = self._db.change(_MOVE_SESSIONS, **names)
