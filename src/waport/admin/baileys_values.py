@@ -70,7 +70,7 @@ def data(value: Json) -> bytes:
             return base64.b64decode(value, validate=True)
         if isinstance(value, dict):
             value = value["data"] if "data" in value else list(value.values())
-            return data(value) if isinstance(value, str) else bytes(value)
+            return _none() if isinstance(value, dict) else data(value)
         return bytes(value) if isinstance(value, list) else _none()
     except (binascii.Error, ValueError, TypeError, OverflowError) as exc:
         raise InvalidInput("bytes can't be read") from exc

@@ -277,6 +277,6 @@ def test_bytes_are_read_in_every_spelling() -> None:
     assert data(b64(b"abc")) == data(buffer(b"abc")) == b"abc"
     assert data({"type": "Buffer", "data": [97, 98, 99]}) == b"abc"
     assert data({"0": 97, "1": 98, "2": 99}) == b"abc"
-    for wrong in (None, 7, [256], {"0": "a"}, "a"):
+    for wrong in (None, 7, [256], {"0": "a"}, "a", {"data": 32}, {"data": 10**12}, {"data": {}}):
         with pytest.raises(InvalidInput):
             data(wrong)
