@@ -12,7 +12,7 @@ from waport.client.compose import NoSuchMessage
 from waport.client.message_lookup import MessageReceipts
 from waport.client.receipt_times import ReceiptTimes
 from waport.errors import InvalidInput, NotAuthorized, NotFound, QueryTimeout, query_error
-from waport.model import Ack, Contact
+from waport.model import Ack, Contact, Group
 from waport.proto import pb
 from waport.wire import Jid
 
@@ -337,10 +337,27 @@ async def test_what_vanishes_meanwhile_is_not_found(call: Any, problem: Any, acc
         assert problem(response) == NOT_FOUND
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (InvalidInput("inner"), (400, "selectedOptions must be answers of the poll")),
+        (NoSuchMessage(), NOT_FOUND[:2]),
+        (NotFound(404, "x"), (404, "Contact not found")),
+    ],
+)
+async def test_a_vote_that_is_refused_has_its_answer(
+    call: Any, problem: Any, account: Any, error: Exception, expected: tuple[int, str]
+) -> None:
+    account.error = error
+    response = await call("POST", route("vote"), json={**IDS, "selectedOptions": ["x"]})
+    assert problem(response)[:2] == expected
+
+
 async def test_posts_of_channels_are_not_changed(call: Any, problem: Any, account: Any) -> None:
     account.stored = [text_message("M1", chat=CHANNEL)]
-    for name in ("react", "edit", "pin", "unpin"):
-        response = await call("POST", route(name), json={**IDS, **NEEDS[name][0]})
+    needs = {name: NEEDS[name][0] for name in ("react", "edit", "pin", "unpin")}
+    for name, more in {**needs, "vote": {"selectedOptions": ["x"]}}.items():
+        response = await call("POST", route(name), json={**IDS, **more})
         assert problem(response) == (400, "Not possible in a channel", "validation_error")
     assert account.calls == []
 
@@ -431,3 +448,49 @@ async def test_no_message_mentions_so_many(call: Any, problem: Any, account: Any
     response = await call("POST", route("getMentions"), json={"messageData": data})
     text = "messageData.mentionedIds must be an array of at most 10000 items"
     assert problem(response) == (400, text, "validation_error")
+
+
+async def test_groups_are_mentioned_and_nobody_can_have_thousands_asked_for(
+    call: Any, account: Any
+) -> None:
+    asked = []
+    info = account.groups.info
+
+    async def counted(group: Jid, *, fresh: bool = False) -> Group:
+        asked.append(group)
+        found: Group = await info(group, fresh=fresh)
+        return found
+
+    account.groups.info = counted
+    ids = [str(GROUP), str(GROUP), str(PEER), *(f"12036300000000{n:04}@g.us" for n in range(500))]
+    mentions = [pb.GroupMention(groupJid=each, groupSubject="x") for each in ids]
+    context = pb.ContextInfo(groupMentions=mentions)
+    text = pb.ExtendedTextMessage(text="hi", contextInfo=context)
+    account.stored = [stored("M1", pb.Message(extendedTextMessage=text))]
+    response = await call("POST", route("getGroupMentions"), json=IDS)
+    shown = [chat["id"]["_serialized"] for chat in response.json()["result"]]
+    assert shown == [str(GROUP)]
+    assert len(asked) == 50
+
+
+async def test_who_is_paid_is_named_as_everywhere(call: Any, account: Any) -> None:
+    note = pb.Message(extendedTextMessage=pb.ExtendedTextMessage(text="rent"))
+    payment = pb.Message(
+        requestPaymentMessage=pb.RequestPaymentMessage(
+            currencyCodeIso4217="EUR", amount1000=5000, noteMessage=note
+        )
+    )
+    hidden = Jid("1000001", "lid")
+    for chat, shown in ((PEER, "15559990000@c.us"), (hidden, str(hidden)), (GROUP, str(GROUP))):
+        account.stored = [stored("M1", payment, from_me=True, chat=chat)]
+        response = await call("POST", route("getPayment"), json=IDS)
+        assert response.json()["payment"] == {
+            "id": "M1",
+            "paymentCurrency": "EUR",
+            "paymentAmount1000": 5000,
+            "paymentMessageReceiverJid": shown,
+            "paymentTransactionTimestamp": NOW,
+            "paymentStatus": 0,
+            "paymentTxnStatus": 0,
+            "paymentNote": "rent",
+        }

@@ -52,8 +52,8 @@ from ..schemas.message import (
 routes = Routes("Message")
 
 _UNKNOWN: Final = ((404, "message_not_found"),)
-_SENDS: Final = (*_UNKNOWN, (404, "contact_not_found"), (404, "group_not_found"))
-_FORWARDS: Final = (*_SENDS, (404, "chat_not_found"))
+SENDS: Final = (*_UNKNOWN, (404, "contact_not_found"), (404, "group_not_found"))
+_FORWARDS: Final = (*SENDS, (404, "chat_not_found"))
 
 
 @routes.post("/message/getInfo/{sessionId}", errors=_UNKNOWN)
@@ -67,7 +67,7 @@ async def get_message_info(
     return {"success": True, "info": info, "isOwn": message.key.from_me}
 
 
-@routes.post("/message/react/{sessionId}", errors=_SENDS)
+@routes.post("/message/react/{sessionId}", errors=SENDS)
 async def react_to_message(
     client: ConnectedClient,
     body: Annotated[ReactMessageRequest, request_body(ReactMessageRequest)],
@@ -75,8 +75,8 @@ async def react_to_message(
     """React to a message, or take the reaction back."""
     if len(body.emoji) > MAX_REACTION:
         raise InvalidRequest(f"emoji must be a string of at most {MAX_REACTION} characters")
-    message = await _changeable(client, body)
-    with _changing(message, "Message cannot be reacted to"):
+    message = await changeable(client, body)
+    with changing(message, "Message cannot be reacted to"):
         sent = await client.messages.react(message.key.chat, message.key.id, body.emoji)
     return told("Reaction sent", sent)
 
@@ -93,15 +93,15 @@ async def star_message(
     return done("Message starred" if body.star else "Message unstarred")
 
 
-@routes.post("/message/delete/{sessionId}", errors=_SENDS)
+@routes.post("/message/delete/{sessionId}", errors=SENDS)
 async def delete_message(
     client: ConnectedClient,
     body: Annotated[DeleteMessageRequest, request_body(DeleteMessageRequest)],
 ) -> ChangeAnswer:
     """Delete a message, for this account or for everybody."""
     if body.for_everyone:
-        message = await _changeable(client, body)
-        with _changing(message, "Message cannot be deleted for everyone"):
+        message = await changeable(client, body)
+        with changing(message, "Message cannot be deleted for everyone"):
             sent = await client.messages.revoke(message.key.chat, message.key.id)
         return told("Message deleted", sent)
     key = (await find_message(client, body.chat, body.message_id)).key
@@ -172,7 +172,7 @@ async def get_mentions(
     return await _mentions(client, message_json(message, client.own_jid)["mentionedIds"])
 
 
-@routes.post("/message/edit/{sessionId}", errors=_SENDS)
+@routes.post("/message/edit/{sessionId}", errors=SENDS)
 async def edit_message(
     client: ConnectedClient,
     body: Annotated[EditMessageRequest, request_body(EditMessageRequest)],
@@ -180,8 +180,8 @@ async def edit_message(
     """Give an own message another text."""
     if len(body.new_content) > MAX_TEXT:
         raise InvalidRequest(f"newContent must be a string of at most {MAX_TEXT} characters")
-    message = await _changeable(client, body)
-    with _changing(message, "Message cannot be edited"):
+    message = await changeable(client, body)
+    with changing(message, "Message cannot be edited"):
         sent = await client.messages.edit(message.key.chat, message.key.id, body.new_content)
     edited = await find_message(client, message.key.chat, message.key.id)
     return {
@@ -190,26 +190,26 @@ async def edit_message(
     }
 
 
-@routes.post("/message/pin/{sessionId}", errors=_SENDS)
+@routes.post("/message/pin/{sessionId}", errors=SENDS)
 async def pin_message(
     client: ConnectedClient,
     body: Annotated[PinMessageRequest, request_body(PinMessageRequest)],
 ) -> ChangeAnswer:
     """Pin a message for everybody in its chat."""
-    message = await _changeable(client, body)
-    with _changing(message, "Message cannot be pinned"):
+    message = await changeable(client, body)
+    with changing(message, "Message cannot be pinned"):
         sent = await client.messages.pin(message.key.chat, message.key.id, body.held_s)
     return told("Message pinned", sent)
 
 
-@routes.post("/message/unpin/{sessionId}", errors=_SENDS)
+@routes.post("/message/unpin/{sessionId}", errors=SENDS)
 async def unpin_message(
     client: ConnectedClient,
     body: Annotated[MessageLookupRequest, request_body(MessageLookupRequest)],
 ) -> ChangeAnswer:
     """Unpin a message."""
-    message = await _changeable(client, body)
-    with _changing(message, "Message cannot be unpinned"):
+    message = await changeable(client, body)
+    with changing(message, "Message cannot be unpinned"):
         sent = await client.messages.unpin(message.key.chat, message.key.id)
     return told("Message unpinned", sent)
 
@@ -217,8 +217,13 @@ async def unpin_message(
 # --- what they share -----------------------------------------------------------------------------
 
 
-async def _changeable(client: ClientPort, body: MessageLookupRequest) -> Message:
-    """The message that something is to be said about."""
+async def changeable(client: ClientPort, body: MessageLookupRequest) -> Message:
+    """The message that something is to be said about.
+
+    Raises:
+        NoSuchMessage: there is none.
+        InvalidRequest: it is a post of a channel.
+    """
     message = await find_message(client, body.chat, body.message_id)
     if message.key.chat.is_newsletter:
         raise InvalidRequest("Not possible in a channel")
@@ -226,8 +231,12 @@ async def _changeable(client: ClientPort, body: MessageLookupRequest) -> Message
 
 
 @contextlib.contextmanager
-def _changing(message: Message, refusal: str) -> Iterator[None]:
-    """Around a call that changes a message for everybody."""
+def changing(message: Message, refusal: str) -> Iterator[None]:
+    """Around a call that changes a message for everybody.
+
+    Args:
+        refusal: what the caller is told where that can't be done to this message.
+    """
     with answers_for(message.key.chat), _refusing(refusal):
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any, Final
 
 from starlette.responses import Response
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from ...errors import InvalidInput
 from ...events import (
     group_info_json,
+    jid_text,
     message_json,
     reaction_lists,
     vote_json,
@@ -39,10 +41,14 @@ from ..schemas.extras import (
 from ..schemas.group import GroupIdRequest
 from ..schemas.message import MessageLookupRequest
 from .group_chat import described
+from .message import SENDS, changeable, changing
 
 routes = Routes("Message")
 
 _UNKNOWN: Final = ((404, "message_not_found"),)
+MAX_MENTIONED: Final = 50
+"""Groups that are looked up for one message: WhatsApp is asked about each that is not known, and
+its writer, who may be anybody, has named them."""
 
 Body = Annotated[MessageLookupRequest, request_body(MessageLookupRequest)]
 
@@ -67,13 +73,12 @@ async def get_message_contact(client: ConnectedClient, body: Body) -> ContactAns
 async def get_group_mentions(client: ConnectedClient, body: Body) -> GroupMentionsAnswer:
     """List the groups that a message mentions, as far as they are known."""
     message = await find_message(client, body.chat, body.message_id)
+    mentions = message_json(message, client.own_jid)["groupMentions"]
+    named = dict.fromkeys(parse_address(each["groupJid"]["_serialized"]) for each in mentions)
     found = []
-    for mention in message_json(message, client.own_jid)["groupMentions"]:
-        try:
-            group = parse_address(mention["groupJid"]["_serialized"])
+    for group in [jid for jid in named if jid.is_group][:MAX_MENTIONED]:
+        with contextlib.suppress(HttpError):
             found.append(await one_chat(client, group))
-        except HttpError:
-            continue
     return {"success": True, "result": found}
 
 
@@ -103,17 +108,15 @@ async def get_poll_votes(client: ConnectedClient, body: Body) -> VotesAnswer:
     }
 
 
-@routes.post("/message/vote/{sessionId}", errors=_UNKNOWN)
+@routes.post("/message/vote/{sessionId}", errors=SENDS)
 async def vote_poll(
     client: ConnectedClient,
     body: Annotated[VoteRequest, request_body(VoteRequest)],
 ) -> VoteAnswer:
     """Vote in a poll with all answers that are chosen; none takes the vote back."""
-    key = (await find_message(client, body.chat, body.message_id)).key
-    try:
-        sent = await client.messages.vote(key.chat, key.id, body.options)
-    except InvalidInput as exc:
-        raise InvalidRequest("selectedOptions must be answers of the poll") from exc
+    message = await changeable(client, body)
+    with changing(message, "selectedOptions must be answers of the poll"):
+        sent = await client.messages.vote(message.key.chat, message.key.id, body.options)
     return {"success": True, "result": True, "ack": int(sent.ack), "sentId": sent.key.id}
 
 
@@ -176,7 +179,7 @@ def _payment(message: Message) -> PaymentJson | None:
         "id": message.key.id,
         "paymentCurrency": currency,
         "paymentAmount1000": amount,
-        "paymentMessageReceiverJid": None if receiver is None else f"{receiver.user}@c.us",
+        "paymentMessageReceiverJid": None if receiver is None else jid_text(receiver),
         "paymentTransactionTimestamp": message.timestamp,
         "paymentStatus": 0,
         "paymentTxnStatus": 0,

@@ -22,6 +22,7 @@ from ..kinds import ADDRESS, ADDRESSES, BOOLEAN, INTEGER, PARTICIPANTS, TEXT, TE
 from ..picture_field import PICTURE, Picture
 from ..uploads import UploadedFile
 from .common import SuccessEnvelope
+from .message import MessageLookupRequest
 
 _CHAT: Final = "15551234567@c.us"
 
@@ -202,11 +203,9 @@ class SearchMessagesRequest:
 
 
 @body
-class VoteRequest:
+class VoteRequest(MessageLookupRequest):
     """The answers of a poll that are chosen."""
 
-    chat: Jid = required("chatId", ADDRESS, example=_CHAT)
-    message_id: str = required("messageId", TEXT)
     options: tuple[str, ...] = required("selectedOptions", TEXTS)
 
 
