@@ -309,11 +309,14 @@ def _with_headers(send: Send, headers: RawHeaders) -> Send:
 
 
 def _believe_proxy(scope: Scope, head: RequestHead) -> None:
-    """Take the caller's address and scheme from the proxy in front."""
-    address = head.text(b"x-forwarded-for").partition(",")[0].strip()
+    """Take the caller's address and scheme from the proxy in front.
+
+    A proxy adds the address that it sees to what the caller has sent, which may be made up.
+    """
+    address = head.text(b"x-forwarded-for").rpartition(",")[2].strip()
     if address:
         scope["client"] = (address, 0)
-    scheme = head.text(b"x-forwarded-proto").partition(",")[0].strip().lower()
+    scheme = head.text(b"x-forwarded-proto").rpartition(",")[2].strip().lower()
     if scheme in ("http", "https"):
         is_socket = scope["type"] == "websocket"
         scope["scheme"] = scheme.replace("http", "ws") if is_socket else scheme

@@ -597,3 +597,12 @@ async def test_forwarded_addresses_are_not_believed_unasked(make_call: Any) -> N
     for address, status in (("1.1.1.1", 200), ("2.2.2.2", 429)):
         headers = {"host": "localhost", "x-forwarded-for": address}
         assert (await call("GET", "/ping", headers=headers)).status_code == status
+
+
+async def test_of_forwarded_addresses_the_proxys_own_word_counts(make_call: Any) -> None:
+    limits = {"RATE_LIMIT_MAX": "1", "RATE_LIMIT_WINDOW_MS": "60000"}
+    call = make_call(TRUST_PROXY="true", **limits)
+    # The caller makes up an address at each guess; the proxy adds the true one.
+    for made_up, status in (("1.1.1.1", 401), ("2.2.2.2", 429)):
+        headers = {"x-forwarded-for": f"{made_up}, 9.9.9.9"}
+        assert (await call("GET", "/ping", key="guess", headers=headers)).status_code == status
