@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from waport.config import Settings, is_loopback
+from waport.config.settings import _FIXED
 from waport.errors import InvalidInput
 from waport.store import Database
 
@@ -307,5 +309,7 @@ def test_the_example_file_names_every_setting_and_holds_the_defaults(tmp_path: P
     text = example.read_text()
     for field in Settings.model_fields.values():
         assert field.alias is None or field.alias in text, field.alias
+    idle = re.findall(r"[A-Z_]{3,}", text.partition("without effect so far")[2])
+    assert set(idle) == {Settings.model_fields[name].alias for name in _FIXED}
     given = Settings.load(example, {})
     assert given.model_copy(update={"enable_swagger": None}) == load()
