@@ -116,7 +116,7 @@ def judge(ledger: Ledger, outside: Outside, url: str) -> Figures:
     by_id: dict[str, list[str]] = defaultdict(list)
     for each in ours:
         by_id[each["id"]].append(each["sha256"])
-    heard = {message["id"] for person in ledger.people for message in person.messages}
+    heard = [{message["id"] for message in person.messages} for person in ledger.people]
     figures = Figures(
         received=len(ledger.written),
         sent=len(stored_own),
@@ -127,7 +127,11 @@ def judge(ledger: Ledger, outside: Outside, url: str) -> Figures:
     named = {kind: _ids(told, kind) for kind in ("message", "message_create")}
 
     figures.lost += [f"in {name}" for name in ledger.written if name not in inside]
-    figures.lost += [f"out {name}" for name in sorted(stored_own) if name not in heard]
+    for name, is_own, _, chat in rows:
+        # One person has what went to one; what went to the group has everybody.
+        readers = sum(name in each for each in heard)
+        if is_own and readers < (len(heard) if chat == ledger.group else 1):
+            figures.lost.append(f"out {name}")
     figures.lost += [f"answered {name}" for name in ledger.answered if name not in stored_own]
     # Whoever calls a message a notice would hide its loss: a notice was sent by nobody, and stands
     # in the group alone.
@@ -135,7 +139,12 @@ def judge(ledger: Ledger, outside: Outside, url: str) -> Figures:
     figures.lost += [
         f"as a notice {row[0]}" for row in notices if row[0] in sent or row[3] != ledger.group
     ]
-    figures.lost += [f"never kept {name}" for name in by_id if name not in stored_own]
+    figures.lost += [
+        f"never kept {message['id']}"
+        for person in ledger.people
+        for message in person.messages
+        if message["from"] == ledger.owner.jid and message["id"] not in stored_own
+    ]
 
     figures.undecryptable += [row[0] for row in rows if row[2] == "ciphertext"]
     figures.undecryptable += [each.text[:80] for each in told if each.kind == "message_ciphertext"]
