@@ -86,6 +86,18 @@ async def test_the_kind_of_read_receipts_follows_the_settings_once_they_are_watc
     assert settings.privacy.read_receipt == "read"
 
 
+async def test_read_receipts_that_this_device_turns_off_end_at_once(settings: Settings) -> None:
+    # The server tells the other devices alone.
+    settings.values["readreceipts"] = "all"
+    await settings.privacy.watch()
+    await settings.privacy.set("readreceipts", "none")
+    assert settings.privacy.read_receipt == "read-self"
+    await settings.privacy.set("last", "none")
+    assert settings.privacy.read_receipt == "read-self"
+    await settings.privacy.set("readreceipts", "all")
+    assert settings.privacy.read_receipt == "read"
+
+
 async def test_a_change_during_the_question_is_not_overlooked(settings: Settings) -> None:
     asked = settings.answer
 

@@ -58,9 +58,13 @@ class Privacy:
     async def set(self, name: str, value: str) -> str:
         """Change a setting; the value that it has now."""
         try:
-            return await self._queries.run(SetPrivacy(name, value), again=True)
+            told = await self._queries.run(SetPrivacy(name, value), again=True)
         finally:
             self._forget()
+        # Of a change that is made here, the server tells the other devices alone.
+        if name == "readreceipts":
+            self._sends_read_receipts = told != "none"
+        return told
 
     async def sends_read_receipts(self) -> bool:
         """Whether others are told when their messages were read."""
