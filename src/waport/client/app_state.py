@@ -163,7 +163,8 @@ class AppStateSync:
         await self._follow_up(outcome)
         self._news.set()
         if self._is_open:
-            self._background.spawn(self.refresh(), "app state")
+            # Nobody else comes back to it. Where a sync runs already this ends at once.
+            self._background.spawn(self.refresh(), "app state", essential=True)
 
     @property
     def next_exchange(self) -> asyncio.Event:

@@ -9,9 +9,11 @@ import pytest
 from support.account import Account
 from support.appstate import CHAT, KEY_ID, OTHER_ID, chat, mutation, pin
 from support.appstate_server import Device, Server
+from support.clock import TIMEOUT_S
 from waport.appstate import Collection, Operation
 from waport.appstate.actions import MuteChat, PinChat
 from waport.client.app_state import KEYS_TIMEOUT_S
+from waport.client.background import MAX_TASKS
 from waport.errors import ConnectionClosed, MediaError
 from waport.model import ChatArchived
 from waport.proto import pb
@@ -41,6 +43,19 @@ async def test_a_change_takes_effect_at_once_and_goes_up_with_what_belongs_to_it
     assert len(pb.SyncdPatch.FromString(patch).mutations) == 2
     assert await device.is_even(LOW)
     assert not await device.account.read(lambda store: store.app_state.has_pending())
+
+
+async def test_a_change_goes_up_however_much_else_there_is_to_do(
+    device: Device, server: Server
+) -> None:
+    await device.ready()
+    for _ in range(MAX_TASKS):
+        device.background.spawn(asyncio.Event().wait(), "busy")  # type: ignore[arg-type]
+    await device.settings.archive(CHAT)
+    async with asyncio.timeout(TIMEOUT_S):
+        await device.settings.settle()
+    assert len(server.logs[LOW]) == 1
+    await device.background.cancel()
 
 
 async def test_what_was_changed_before_a_restart_is_uploaded_after_it(
