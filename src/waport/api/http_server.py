@@ -19,6 +19,7 @@ from ..config import Settings
 from ..events import EventHub
 from .envelope import problem_answer
 from .errors import Problem
+from .socket_protocol import BoundedSocket
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the gateway judges them
-        ws="websockets-sansio",
+        ws=BoundedSocket,
         ws_max_size=MAX_SOCKET_MESSAGE,
         ws_ping_interval=None,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,

@@ -216,9 +216,16 @@ class WebhookWorker:
     async def _look_around(self) -> None:
         """Look at all sessions: at the start, and in case that news of one were missed."""
         now = self._monotonic()
-        await self._store.hasten_deliveries(self._now_ms() + int(LONGEST_WAIT_S * 1000))
+        # Before the questions: who asks for a look meanwhile gets another one.
+        self._look_around_at = now + LOOK_AROUND_S
         unwanted: dict[str, float] = {}
-        for session_id in await self._store.queues_with_deliveries():
+        try:
+            await self._store.hasten_deliveries(self._now_ms() + int(LONGEST_WAIT_S * 1000))
+            queues = await self._store.queues_with_deliveries()
+        except StoreError:
+            self._look_around_at = 0.0
+            raise
+        for session_id in queues:
             if self._url_of(session_id) is not None:
                 self._refresh(session_id)
                 continue
@@ -226,7 +233,6 @@ class WebhookWorker:
             if session_id not in self._unwanted:
                 log.warning("session %s has events to deliver, but no webhook URL", session_id)
         self._unwanted = unwanted
-        self._look_around_at = now + LOOK_AROUND_S
 
     def _readable(self) -> list[SessionLanes]:
         """Sessions whose due lanes could leave now, no more than there are places."""

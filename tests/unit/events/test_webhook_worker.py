@@ -865,3 +865,26 @@ async def test_what_is_given_up_can_be_sent_again(
             await receiver.wait_for(2)
             await database.nothing_left()
     assert numbers(receiver.requests) == [0, 1]
+
+
+async def test_a_look_that_is_asked_for_during_another_one_is_not_forgotten(
+    url: str, receiver: Any, run: Run
+) -> None:
+    async with opened(url) as database:
+        ask = database.queues_with_deliveries
+        looks = 0
+
+        async def late() -> Any:
+            nonlocal looks
+            looks += 1
+            found = await ask()
+            if looks == 1:
+                # It came after the answer, so only another look finds it.
+                await log_events(database, "a", ("chat", 1))
+                worker.look_again()
+            return found
+
+        database.queues_with_deliveries = late
+        async with run(database) as worker:
+            await receiver.wait_for(1)
+    assert numbers(receiver.requests) == [1]

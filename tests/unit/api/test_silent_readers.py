@@ -1,0 +1,50 @@
+"""Event sockets of clients that never read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from support.fake_server import KEY
+from waport.api import sockets
+from waport.api.socket_protocol import BoundedSocket
+from waport.events import EventHub, Frame
+
+UPGRADE = (
+    b"GET /ws?apiKey=%b HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n"
+    b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % KEY.encode()
+)
+TIMEOUT_S = 10.0
+
+
+async def test_a_client_that_never_reads_is_dropped_with_all_that_waited_for_it(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(BoundedSocket, "abort_after_s", 0.1)
+    lost = asyncio.Event()
+    tell = BoundedSocket.connection_lost
+
+    def connection_lost(self: Any, exc: Exception | None) -> None:
+        tell(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(BoundedSocket, "connection_lost", connection_lost)
+    hub = EventHub(max_queued=50)
+    async with serve(hub) as port:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, UPGRADE)
+            await loop.sock_recv(client, 10)
+            text = "x" * 50_000
+            async with asyncio.timeout(TIMEOUT_S):
+                # Until the buffers on the way are full, and what may be queued is there.
+                while hub._subscribers:
+                    hub.publish("a", [Frame.of("qr", {"qr": text})])
+                    await asyncio.sleep(0)
+                await lost.wait()
