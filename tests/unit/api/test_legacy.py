@@ -310,6 +310,17 @@ async def test_strict_errors_have_its_statuses_and_texts(
     assert await told(response) == refusal(404, "Channel not Found")
 
 
+async def test_a_strict_refusal_of_too_many_callbacks_has_its_text(make_call: Any) -> None:
+    limit = {"RATE_LIMIT_MAX": "1", "RATE_LIMIT_WINDOW_MS": "60000"}
+    strict = make_call(LEGACY_STRICT="true", **limit)
+    path = "/legacy/localCallbackExample"
+    assert (await strict("POST", path, json={})).status_code == 200
+    text = "You can't make any more requests at the moment. Try again later"
+    refusal = await told(await strict("POST", path, json={}))
+    assert refusal == (429, {"success": False, "error": text})
+    assert (await strict("GET", "/ping")).json()["error"] == "Too many requests"
+
+
 async def test_strict_sessions_answer_as_there(strict: Any, sessions: Any) -> None:
     def none(**more: object) -> tuple[int, dict[str, Any]]:
         return 200, {"success": False, **more, "message": "session_not_found"}

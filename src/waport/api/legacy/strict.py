@@ -10,6 +10,10 @@ from ..errors import Problem
 _BY_GROUP: Final[Mapping[tuple[str, str], tuple[int, str]]] = {
     ("chat", "chat_not_found"): (404, "Chat not Found"),
     ("channel", "chat_not_found"): (404, "Channel not Found"),
+    ("localCallbackExample", "rate_limited"): (
+        429,
+        "You can't make any more requests at the moment. Try again later",
+    ),
 }
 _BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
     "unauthorized": (403, "Invalid API key"),
