@@ -23,7 +23,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     **{call.path: call.body for call in CALLS},
     **{f"{rule.path}/{{sessionId}}": rule.body for rule in RULES},
     "/webhooks": {"url": "http://127.0.0.1:9/", "events": ["message"], "sessionId": "on"},
-    "/keys": {"name": "bot", "scopes": ["read"], "sessions": ["on"]},
+    "/apiKeys": {"name": "bot", "scopes": ["read"], "sessions": ["on"]},
 }
 """A body that works, by route; the others get one with fields of everything."""
 

@@ -44,6 +44,11 @@ MAX_UNREAD: Final = 65_536
 """A connection with more than this of an unwanted body ahead is closed after the answer."""
 
 _CLOSE: Final = (b"connection", b"close")
+_NO_PAGE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""For what is called HTML by contract and is none."""
 
 SocketEndpoint = Callable[[str | None, RequestHead, Scope, Receive, Send], Awaitable[None]]
 """Takes the path below the base path (None when it is not below it) and the connection."""
@@ -283,7 +288,8 @@ async def _refuse_body(
 async def _list_methods(send: Send, allow: str) -> None:
     """The answer to OPTIONS."""
     body = allow.encode("ascii")
-    await Answer(200, body, "text/html; charset=utf-8", [(b"allow", body)]).send(send)
+    headers = [(b"allow", body), *_NO_PAGE]
+    await Answer(200, body, "text/html; charset=utf-8", headers).send(send)
 
 
 def _without_body(send: Send) -> Send:

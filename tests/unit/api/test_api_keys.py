@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from waport.api import head
 from waport.api.app import all_operations
 from waport.api.errors import HttpError, InvalidRequest
 from waport.api.keys import KeyRing
@@ -200,6 +202,29 @@ async def test_the_scope_is_judged_before_the_body_and_the_session(
     assert response.status_code == 403
     assert (await call("POST", "/client/sendMessage/a b", key=secret)).status_code == 422
     assert (await call("POST", "/nothing", key=secret)).status_code == 404
+
+
+async def test_keys_are_compared_in_a_time_that_tells_nothing(
+    ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's whole, by a comparison made for it; the others by their hashes alone."""
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def watched(given: bytes, expected: bytes) -> bool:
+        compared.append((given, expected))
+        return compare(given, expected)
+
+    monkeypatch.setattr(head.hmac, "compare_digest", watched)
+    secret = await secret_for(ring, Scope.READ)
+    for given in (KEY, KEY[:-1], "", secret, secret[:-1]):
+        holder = ring.holder([given.encode()])
+        assert (holder is not None) is (given in (KEY, secret))
+    assert [given for given, _ in compared] == [
+        each.encode() for each in (KEY, KEY[:-1], "", secret, secret[:-1])
+    ]
+    assert {expected for _, expected in compared} == {KEY.encode()}
+    assert secret.encode() not in ring._keys
 
 
 # --- making and revoking -------------------------------------------------------------------------

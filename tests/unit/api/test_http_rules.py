@@ -237,6 +237,8 @@ async def test_options_lists_the_methods(call: Any, path: str, allow: str) -> No
     assert response.headers["allow"] == allow
     assert response.text == allow
     assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 async def test_options_needs_the_key_also_on_open_paths(call: Any, problem: Any) -> None:
