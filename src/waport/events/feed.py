@@ -14,7 +14,11 @@ from .rawdata import compact_json
 from .websocket import envelope, iso_ms
 
 STEP: Final = 200
-"""Events that are read together."""
+"""Events that are read together where none is wanted."""
+READ: Final = 50
+"""Events that are read together of those that are told: some are large."""
+MAX_PAGE_SIZE: Final = 8 * 1024**2
+"""Characters of a page beyond which it ends; people write what stands in an event."""
 LOOK_AGAIN_S: Final = 30.0
 """How often the log is looked at without news of it, in case that any were missed."""
 MAX_ID: Final = 2**63 - 1
@@ -80,16 +84,23 @@ class EventFeed:
         Raises:
             StoreError: the database refused.
         """
-        step = limit
+        events: list[LoggedEvent] = []
+        size, step = 0, min(limit, READ)
         while True:
             found = await self._store.events_after(after, step, session_id)
-            events = [event for event in found if sees(event.session_id, event.kind)]
-            if len(events) > limit:
-                return EventPage(events[:limit], events[limit - 1].id)
-            after = found[-1].id if found else after
-            if events or len(found) < step:
+            known = len(events)
+            for event in found:
+                after = event.id
+                if sees(event.session_id, event.kind):
+                    events.append(event)
+                    size += len(event.data)
+                if len(events) == limit or size >= MAX_PAGE_SIZE:
+                    return EventPage(events, after)
+            has_unwanted = len(events) - known < len(found)
+            if len(found) < step or (events and has_unwanted):
                 return EventPage(events, after)
-            step = max(limit, STEP)  # wanted ones may be far apart
+            # Wanted ones may be far apart.
+            step = min(limit - len(events), READ) if events else STEP
 
     async def last_id(self) -> int:
         """The newest event's id, for who begins now.
@@ -109,7 +120,7 @@ class EventFeed:
         """
         while not self._closed.is_set():
             news = self._news  # before reading: what comes meanwhile sets this one
-            page = await self.page(after, STEP, session_id, sees)
+            page = await self.page(after, READ, session_id, sees)
             for event in page.events:
                 yield event
                 if self._closed.is_set():

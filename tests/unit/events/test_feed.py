@@ -13,7 +13,15 @@ import pytest
 from support.database import open_database
 from waport.errors import InvalidInput
 from waport.events import EventFeed, Frame
-from waport.events.feed import MAX_ID, STEP, event_id, event_json, socket_text, stream_text
+from waport.events.feed import (
+    MAX_ID,
+    MAX_PAGE_SIZE,
+    STEP,
+    event_id,
+    event_json,
+    socket_text,
+    stream_text,
+)
 from waport.store import Database, LoggedEvent
 
 EVENT = LoggedEvent(7, "main", "message", '{"body":"a\\nb"}', 1_700_000_000_123)
@@ -77,6 +85,25 @@ async def test_a_page_says_where_to_go_on(database: Database) -> None:
     page = await feed.page(ids[2], 2)
     assert (page.events, page.next) == ([], ids[2])
     assert await feed.last_id() == ids[2]
+
+
+async def test_a_page_holds_so_much_and_the_next_one_goes_on(database: Database) -> None:
+    feed = EventFeed(database)
+    large = '"' + "x" * (MAX_PAGE_SIZE // 3 + 1) + '"'
+    ids = await append(database, feed, "a", 130)
+    ids += await database.write(
+        "a",
+        lambda work: [
+            work.event_log.append("message", "c", large, deliver=False) for _ in range(4)
+        ],
+    )
+    ids += await append(database, feed, "a", 2)
+    pages = [await feed.page(0, 1000)]
+    while pages[-1].events:
+        pages.append(await feed.page(pages[-1].next, 1000))
+    assert [len(page.events) for page in pages] == [133, 3, 0]
+    assert [event.id for page in pages for event in page.events] == ids
+    assert len((await feed.page(0, 120)).events) == 120
 
 
 def test_an_event_as_text() -> None:
