@@ -30,6 +30,8 @@ SHUTDOWN_GRACE_S: Final = 10
 HEAD_TIMEOUT_S: Final = 20.0
 """A request's head that is not complete by then, counted from the connection or from the first
 byte after an answer, ends the connection."""
+STALL_TIMEOUT_S: Final = 120.0
+"""A client that reads nothing of its answer for so long ends the connection."""
 MAX_CONNECTIONS: Final = 10_000
 """Connections at a time, event sockets included, if the process may open that many files."""
 
@@ -59,12 +61,14 @@ class BoundedProtocol(H11Protocol):
     """A connection that must bring its requests in time, and is one of so many."""
 
     head_timeout_s: ClassVar[float] = HEAD_TIMEOUT_S
+    stall_timeout_s: ClassVar[float] = STALL_TIMEOUT_S
     max_connections: ClassVar[int] = connection_limit()
     _refusal_logged_at: ClassVar[float] = -math.inf
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._head_deadline: asyncio.TimerHandle | None = None
+        self._stall_deadline: asyncio.TimerHandle | None = None
         self._is_event_socket = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -103,7 +107,23 @@ class BoundedProtocol(H11Protocol):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        """What was sent waits to be read; it does so for a while."""
+        super().pause_writing()
+        self._stall_deadline = self.loop.call_later(self.stall_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It was read."""
+        self._end_stall()
+        super().resume_writing()
+
+    def _end_stall(self) -> None:
+        if self._stall_deadline is not None:
+            self._stall_deadline.cancel()
+            self._stall_deadline = None
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._end_stall()
         self._stop_clock()
         super().connection_lost(exc)
 

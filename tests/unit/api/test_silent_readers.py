@@ -1,4 +1,4 @@
-"""Event sockets of clients that never read."""
+"""Clients that never read what they asked for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import pytest
 
 from support.fake_server import KEY
 from waport.api import sockets
+from waport.api.http_server import BoundedProtocol
 from waport.api.socket_protocol import BoundedSocket
-from waport.events import EventHub, Frame
+from waport.events import EventFeed, EventHub, Frame
+from waport.store import LoggedEvent
 
 UPGRADE = (
     b"GET /ws?apiKey=%b HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n"
     b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % KEY.encode()
+)
+STREAM = (
+    b"GET /events/stream?after=0 HTTP/1.1\r\nhost: localhost\r\nx-api-key: %b\r\n\r\n"
+    % KEY.encode()
 )
 TIMEOUT_S = 10.0
 
@@ -47,4 +53,35 @@ async def test_a_client_that_never_reads_is_dropped_with_all_that_waited_for_it(
                 while hub._subscribers:
                     hub.publish("a", [Frame.of("qr", {"qr": text})])
                     await asyncio.sleep(0)
+                await lost.wait()
+
+
+async def test_a_stream_that_nobody_reads_ends(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "stall_timeout_s", 0.2)
+    lost = asyncio.Event()
+    tell = BoundedProtocol.connection_lost
+
+    def connection_lost(self: Any, exc: Exception | None) -> None:
+        tell(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(BoundedProtocol, "connection_lost", connection_lost)
+
+    class Endless:
+        """A log that has always more."""
+
+        async def last_event_id(self) -> int:
+            return 2**40
+
+        async def events_after(self, after: int, *_: Any) -> list[LoggedEvent]:
+            return [LoggedEvent(after + 1, "a", "qr", f'{{"qr":"{"x" * 100_000}"}}', 0)]
+
+    hub = EventHub(feed=EventFeed(Endless()))
+    async with serve(hub) as port:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, STREAM)
+            async with asyncio.timeout(TIMEOUT_S):
+                await loop.sock_recv(client, 10)
                 await lost.wait()
