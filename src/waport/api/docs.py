@@ -9,11 +9,12 @@ from functools import partial
 from importlib import resources
 from typing import Annotated, Final
 
-from fastapi import Path
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from .envelope import JSON_CONTENT_TYPE, json_bytes
 from .errors import route_not_found
+from .gateway import raw_path_of
 from .openapi import Document
 from .routes import Routes
 
@@ -85,12 +86,12 @@ def docs_routes(document: Callable[[], Document], base_path: str) -> Routes:
         return Response(page, media_type="text/html", headers=PAGE_HEADERS)
 
     @routes.get("/docs/assets/{name}", is_open=True, in_document=False)
-    async def get_asset(name: Annotated[str, Path()]) -> Response:
+    async def get_asset(request: Request, name: Annotated[str, Path()]) -> Response:
         if name == "start.js":
             return Response(start, media_type=_SCRIPT_TYPE, headers=_ASSET_HEADERS)
         asset = assets.get(name)
         if asset is None:
-            raise route_not_found("GET", f"{base_path}/docs/assets/{name}")
+            raise route_not_found("GET", raw_path_of(request.scope))
         return Response(await asset.get(), media_type=_ASSETS[name], headers=_ASSET_HEADERS)
 
     return routes

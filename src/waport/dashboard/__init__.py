@@ -9,11 +9,12 @@ from __future__ import annotations
 from importlib import resources
 from typing import Annotated, Final
 
-from fastapi import Path
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from ..api.docs import PAGE_HEADERS
 from ..api.errors import route_not_found
+from ..api.gateway import raw_path_of
 from ..api.routes import Operation, Routes
 from ..config import Settings
 
@@ -48,9 +49,9 @@ def _routes(base_path: str) -> Routes:
         return Response(page, media_type="text/html", headers=_HEADERS)
 
     @routes.get("/dashboard/{name}", is_open=True, in_document=False)
-    async def get_file(name: Annotated[str, Path()]) -> Response:
+    async def get_file(request: Request, name: Annotated[str, Path()]) -> Response:
         if name not in _FILES:
-            raise route_not_found("GET", f"{base_path}/dashboard/{name}")
+            raise route_not_found("GET", raw_path_of(request.scope))
         return Response(_file(name), media_type=_FILES[name], headers=_HEADERS)
 
     return routes
