@@ -144,6 +144,15 @@ async def test_what_cannot_be_used_is_refused(
     assert (await api.get("/webhooks")).json()["webhooks"] == []
 
 
+async def test_too_many_are_refused_in_words(
+    api: httpx.AsyncClient, problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waport.events.webhook_book.MAX_WEBHOOKS", 1)
+    await made(api)
+    response = await api.post("/webhooks", json={"url": URL})
+    assert problem(response) == (400, "there are 1 webhooks already", "validation_error")
+
+
 async def test_dead_letters_are_listed_and_sent_again(
     api: httpx.AsyncClient, database: Database, looks: list[None], problem: Any
 ) -> None:

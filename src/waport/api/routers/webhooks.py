@@ -62,19 +62,20 @@ async def make_webhook(
     if body.signing not in _SIGNINGS:
         raise InvalidRequest("signing must be hmac or ed25519")
     given = () if body.secret is None else (WebhookSecret(_checked_secret(body.secret)),)
-    made = await hooks.book.add(
-        StoredWebhook(
-            "",
-            body.session or None,
-            body.url,
-            body.events,
-            body.chats,
-            body.types,
-            body.headers,
-            given,
-        ),
-        "ed25519" if body.signing == "ed25519" else "hmac",
+    webhook = StoredWebhook(
+        "",
+        body.session or None,
+        body.url,
+        body.events,
+        body.chats,
+        body.types,
+        body.headers,
+        given,
     )
+    try:
+        made = await hooks.book.add(webhook, "ed25519" if body.signing == "ed25519" else "hmac")
+    except InvalidInput as exc:
+        raise InvalidRequest(str(exc)) from exc
     return {"success": True, "webhook": _shape(made), "secret": made.secrets[0].secret}
 
 
