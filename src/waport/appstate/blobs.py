@@ -13,7 +13,7 @@ from typing import Final
 from google.protobuf.message import DecodeError as ProtobufError
 
 from ..errors import DecodeError
-from ..proto import pb
+from ..proto import as_text, pb
 
 MAX_BLOB_SIZE: Final = 64 * 1024 * 1024
 """Bytes of a file; a larger one is not loaded."""
@@ -63,7 +63,7 @@ def read_blob_reference(reference: pb.ExternalBlobReference) -> BlobReference:
     Raises:
         DecodeError: it lacks something, or means too large a file.
     """
-    path, handle = _text(reference.directPath), _text(reference.handle)
+    path, handle = as_text(reference.directPath), as_text(reference.handle)
     if not path.startswith("/") or len(path) > _MAX_PATH:
         raise DecodeError("an app-state file without a path")
     if len(reference.mediaKey) != _MEDIA_KEY_SIZE:
@@ -91,8 +91,3 @@ def write_blob_reference(reference: BlobReference, into: pb.ExternalBlobReferenc
     into.fileSizeBytes = reference.file_size
     into.fileSha256 = reference.file_sha256
     into.fileEncSha256 = reference.file_enc_sha256
-
-
-def _text(value: str | bytes) -> str:
-    """Text that is no UTF-8 comes out of a protobuf as bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

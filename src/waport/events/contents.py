@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..proto import pb
+from ..proto import as_text, pb
 from ..stanza.content import MAX_WRAPPERS
 from ..stanza.contents.context import NO_CONTENT
 from ..stanza.contents.fields import enum_number
 from ..stanza.contents.members import BY_NAME, WRAPPERS
-from .rawdata import text
 
 # What an own other device wrote comes in a wrapper of its own.
 _WRAPPERS: Final = WRAPPERS | {"deviceSentMessage"}
@@ -154,13 +153,13 @@ def is_revoke(protocol: pb.ProtocolMessage) -> bool:
 def body_of(content: Content, kind: ContentKind) -> str:
     """The text that stands for the message."""
     if content.name == "conversation":
-        return text(content.part)
+        return as_text(content.part)
     value = content.part
     for name in kind.body.split(".") if kind.body else ():
         value = getattr(value, name)
-    return text(value) if isinstance(value, str | bytes) else ""
+    return as_text(value) if isinstance(value, str | bytes) else ""
 
 
 def caption_of(content: Content, kind: ContentKind) -> str:
     """What a reader sees as text: the body, or a file's caption. Links are looked for in it."""
-    return text(getattr(content.part, "caption", "")) or body_of(content, kind)
+    return as_text(getattr(content.part, "caption", "")) or body_of(content, kind)

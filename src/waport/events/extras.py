@@ -10,11 +10,11 @@ from pydantic import JsonValue
 from typing_extensions import TypedDict
 
 from ..errors import InvalidInput
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import Jid
 from .contents import Content, is_revoke
 from .ids import IdJson, id_json, jid_text
-from .rawdata import finite, protobuf_json, text
+from .rawdata import finite, protobuf_json
 
 
 class LocationJson(TypedDict):
@@ -86,7 +86,7 @@ class ContentJson(TypedDict, total=False):
 
 def wire_text(value: str | bytes) -> str:
     """An address from inside a protobuf in the API's form; what is no address stays as it is."""
-    address = text(value)
+    address = as_text(value)
     try:
         return jid_text(Jid.parse(address))
     except InvalidInput:
@@ -95,7 +95,7 @@ def wire_text(value: str | bytes) -> str:
 
 def location_json(part: Any) -> LocationJson:
     """A place from a location or live location message."""
-    name, address, url = (text(getattr(part, each, "")) for each in ("name", "address", "url"))
+    name, address, url = (as_text(getattr(part, each, "")) for each in ("name", "address", "url"))
     shape: LocationJson = {
         "latitude": finite(part.degreesLatitude),
         "longitude": finite(part.degreesLongitude),
@@ -122,9 +122,9 @@ def _media(part: Any, _: pb.Message) -> ContentJson:
 def _text(part: Any, _: pb.Message) -> ContentJson:
     shape: ContentJson = {}
     if part.title:
-        shape["title"] = text(part.title)
+        shape["title"] = as_text(part.title)
     if part.description:
-        shape["description"] = text(part.description)
+        shape["description"] = as_text(part.description)
     return shape
 
 
@@ -134,9 +134,9 @@ def _location(part: Any, _: pb.Message) -> ContentJson:
 
 def _poll(part: Any, message: pb.Message) -> ContentJson:
     return {
-        "pollName": text(part.name),
+        "pollName": as_text(part.name),
         "pollOptions": [
-            {"name": text(option.optionName), "localId": place}
+            {"name": as_text(option.optionName), "localId": place}
             for place, option in enumerate(part.options)
         ],
         # 0 means any number; old senders wrote the number of options instead.
@@ -157,33 +157,33 @@ def _event(part: Any, message: pb.Message) -> ContentJson:
     if part.endTime:
         shape["eventEndTime"] = part.endTime
     if part.description:
-        shape["eventDescription"] = text(part.description)
+        shape["eventDescription"] = as_text(part.description)
     if part.joinLink:
-        shape["eventJoinLink"] = text(part.joinLink)
+        shape["eventJoinLink"] = as_text(part.joinLink)
     if part.HasField("location"):
         shape["eventLocation"] = location_json(part.location)
     return shape
 
 
 def _order(part: Any, _: pb.Message) -> ContentJson:
-    return {"orderId": text(part.orderId), "token": text(part.token)}
+    return {"orderId": as_text(part.orderId), "token": as_text(part.token)}
 
 
 def _product(part: Any, _: pb.Message) -> ContentJson:
     return {
-        "title": text(part.product.title),
-        "description": text(part.product.description),
+        "title": as_text(part.product.title),
+        "description": as_text(part.product.description),
         "businessOwnerJid": wire_text(part.businessOwnerJid),
-        "productId": text(part.product.productId),
+        "productId": as_text(part.product.productId),
     }
 
 
 def _list(part: Any, _: pb.Message) -> ContentJson:
-    return {"title": text(part.title), "description": text(part.description)}
+    return {"title": as_text(part.title), "description": as_text(part.description)}
 
 
 def _list_response(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedRowId": text(part.singleSelectReply.selectedRowId)}
+    return {"selectedRowId": as_text(part.singleSelectReply.selectedRowId)}
 
 
 def _buttons(part: Any, _: pb.Message) -> ContentJson:
@@ -191,11 +191,11 @@ def _buttons(part: Any, _: pb.Message) -> ContentJson:
 
 
 def _buttons_response(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedButtonId": text(part.selectedButtonId)}
+    return {"selectedButtonId": as_text(part.selectedButtonId)}
 
 
 def _template_reply(part: Any, _: pb.Message) -> ContentJson:
-    return {"selectedButtonId": text(part.selectedId)}
+    return {"selectedButtonId": as_text(part.selectedId)}
 
 
 def _protocol(part: Any, _: pb.Message) -> ContentJson:
@@ -238,9 +238,9 @@ def content_json(content: Content) -> ContentJson:
 def vcards(content: Content) -> list[str]:
     """The contact cards of a message, as vCard texts."""
     if content.name == "contactMessage":
-        return [text(content.part.vcard)]
+        return [as_text(content.part.vcard)]
     if content.name == "contactsArrayMessage":
-        return [text(contact.vcard) for contact in content.part.contacts]
+        return [as_text(contact.vcard) for contact in content.part.contacts]
     return []
 
 
@@ -249,8 +249,8 @@ def group_mentions(context: pb.ContextInfo) -> list[GroupMentionJson]:
     mentions: list[GroupMentionJson] = []
     for mention in context.groupMentions:
         try:
-            group = Jid.parse(text(mention.groupJid))
+            group = Jid.parse(as_text(mention.groupJid))
         except InvalidInput:
             continue
-        mentions.append({"groupSubject": text(mention.groupSubject), "groupJid": id_json(group)})
+        mentions.append({"groupSubject": as_text(mention.groupSubject), "groupJid": id_json(group)})
     return mentions

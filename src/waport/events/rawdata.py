@@ -17,6 +17,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message as Protobuf
 from pydantic import JsonValue
 
+from ..proto import as_text
+
 JsonObject = dict[str, JsonValue]
 
 KEY_MATERIAL: Final = frozenset(
@@ -40,15 +42,6 @@ def compact_json(value: object) -> str:
         ValueError: a number is not finite; JSON has none such.
     """
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def text(value: str | bytes) -> str:
-    """A protobuf's text; what is no UTF-8 in it becomes replacement characters.
-
-    The library gives the bytes of a text that it can't decode. What others write is theirs to
-    choose, so every text of a protobuf passes here before it goes into JSON.
-    """
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def unread_fields(message: Protobuf) -> str:
@@ -105,7 +98,7 @@ def _float(value: float) -> JsonValue:
 
 
 _PLAIN: Final[dict[int, Callable[[Any], JsonValue]]] = {
-    FieldDescriptor.TYPE_STRING: text,
+    FieldDescriptor.TYPE_STRING: as_text,
     FieldDescriptor.TYPE_BYTES: _base64,
     FieldDescriptor.TYPE_DOUBLE: _double,
     FieldDescriptor.TYPE_FLOAT: _float,
@@ -135,7 +128,7 @@ def protobuf_json(message: Protobuf) -> JsonObject:
 
 
 def _key(key: str | bytes | int) -> str:
-    return str(key) if isinstance(key, int) else text(key)
+    return str(key) if isinstance(key, int) else as_text(key)
 
 
 def _map_value(field: FieldDescriptor) -> FieldDescriptor | None:

@@ -13,6 +13,7 @@ from typing import Final, NotRequired
 from typing_extensions import TypedDict
 
 from ..model import Ack, Message, MessageKey, MessageKind
+from ..proto import as_text
 from ..wire import Jid
 from .contents import (
     REVOKED,
@@ -33,7 +34,7 @@ from .extras import (
 )
 from .ids import MessageIdJson, jid_text, message_id_json, names_author
 from .links import LinkJson, find_links
-from .rawdata import JsonObject, protobuf_json, text, unread_fields
+from .rawdata import JsonObject, protobuf_json, unread_fields
 
 _CIPHERTEXT: Final = ContentKind("ciphertext")
 _NOTICE: Final = ContentKind("gp2")
@@ -143,10 +144,10 @@ def message_json(message: Message, own: Jid, *, has_reaction: bool = False) -> M
     extras = content_json(content)
     if content.name == "groupInviteMessage":
         extras["inviteV4"] = {
-            "inviteCode": text(content.part.inviteCode),
+            "inviteCode": as_text(content.part.inviteCode),
             "inviteCodeExp": content.part.inviteExpiration,
             "groupId": wire_text(content.part.groupJid),
-            "groupName": text(content.part.groupName),
+            "groupName": as_text(content.part.groupName),
             "fromId": sender,
             "toId": base["to"],
         }

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 from google.protobuf.message import DecodeError as ProtobufError
 
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import Jid
 from .notice import Notice
 
@@ -112,7 +112,7 @@ class Message:
     def text(self) -> str:
         """The text of a text message, else empty."""
         message = self.proto()
-        return message.conversation or message.extendedTextMessage.text
+        return as_text(message.conversation or message.extendedTextMessage.text)
 
     def with_ack(self, ack: Ack) -> Message:
         """The same message with another ack."""

@@ -20,9 +20,8 @@ from ..model.business import (
     ProfileChange,
     VerifiedName,
 )
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import AttrValue, Jid, Node
-from .contents.fields import as_text
 from .query import Query, iq_get, iq_set
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

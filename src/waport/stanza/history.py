@@ -13,9 +13,9 @@ from typing import Final
 from google.protobuf.message import DecodeError as ProtobufError
 
 from ..errors import DecodeError, InvalidInput
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import Jid, Node
-from .contents.fields import as_text, enum_number
+from .contents.fields import enum_number
 from .receipt import receipt
 
 MAX_CHUNK_ORDER: Final = 2**32 - 1

@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from ..errors import DecodeError
 from ..model import ChatHistory
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import STATUS, Jid
-from .contents.fields import as_text, parse_jid
+from .contents.fields import parse_jid
 from .history_messages import (
     HistoryMessage,
     IsAddOn,

@@ -14,10 +14,10 @@ from google.protobuf.message import DecodeError as ProtobufError
 from ..errors import DecodeError
 from ..model import Ack, AddOnKind, MessageKind
 from ..model.contents import Content, Protocol, Text, Unknown
-from ..proto import pb
+from ..proto import as_text, pb
 from ..wire import Jid
 from .contents import read_message
-from .contents.fields import as_text, enum_number, parse_jid
+from .contents.fields import enum_number, parse_jid
 from .peer import SECRET_SIZE
 
 MAX_ID: Final = 256

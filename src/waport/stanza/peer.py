@@ -13,11 +13,11 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from ..errors import DecodeError, InvalidInput
 from ..model.contents import TargetKey
-from ..proto import pb
+from ..proto import as_text, pb
 from ..signal import Ciphertext
 from ..wire import AttrValue, Jid, Node
 from .contents.context import TARGET_KEY
-from .contents.fields import as_text, parse_jid
+from .contents.fields import parse_jid
 
 MAX_PLACEHOLDERS = 50
 """Messages that one request asks for, and that are taken from one answer."""

@@ -494,3 +494,10 @@ async def test_who_is_paid_is_named_as_everywhere(call: Any, account: Any) -> No
             "paymentTxnStatus": 0,
             "paymentNote": "rent",
         }
+    raw = payment.SerializeToString().replace(b"rent", b"\xff\xfent").replace(b"EUR", b"\xffUR")
+    damaged = pb.Message.FromString(raw)
+    account.stored = [stored("M1", damaged, from_me=True, chat=PEER)]
+    assert account.stored[0].proto() == damaged
+    answer = (await call("POST", route("getPayment"), json=IDS)).json()
+    assert answer["payment"]["paymentNote"] == "\ufffd\ufffdnt"
+    assert answer["payment"]["paymentCurrency"] == "\ufffdUR"

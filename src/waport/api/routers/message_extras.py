@@ -16,6 +16,7 @@ from ...events import (
     vote_json,
 )
 from ...model import Message
+from ...proto import as_text
 from ..addresses import parse_address
 from ..chat_list import one_chat
 from ..contact_list import one_contact
@@ -177,7 +178,7 @@ def _payment(message: Message) -> PaymentJson | None:
     receiver = message.key.chat if message.key.from_me else None
     shape: PaymentJson = {
         "id": message.key.id,
-        "paymentCurrency": currency,
+        "paymentCurrency": as_text(currency),
         "paymentAmount1000": amount,
         "paymentMessageReceiverJid": None if receiver is None else jid_text(receiver),
         "paymentTransactionTimestamp": message.timestamp,
@@ -186,5 +187,5 @@ def _payment(message: Message) -> PaymentJson | None:
     }
     note = part.noteMessage.extendedTextMessage.text
     if note:
-        shape["paymentNote"] = note
+        shape["paymentNote"] = as_text(note)
     return shape

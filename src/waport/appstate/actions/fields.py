@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidInput
+from ...proto import as_text
 from ...wire import Jid
 
 MAX_ITEMS: Final = 16_384
@@ -41,11 +42,6 @@ class Field:
     attr: str
     read: Callable[[Any], Any]
     write: Callable[[Any, Any], None]
-
-
-def as_text(value: Any) -> str:
-    """A text field's value. Text that is no UTF-8 comes out of a protobuf as bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def parse_address(value: Any) -> Jid:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ...proto import as_text
 from ...wire import Jid
 from .base import MessageRange, MessageRef, RangeMessage
-from .fields import Field, Unreadable, as_text, parse_address
+from .fields import Field, Unreadable, parse_address
 
 MAX_RANGE_MESSAGES: Final = 1000
 """Messages that a range may name."""

@@ -22,6 +22,7 @@ from google.protobuf.message import Message as Protobuf
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ...errors import InvalidInput
+from ...proto import as_text
 from ...wire import Jid
 
 V = TypeVar("V")
@@ -163,11 +164,6 @@ def _readable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return 0.0
     return value
-
-
-def as_text(value: Any) -> str:
-    """A text field's value. Text that is no UTF-8 comes out of a protobuf as bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def text(attr: str, name: str, *, is_required: bool = False) -> Field:

@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ...errors import DecodeError
-from ...proto import pb
+from ...proto import as_text, pb
 from ...wire import AttrValue, Jid, Node
 from ..content import MAX_WRAPPERS
 from .context import NO_CONTENT
-from .fields import as_text, enum_number, parse_jid
+from .fields import enum_number, parse_jid
 from .members import VIEW_ONCE, WRAPPERS
 
 
