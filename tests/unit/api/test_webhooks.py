@@ -184,7 +184,7 @@ async def test_dead_letters_are_listed_and_sent_again(
     assert (await api.get("/webhooks/environment/deadLetters")).json()["deadLetters"] == []
 
     before = len(looks)
-    assert (await api.post(f"{path}/resend", json={"ids": [str(ids[2])]})).json()["resent"] == 1
+    assert (await api.post(f"{path}/resend", json={"ids": [f"evt_{ids[2]}"]})).json()["resent"] == 1
     body = {"from": str(ids[0]), "to": str(ids[1])}
     assert (await api.post(f"{path}/resend", json=body)).json()["resent"] == 2
     assert (await api.post(f"{path}/resend", json={"all": True})).json()["resent"] == 1

@@ -6,7 +6,9 @@ from typing import Any, Final, NotRequired
 
 from typing_extensions import TypedDict
 
+from ...errors import InvalidInput
 from ...events import jid_text
+from ...events.feed import event_id
 from ...sessions import SESSION_ID
 from ..addresses import is_reachable, parse_address
 from ..errors import InvalidRequest
@@ -81,8 +83,11 @@ def _url(value: object, name: str) -> str:
 
 
 def _number(value: object, name: str) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
-        return int(value)
+    if isinstance(value, str):
+        try:
+            return event_id(value)
+        except InvalidInput:
+            raise InvalidRequest(f"{name} must be the id of an event") from None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**46:
         raise InvalidRequest(f"{name} must be the id of an event")
     return value
