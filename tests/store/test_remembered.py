@@ -51,6 +51,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 async def test_a_change_of_the_session_ends_its_results(database: Database, change: Change) -> None:
+    await database.write("s", lambda work: work.sender_keys.mark_warm(GROUP, ["1.0"]))
     await keep(database)
     await keep(database, "else")
     await database.write("s", change)
