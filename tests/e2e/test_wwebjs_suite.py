@@ -74,17 +74,21 @@ class Suite:
         """What the callback example writes."""
         return self.server.sessions / "message_log.txt"
 
-    async def logged(self) -> list[Any]:
-        """The events of the log, as soon as there is one."""
-        async with asyncio.timeout(60):
-            while not (lines := self._lines()):  # noqa: ASYNC110 - a file tells of no news
-                await asyncio.sleep(0.02)
-        return lines
+    async def logged(self, session_id: str) -> list[Any]:
+        """The events of a session in the log, as soon as there is one.
 
-    def _lines(self) -> list[Any]:
+        Those of sessions before it may still be on their way.
+        """
+        async with asyncio.timeout(60):
+            while not (found := self._of(session_id)):  # noqa: ASYNC110 - a file tells of no news
+                await asyncio.sleep(0.02)
+        return found
+
+    def _of(self, session_id: str) -> list[Any]:
         if not self.log.exists():
             return []
-        return [json.loads(line) for line in self.log.read_bytes().split(b"\r\n") if line]
+        *lines, _ = self.log.read_bytes().split(b"\r\n")  # the last one may be half written
+        return [each for each in map(json.loads, lines) if each["sessionId"] == session_id]
 
 
 @contextlib.asynccontextmanager
@@ -208,7 +212,7 @@ async def test_idle_sessions_are_flushed(suite: Suite) -> None:
 async def test_a_qr_code_is_the_first_event_of_a_session(suite: Suite) -> None:
     suite.log.unlink(missing_ok=True)
     await suite.json("GET", "/session/start/4")
-    (event,) = await suite.logged()
+    (event,) = await suite.logged("4")
     assert event == {
         "dataType": "qr",
         "data": {"qr": event["data"]["qr"]},
