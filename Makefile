@@ -80,7 +80,7 @@ hostile: $(STAMP)  ## damaged inputs, sealed anew, into live clients and servers
 	$(BIN)/pytest -q tests/hostile
 
 fuzz: $(STAMP)  ## coverage-blind fuzzing of every decoder, for SECONDS (60)
-	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(or $(SECONDS),60)
 
 test-all-pythons: $(STAMP)
 	@own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

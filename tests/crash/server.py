@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from support.ready_python import ReadyProcess
-from support.waport_server import API_KEY
+from support.waport_server import API_KEY, server_environment
 from waport.crashpoints import ENVIRONMENT_NAME
 
 from .patience import Patience
@@ -38,18 +38,7 @@ class MortalServer:
         self._patience = patience
         self.sessions = folder / "sessions"
         self.log = folder / "server.log"
-        no_settings = folder / "empty.env"
-        no_settings.touch()
-        self._environment = {
-            **os.environ,
-            "HOST": "127.0.0.1",
-            "PORT": "0",
-            "API_KEY": API_KEY,
-            "SESSIONS_PATH": str(self.sessions),
-            "ENV_PATH": str(no_settings),
-            "RECONNECT_INTERVAL": "100",
-            **environment,
-        }
+        self._environment = server_environment(folder, self.sessions, environment)
         self._process: ReadyProcess | None = None
         self._hearing: asyncio.Task[None] | None = None
         self._words: list[str] = []

@@ -6,12 +6,9 @@ import argparse
 import random
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from mutate import mutate
-from targets import EXPECTED, TARGETS, Target
+from .mutate import mutate
+from .targets import EXPECTED, TARGETS, Target
 
 
 def fuzz(target: Target, seconds: float, chosen: random.Random) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from fuzz.mutate import mutate
 from waport.errors import InvalidInput
 from waport.wire import Jid, Node, encode_stanza
 
@@ -69,26 +70,6 @@ NUMBERS = (0, 1, -1, 2, 127, 255, 2**31 - 1, -(2**31), 2**32 - 1, 2**53, 2**63 -
 BLOBS = (b"", b"\x00", b"\xff" * 33, bytes(32), bytes(31), b"\x05" + bytes(32), b"\x08\x01", b"{")
 MAX_TRIES = 8
 MAX_NODES = 400
-
-
-def damage_bytes(data: bytes, chosen: random.Random) -> bytes:
-    """One to four of: flip, overwrite, cut, repeat, insert."""
-    damaged = bytearray(data)
-    for _ in range(chosen.randint(1, 4)):
-        at = chosen.randrange(len(damaged) + 1)
-        length = chosen.randint(1, 8)
-        match chosen.randrange(5):
-            case 0 if damaged:
-                damaged[at % len(damaged)] ^= 1 << chosen.randrange(8)
-            case 1:
-                damaged[at : at + length] = chosen.randbytes(length)
-            case 2:
-                del damaged[at:]
-            case 3:
-                damaged[at:at] = damaged[at : at + length * 8]
-            case _:
-                damaged[at:at] = chosen.choice((b"\x00", b"\xff", b"\x7f", b"\xf8", b"\xfe"))
-    return bytes(damaged)
 
 
 # --- nodes ---------------------------------------------------------------------------------------
@@ -179,9 +160,7 @@ class NodeDamage:
     def _spoil_content(self, node: Node) -> None:
         content = node.content
         if isinstance(content, bytes) and self._chosen.random() < 0.6:
-            node.content = damaged_json(content, self._chosen) or damage_bytes(
-                content, self._chosen
-            )
+            node.content = damaged_json(content, self._chosen) or mutate(content, self._chosen)
             return
         node.content = self._chosen.choice(
             (None, [], self._chosen.choice(BLOBS), self._chosen.choice(TEXTS).encode(), bytes(4000))
@@ -244,7 +223,7 @@ def damage_message(message: Message, chosen: random.Random) -> bytes:
         _damage_field(damaged, chosen)
     data = damaged.SerializeToString()
     if chosen.random() < 0.15:
-        return damage_bytes(data, chosen)
+        return mutate(data, chosen)
     if chosen.random() < 0.1:
         # An unknown field, or an enum's number that does not exist.
         return data + bytes((chosen.randrange(1, 16) << 3, 0xFF, 0xFF, 0x03))
@@ -311,7 +290,7 @@ def _scalar(field: FieldDescriptor, chosen: random.Random, old: Any = None) -> A
     kind = field.cpp_type
     if kind == FieldDescriptor.CPPTYPE_STRING and field.type == FieldDescriptor.TYPE_BYTES:
         if old and chosen.random() < 0.6:
-            return damage_bytes(old, chosen)
+            return mutate(old, chosen)
         return chosen.choice(BLOBS)
     if kind == FieldDescriptor.CPPTYPE_STRING:
         return chosen.choice(TEXTS) if chosen.random() < 0.7 else str(chosen.choice(JIDS))

@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Message
 
 from contract.older import CALLS
 from contract.rules import RULES
+from fuzz.mutate import mutate
 from support.fake_server import KEY
 from waport.api.app import all_operations
 from waport.config import Settings
 
-from .damage import TEXTS, damage_bytes, damage_json
+from .damage import TEXTS, damage_json
 
 BODIES: Mapping[str, Mapping[str, object]] = {
     **{call.path: call.body for call in CALLS},
@@ -166,7 +167,7 @@ class Requests:
             parts.append(part)
         path = "/".join(parts).encode()
         if chosen.random() < 0.03:
-            path = b"/" + damage_bytes(path, chosen).lstrip(b"/")
+            path = b"/" + mutate(path, chosen).lstrip(b"/")
         return path
 
     def _query(self) -> bytes:
@@ -175,11 +176,11 @@ class Requests:
             return b""
         name = chosen.choice(("limit", "after", "sessionId", "apiKey", "chatId", "refresh", "x"))
         query = f"{name}={quote(chosen.choice(TEXTS)[:300])}".encode()
-        return damage_bytes(query, chosen) if chosen.random() < 0.2 else query
+        return mutate(query, chosen) if chosen.random() < 0.2 else query
 
     def _body(self, template: str) -> bytes:
         chosen = self._chosen
         plain = template.removeprefix("/legacy")
         body = BODIES.get(plain) or ANY_BODY
         made = json.dumps(damage_json(dict(body), chosen)).encode()
-        return damage_bytes(made, chosen) if chosen.random() < 0.1 else made
+        return mutate(made, chosen) if chosen.random() < 0.1 else made

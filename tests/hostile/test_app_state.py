@@ -9,6 +9,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError as ProtobufError
 
+from fuzz.mutate import mutate
 from support.appstate import KEY_ID, NOW_MS, RING, Replica, chat, pin
 from support.appstate_server import Device, Server
 from support.chat_actions import BUSINESS_SAMPLES, CHAT_SAMPLES
@@ -30,7 +31,7 @@ from waport.crypto import aes_cbc_encrypt
 from waport.proto import pb
 from waport.stanza.appstate import CollectionAnswer, CollectionRequest
 
-from .damage import damage_bytes, damage_json, damage_message
+from .damage import damage_json, damage_message
 from .owner import owner, pass_time
 from .watch import Growth
 
@@ -72,7 +73,7 @@ def damaged_record(sample: pb.SyncActionData, chosen: random.Random) -> SealedRe
 
 def _damaged_index(index: bytes, chosen: random.Random) -> bytes:
     if chosen.random() < 0.3:
-        return damage_bytes(index, chosen)
+        return mutate(index, chosen)
     return json.dumps(damage_json(json.loads(index), chosen)).encode()
 
 
@@ -153,7 +154,7 @@ async def test_a_server_that_gives_out_damaged_patches_is_overcome(
                 ]
                 snapshot = answer.snapshot
                 if snapshot is not None:
-                    snapshot = damage_bytes(snapshot, chosen)
+                    snapshot = mutate(snapshot, chosen)
                 return CollectionAnswer(
                     answer.collection,
                     chosen.choice((answer.version, 0, 2**40)),

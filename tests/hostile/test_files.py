@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from fuzz.mutate import mutate
 from support.account import NOW, PEER_PN
 from support.contents import SAMPLES
 from support.files import picture
@@ -26,7 +27,7 @@ from waport.model.contents import Audio, Content, Document, Image, MediaFile, St
 from waport.proto import pb
 from waport.stanza.contents import encode
 
-from .damage import damage_bytes, damage_message
+from .damage import damage_message
 from .owner import owner, pass_time
 from .watch import Growth
 
@@ -85,7 +86,7 @@ async def test_pieces_of_history_that_make_no_sense_hold_up_nothing(
             for _ in range(PIECES):
                 deflated = zlib.compress(damage_message(chosen.choice(samples), chosen))
                 if chosen.random() < 0.1:
-                    deflated = damage_bytes(deflated, chosen)
+                    deflated = mutate(deflated, chosen)
                 put = media.put(deflated, MediaKind.HISTORY)
                 await scene.announce(
                     pb.HistorySyncNotification(
@@ -128,12 +129,12 @@ async def test_files_that_make_no_sense_are_errors_of_their_own(
             scene = MediaScene(account, host, tmp_path / str(number))
             for _ in range(FILES):
                 kind, content = chosen.choice(tuple(KINDS.items()))
-                data = damage_bytes(picture("PNG"), chosen)
+                data = mutate(picture("PNG"), chosen)
                 file = scene.put(data, kind)
                 made = damage_message(encode(content(file)), chosen)
                 if chosen.random() < 0.2:
                     path = file.direct_path
-                    scene.store.files[path] = damage_bytes(scene.store.files[path], chosen)
+                    scene.store.files[path] = mutate(scene.store.files[path], chosen)
                 tried += 1
                 key = MessageKey(PEER_PN, f"F{tried}", False, PEER_PN)
                 # Of a file that is gone the phone is asked, which says nothing.

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz.mutate import mutate
 from support.whatsapp import INTERMEDIATE, ROOT, STATIC, PairingPhone, pair_success
 from waport.connection import Connection, HandshakeCompleted
 from waport.crypto import KeyPair, hmac_sha256, sign
@@ -18,7 +19,7 @@ from waport.store import UnitOfWork
 from waport.wire import SERVER, Jid, Node
 
 from .corpus import pushed
-from .damage import NodeDamage, damage_bytes, damage_message
+from .damage import NodeDamage, damage_message
 from .scene import Scene, open_scene
 from .watch import Growth, no_faults
 
@@ -65,7 +66,7 @@ def shake(chosen: random.Random) -> bool:
         answer = damage_message(pb.HandshakeMessage.FromString(answer), chosen)
     data = encode_frame(answer)
     if chosen.random() < 0.1:
-        data = damage_bytes(data, chosen)
+        data = mutate(data, chosen)
     try:
         events = connection.receive_data(data, now=0, unix_now=NOW)
     except WhatsAppError:

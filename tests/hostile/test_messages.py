@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fuzz.mutate import mutate
 from support import history
 from support.account import NOW, OWN_LID, OWN_PN, PEER_LID, PEER_PN, SESSION, Peer, text
 from support.contents import SAMPLES
@@ -17,7 +18,7 @@ from waport.stanza.contents import encode
 from waport.store import UnitOfWork
 from waport.wire import Jid, Node
 
-from .damage import damage_bytes, damage_message
+from .damage import damage_message
 from .scene import Scene, logged_in
 from .watch import Growth
 
@@ -132,7 +133,7 @@ class Writer:
         """A content for the account alone."""
         padded = pad(content)
         if chosen.random() < 0.03:
-            padded = damage_bytes(padded, chosen)
+            padded = mutate(padded, chosen)
         ciphertext = self.peer.encrypt(padded, padded=False)
         attrs: dict[str, str | Jid] = {}
         if self.address.user == OWN_LID.user:

@@ -8,13 +8,14 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from fuzz.mutate import mutate
 from waport.client import Client
 from waport.errors import WhatsAppError
 from waport.model import SessionState
 from waport.wire import Jid
 
 from .corpus import pushed
-from .damage import NodeDamage, damage_bytes
+from .damage import NodeDamage
 from .scene import Scene, logged_in
 from .watch import Growth
 
@@ -47,7 +48,7 @@ async def barrage(scene: Scene, damage: NodeDamage, count: int, chosen: random.R
         batch = []
         for _ in range(BATCH):
             stanza = damage.stanza(chosen.choice(calm))
-            batch.append(damage_bytes(stanza, chosen) if chosen.random() < 0.15 else stanza)
+            batch.append(mutate(stanza, chosen) if chosen.random() < 0.15 else stanza)
         await fire(scene, batch)
         scene.clock.advance(40)
         if start % (BATCH * 4) == 0:

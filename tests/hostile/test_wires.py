@@ -10,6 +10,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from fuzz.mutate import mutate
 from support.fake_server import KEY, FakeSessions
 from waport.api import create_app
 from waport.api.http_server import HttpServer
@@ -19,7 +20,6 @@ from waport.events.webhook_sender import Outcome, WebhookSender
 from waport.model import SessionState
 from waport.store import Delivery
 
-from .damage import damage_bytes
 from .watch import Growth, no_faults, others
 
 MAX_GROWTH = 5000
@@ -161,8 +161,8 @@ def socket_talk(chosen: random.Random) -> bytes:
         for _ in range(4)
     )
     if chosen.random() < 0.3:
-        return damage_bytes(upgrade, chosen) + frames
-    return upgrade + (damage_bytes(frames, chosen) if chosen.random() < 0.6 else frames)
+        return mutate(upgrade, chosen) + frames
+    return upgrade + (mutate(frames, chosen) if chosen.random() < 0.6 else frames)
 
 
 async def test_bytes_at_the_port_and_on_event_sockets_harm_nothing(
@@ -174,7 +174,7 @@ async def test_bytes_at_the_port_and_on_event_sockets_harm_nothing(
             for _ in range(3):
                 chosen = random.Random(71)
                 for _ in range(REQUESTS):
-                    answer = await talk(port, damage_bytes(chosen.choice(requests()), chosen))
+                    answer = await talk(port, mutate(chosen.choice(requests()), chosen))
                     assert not answer.startswith(b"HTTP/1.1 500"), answer
                 for _ in range(SOCKETS):
                     await talk(port, socket_talk(chosen))
@@ -221,7 +221,7 @@ async def test_answers_of_receivers_are_verdicts_whatever_they_are(
             await reader.readuntil(b"\r\n\r\n")
             answer = chosen.choice(GOOD_ANSWERS)
             if chosen.random() < 0.7:
-                answer = damage_bytes(answer, chosen)
+                answer = mutate(answer, chosen)
             if is_slow:
                 for byte in answer[:200]:
                     writer.write(bytes((byte,)))

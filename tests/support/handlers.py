@@ -21,8 +21,9 @@ from waport.client.media_retries import MediaRetries
 from waport.client.notice_table import notification_table
 from waport.client.prekeys import PreKeys
 from waport.client.queries import Queries
-from waport.client.sending import FetchGroup, Sender, Told
+from waport.client.sending import FetchGroup, Sender
 from waport.client.tokens import Tokens
+from waport.client.told import Told
 from waport.client.work import Work
 from waport.model import MessageKey
 from waport.proto import pb

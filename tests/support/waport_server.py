@@ -127,6 +127,22 @@ async def webhook_inbox() -> AsyncIterator[Inbox]:
             await task
 
 
+def server_environment(folder: Path, sessions: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a server: a free port, no settings file but an empty one, and these."""
+    no_settings = folder / "empty.env"
+    no_settings.touch()
+    return {
+        **os.environ,
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "API_KEY": API_KEY,
+        "SESSIONS_PATH": str(sessions),
+        "ENV_PATH": str(no_settings),
+        "RECONNECT_INTERVAL": "100",
+        **settings,
+    }
+
+
 class WaportServer:
     """`waport serve`; it can be stopped, killed and started again on the same folder."""
 
@@ -134,18 +150,7 @@ class WaportServer:
         self.folder = folder
         self.sessions = folder / "sessions"
         self.log = folder / "server.log"
-        no_settings = folder / "empty.env"
-        no_settings.touch()
-        self._environment = {
-            **os.environ,
-            "HOST": "127.0.0.1",
-            "PORT": "0",
-            "API_KEY": API_KEY,
-            "SESSIONS_PATH": str(self.sessions),
-            "ENV_PATH": str(no_settings),
-            "RECONNECT_INTERVAL": "100",
-            **environment,
-        }
+        self._environment = server_environment(folder, self.sessions, environment)
         self._process: ReadyProcess | None = None
         self._reader: asyncio.Task[None] | None = None
         self._api: httpx.AsyncClient | None = None

@@ -70,10 +70,11 @@ from .queries import Queries
 from .reporter import Reporter
 from .retries import Retries
 from .runner import Runner
-from .sending import Sender, Told
+from .sending import Sender
 from .states import States
 from .stray import StrayNodes
 from .tokens import Tokens
+from .told import Told
 from .transport import Transport
 from .version import VersionSource
 from .work import EventSink, Work

@@ -86,18 +86,22 @@ def number_of(store: UnitOfWork, jid: Jid) -> Jid | None:
     return number if number.is_pn else None
 
 
+def learned_number(store: UnitOfWork, jid: Jid, shown: Jid | None) -> Jid | None:
+    """A person's phone number: the one that is shown, which is learned, else what we know."""
+    if shown is None:
+        return number_of(store, jid)
+    if jid.is_lid:
+        learn_mapping(store, shown, jid)
+    return shown
+
+
 def numbered_results(
     store: UnitOfWork, results: Iterable[ParticipantResult]
 ) -> tuple[ParticipantResult, ...]:
     """Results with the phone numbers that we know; those that they show are learned."""
-    done = []
-    for result in results:
-        if result.pn is None:
-            result = replace(result, pn=number_of(store, result.jid))
-        elif result.jid.is_lid:
-            learn_mapping(store, result.pn, result.jid)
-        done.append(result)
-    return tuple(done)
+    return tuple(
+        replace(result, pn=learned_number(store, result.jid, result.pn)) for result in results
+    )
 
 
 def results_in(group: Group, people: Iterable[GroupMember]) -> tuple[ParticipantResult, ...]:

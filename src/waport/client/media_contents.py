@@ -22,11 +22,12 @@ from .media_inputs import (
     name_by_type,
     type_by_name,
 )
-from .media_transfer import MediaTransfer, UploadedMedia
+from .media_transfer import MediaTransfer
 from .probe_files import HEAD, ProbeStopped, file_type
 from .probing import probe_audio, probe_image, probe_video
 from .stickers import StickerPack, make_sticker
 from .threads import in_thread
+from .uploaded_media import UploadedMedia
 from .voice import make_voice
 
 MediaContent = Image | Video | Audio | Document | Sticker

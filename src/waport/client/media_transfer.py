@@ -9,7 +9,7 @@ import hashlib
 import io
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..crypto import RandomBytes
@@ -38,8 +38,9 @@ from .media_hosts import (
     download_urls,
     upload_url,
 )
-from .media_http import HostFailed, HostRefused, MediaHttp, UploadAnswer, UploadTicket
+from .media_http import HostFailed, HostRefused, MediaHttp, UploadAnswer
 from .threads import in_thread, stoppable
+from .uploaded_media import UploadedMedia
 
 log = logging.getLogger(__name__)
 
@@ -62,35 +63,6 @@ class Limits:
 
     upload: int = 2 * 1024**3
     download: int = 2 * 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class UploadedMedia:
-    """A file on the media hosts; what a message needs to point to it.
-
-    Attributes:
-        url: where it lies.
-        direct_path: the same on every host.
-        media_key: 32 bytes; None for a plain file.
-        file_sha256: of the plaintext.
-        file_enc_sha256: of the encrypted file; None for a plain one.
-        file_length: bytes of the plaintext.
-        sidecar: for players; None unless asked for.
-        handle: for newsletters, goes into the stanza as `media_id`.
-        object_id: for newsletters.
-        ticket: for cover photos.
-    """
-
-    url: str
-    direct_path: str
-    media_key: bytes | None = field(repr=False)
-    file_sha256: bytes
-    file_enc_sha256: bytes | None
-    file_length: int
-    sidecar: bytes | None = field(repr=False)
-    handle: str | None
-    object_id: str | None
-    ticket: UploadTicket | None = None
 
 
 class MediaTransfer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,7 +31,6 @@ from .compose import Composed, NoSuchMessage, Scene
 from .config import ClientConfig
 from .devices import Devices, UseBundles
 from .fanout import NeedDevices, NeedGroup, canonical, chat_of
-from .group_encryption import ToldDevices
 from .late_sends import LateSends
 from .link import Link
 from .new_sessions import BEGUN_PER_JOB, NeedBundles, begin_ahead
@@ -42,15 +40,13 @@ from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
 from .send_lanes import Lane, Lanes, end_turn
 from .suspects import SuspiciousEnd, judge
+from .told import Told
 from .work import EventSink, own_addresses
 
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 6
 """How often a send tries, asking in between for what is missing, before it gives up."""
-
-MAX_TOLD = 10_000
-"""Unacknowledged messages whose readers of the sender key are remembered."""
 
 FetchGroup = Callable[[Jid], Awaitable[object]]
 """Asks for a group's metadata and stores it; raises QueryError."""
@@ -59,27 +55,6 @@ FetchGroup = Callable[[Jid], Awaitable[object]]
 @dataclass(frozen=True, slots=True)
 class _NotYet:
     """A message before this one in the same chat could not be encrypted at once."""
-
-
-class Told:
-    """Which devices are told our sender keys by messages that the server has not acknowledged.
-
-    Lost in a crash, without harm: they are told again then.
-    """
-
-    def __init__(self) -> None:
-        # Added to on the event loop, taken from on the store's thread.
-        self._by_id: OrderedDict[str, ToldDevices] = OrderedDict()
-
-    def add(self, message_id: str, told: ToldDevices) -> None:
-        """Remember until the ack."""
-        while len(self._by_id) >= MAX_TOLD:
-            self._by_id.popitem(last=False)
-        self._by_id[message_id] = told
-
-    def take(self, message_id: str) -> ToldDevices | None:
-        """Whom a message told; asked once, with its ack."""
-        return self._by_id.pop(message_id, None)
 
 
 class Sender:

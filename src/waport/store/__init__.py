@@ -3,7 +3,7 @@
 from .backend import sqlite_url
 from .database import Database
 from .dead_letters import DeadLetter
-from .deliveries import Delivery, DueLanes
+from .delivery import Delivery, DueLanes
 from .delivery_names import parts_of, queue_name
 from .event_log import LoggedEvent
 from .kept_answers import (

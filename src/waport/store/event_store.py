@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from .dead_letters import DeadLetter, bury, dead_after, raise_dead
-from .deliveries import Deliveries, Delivery, DueLanes
+from .deliveries import Deliveries
+from .delivery import Delivery, DueLanes
 from .delivery_times import hasten, is_beyond
 from .event_log import LoggedEvent, events_after, last_event_id
 from .statements import Connection

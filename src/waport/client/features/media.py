@@ -26,10 +26,11 @@ from ..media_http import MediaHttp
 from ..media_inputs import is_generic, shown_mimetype
 from ..media_references import file_name_of, media_of, media_reference
 from ..media_retries import MediaRetries, RetryFailed
-from ..media_transfer import Limits, MediaTransfer, UploadedMedia
+from ..media_transfer import Limits, MediaTransfer
 from ..outbound import OutboundClient
 from ..queries import Queries
 from ..threads import in_thread
+from ..uploaded_media import UploadedMedia
 
 T = TypeVar("T")
 

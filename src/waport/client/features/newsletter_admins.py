@@ -29,8 +29,7 @@ from ...stanza.newsletters import (
 from ...store import Database, UnitOfWork
 from ...wire import Jid
 from ..clock import SYSTEM_CLOCK, Clock
-from ..encryption import learn_mapping
-from ..group_people import number_of
+from ..group_people import learned_number, number_of
 from ..mex import Mex
 from ..newsletters import change_channel, known_channel
 from ..work import EventSink, Work
@@ -235,11 +234,6 @@ class NewsletterAdmins:
 
 def _numbered(store: UnitOfWork, people: Iterable[ChannelPerson]) -> tuple[ChannelPerson, ...]:
     """People with the phone numbers that we know; those that are shown are learned."""
-    found = []
-    for person in people:
-        if person.pn is None:
-            person = replace(person, pn=number_of(store, person.jid))
-        elif person.jid.is_lid:
-            learn_mapping(store, person.pn, person.jid)
-        found.append(person)
-    return tuple(found)
+    return tuple(
+        replace(person, pn=learned_number(store, person.jid, person.pn)) for person in people
+    )

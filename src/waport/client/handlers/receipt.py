@@ -20,8 +20,9 @@ from ..group_encryption import mark_told
 from ..receipt_times import raised
 from ..refusals import Action, action_for
 from ..retries import Retries
-from ..sending import Sender, Told
+from ..sending import Sender
 from ..tokens import Tokens, to_be_given
+from ..told import Told
 from ..unread import recount
 from ..work import Work
 
