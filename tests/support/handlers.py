@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from waport.client.audience import Audience
+from waport.client.clock import SYSTEM_CLOCK, Clock
 from waport.client.config import ClientConfig
 from waport.client.devices import Devices
 from waport.client.features.messages import Messages
@@ -109,7 +110,13 @@ def _of_a_group(work: Work, node: Node) -> None:
 class Desk:
     """The sending half of a client."""
 
-    def __init__(self, account: Account, queries: Queries, config: ClientConfig) -> None:
+    def __init__(
+        self,
+        account: Account,
+        queries: Queries,
+        config: ClientConfig,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self.account = account
         self.told = Told()
         self.fetched: list[Jid] = []
@@ -123,6 +130,7 @@ class Desk:
             account.sink,
             fetch_group=lambda group: self.fetch_group(group),
             told=self.told,
+            clock=clock,
         )
         audience = Audience(account.database, SESSION, queries)
         self.messages = Messages(account.database, SESSION, self.sender, audience)

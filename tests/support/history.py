@@ -104,7 +104,9 @@ class HistoryScene:
         """The part under test, as it is after a restart of the program."""
         database = self.account.database
         devices = Devices(database, SESSION, self.queries)
-        self.peer = PeerSender(database, SESSION, self.queries, devices, self.clock)
+        self.peer = PeerSender(
+            database, SESSION, self.queries, devices, self.server.transmit, self.clock
+        )
         self.sync = HistorySync(
             database,
             SESSION,

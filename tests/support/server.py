@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from waport.client.policy import Close
@@ -80,6 +81,11 @@ class FakeServer:
         if self.ack_error is not None:
             ack = MessageAck(node.attr("id"), 1_700_000_000, self.ack_error, self.phash)
             asyncio.get_running_loop().call_soon(self.queries.resolve_ack, ack)
+
+    def transmit(self, stanza: bytes) -> None:
+        """The same for what stands in the send queue: what can't leave waits there."""
+        with contextlib.suppress(ConnectionClosed):
+            self.send_stanza(stanza)
 
     def _answer(self, node: Node) -> list[Node]:
         if node.get("xmlns") == "status":

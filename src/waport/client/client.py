@@ -118,8 +118,6 @@ class Client:
         pre_keys = PreKeys(database, session_id, self._queries, clock)
         retries = Retries(database, session_id, self._queries, devices, clock)
         tokens = Tokens(database, session_id, self._queries, clock)
-        peer = Peer(database, session_id, self._queries, devices, clock)
-        placeholders = Placeholders(database, session_id, peer, clock)
         told = Told()
         self.groups = Groups(database, session_id, self._queries, sink, clock)
         sender = Sender(
@@ -133,6 +131,8 @@ class Client:
             told=told,
             clock=clock,
         )
+        peer = Peer(database, session_id, self._queries, devices, sender.transmit, clock)
+        placeholders = Placeholders(database, session_id, peer, clock)
         audience = Audience(database, session_id, self._queries)
         self.messages = Messages(database, session_id, sender, audience)
         self.mex = Mex(self._queries, config.mex_ids)

@@ -343,6 +343,3 @@ def change_group(
         case GroupChangeKind.SUBJECT:
             store.chats.touch(group.jid, at, name=change.text or None)
     return group
-
-
-# --- what we have changed ourselves --------------------------------------------------------------

@@ -6,21 +6,23 @@ Source: docs/protocol/messages.md, "Peer messages".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from ..errors import ConnectionClosed, SessionError
+from ..errors import SessionError
 from ..proto import pb
 from ..stanza.ids import message_id
 from ..stanza.peer import (
     PushPriority,
     build_peer_message,
+    is_peer_message,
     is_privacy_sensitive,
     push_priority,
 )
 from ..stanza.prekeys import BundleAnswer
-from ..store import Database, UnitOfWork
-from ..wire import Jid, encode_stanza
+from ..store import Database, QueuedSend, UnitOfWork
+from ..wire import Jid, decode_stanza, encode_stanza
 from .clock import SYSTEM_CLOCK, Clock
 from .devices import Devices
 from .encryption import check_bundle, encrypt_for, has_session, install_bundle
@@ -28,11 +30,18 @@ from .queries import Queries
 
 log = logging.getLogger(__name__)
 
+MAX_AGE_S: Final = 14 * 24 * 3600
+"""A request that the server has not acknowledged by then is sent no more: nobody waits for its
+answer, and one that the server never answers must not be sent at every login for ever."""
+
 MakeContent = Callable[[UnitOfWork], pb.Message | None]
 """Runs in the transaction that encrypts; None when there is nothing to say after all."""
 
 Note = Callable[[UnitOfWork, str], None]
 """Runs in the same transaction; gets the message's id."""
+
+Transmit = Callable[[bytes], None]
+"""Sends a stanza that stands in the send queue, as soon as what stands there may leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,19 @@ class _Queued:
     stanza: bytes
 
 
+def without_old(store: UnitOfWork, waiting: Iterable[QueuedSend], now_ms: int) -> list[QueuedSend]:
+    """What waits for the server, without requests that are too old: those are given up."""
+    kept = []
+    for row in waiting:
+        is_old = now_ms - row.created_ms > MAX_AGE_S * 1000
+        if is_old and is_peer_message(decode_stanza(row.stanza)):
+            log.warning("a request to the phone that the server never acknowledged is given up")
+            store.send_queue.done(row.message_id)
+        else:
+            kept.append(row)
+    return kept
+
+
 class Peer:
     """Sends messages to the own phone, one by one.
 
@@ -74,12 +96,14 @@ class Peer:
         session_id: str,
         queries: Queries,
         devices: Devices,
+        transmit: Transmit,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._session_id = session_id
         self._queries = queries
         self._devices = devices
+        self._transmit = transmit
         self._clock = clock
 
     async def send(self, content: pb.Message, *, priority: PushPriority | None = None) -> str:
@@ -131,10 +155,7 @@ class Peer:
             answer = answers.get(outcome.device, BundleAnswer(None, None, 0))
         if outcome is None:
             return None
-        try:
-            self._queries.link.send_stanza(outcome.stanza)
-        except ConnectionClosed:
-            log.info("the connection closed under a request; it goes out after the next login")
+        self._transmit(outcome.stanza)
         return outcome.id
 
     async def _attempt(

@@ -36,6 +36,7 @@ from .link import Link
 from .new_sessions import BEGUN_PER_JOB, NeedBundles, begin_ahead
 from .outgoing import Draft, Found, Need, Outcome, Prepared, Unreachable, prepare
 from .outgoing_posts import is_change
+from .peer import without_old
 from .queries import Queries
 from .refusals import ADDRESSING_CHANGED, UNREADABLE, refusal
 from .send_lanes import Lane, Lanes, end_turn
@@ -119,8 +120,10 @@ class Sender:
     ) -> tuple[list[QueuedSend], QueuedSend | None]:
         """What waits, and the one of it that must not be sent again after such an end."""
 
+        now_ms = int(self._clock.unix() * 1000)
+
         def job(store: UnitOfWork) -> tuple[list[QueuedSend], QueuedSend | None]:
-            rows = store.send_queue.pending()
+            rows = without_old(store, store.send_queue.pending(), now_ms)
             return rows, None if end is None else judge(store, end, rows)
 
         return await self._database.write(self._session_id, job)
@@ -245,7 +248,7 @@ class Sender:
             self._session_id, lambda store: store.send_queue.get(message_id)
         )
         if queued is not None:
-            self._transmit(queued.stanza)
+            self.transmit(queued.stanza)
 
     async def refused(self, answer: MessageAck) -> None:
         """The server does not want a message: whoever waits for it is told."""
@@ -354,12 +357,13 @@ class Sender:
             if outcome.told is not None:
                 self._told.add(outcome.message.key.id, outcome.told)
             crash_point("send.committed")
-            self._transmit(outcome.stanza)
+            self.transmit(outcome.stanza)
             crash_point("send.transmitted")
             if outcome.frames:
                 self._sink.publish(self._session_id, outcome.frames)
 
-    def _transmit(self, stanza: bytes) -> None:
+    def transmit(self, stanza: bytes) -> None:
+        """Send what is committed; between connections and during a login it waits for `resume`."""
         if self._link is None:
             return
         try:

@@ -19,7 +19,7 @@ from waport.model.contents import TargetKey
 from waport.proto import pb
 from waport.stanza.message import MessageAck
 from waport.stanza.peer import PushPriority, history_request, placeholder_request
-from waport.wire import Jid, Node
+from waport.wire import Jid, Node, encode_stanza
 
 PHONE = OWN_LID.with_device(0)
 
@@ -33,9 +33,16 @@ class Line:
         self.queries = Queries(5)
         self.server = FakeServer(self.queries, [self.phone], {OWN_PN.bare: OWN_LID.bare})
         devices = Devices(account.database, SESSION, self.queries)
+        clock = FakeClock(NOW)
+        self.desk = Desk(account, self.queries, ClientConfig(), clock)
+        transmit = self.desk.sender.transmit
         self.peer = peer_module.Peer(
-            account.database, SESSION, self.queries, devices, FakeClock(NOW)
+            account.database, SESSION, self.queries, devices, transmit, clock
         )
+
+    async def log_in(self) -> None:
+        """The login is complete; what waits has been sent."""
+        await self.desk.sender.resume(self.server)  # type: ignore[arg-type]
 
     def read(self, node: Node) -> pb.Message:
         """The phone reads what it gets."""
@@ -44,7 +51,9 @@ class Line:
 
 @pytest.fixture
 async def line(account: Account) -> Line:
-    return Line(account)
+    line = Line(account)
+    await line.log_in()
+    return line
 
 
 def request(name: str = "3EB0BB") -> pb.Message:
@@ -176,31 +185,61 @@ async def test_a_request_that_could_not_leave_is_sent_after_the_next_login(line:
     # Another process, which knows what is stored.
     again = Line(line.account)
     again.phone = line.phone
-    desk = Desk(line.account, again.queries, ClientConfig())
-    await desk.sender.resume(again.server)  # type: ignore[arg-type]
+    await again.log_in()
     (node,) = again.server.messages
     assert (node.get("id"), node.get("category")) == (sent, "peer")
     assert line.read(node) == request("3EB0B2")
+
+
+async def test_a_request_that_is_made_during_a_login_goes_out_once_behind_it(
+    account: Account,
+) -> None:
+    line = Line(account)
+    sent = await line.peer.send(request())
+    assert line.server.messages == []
+    await line.log_in()
+    assert [node.get("id") for node in line.server.messages] == [sent]
+
+
+async def test_a_request_that_the_server_never_acknowledges_is_not_sent_for_ever(
+    account: Account,
+) -> None:
+    line = Line(account)
+    await line.peer.send(request())
+    chat = OWN_PN.bare
+    queued = (await account.read(lambda store: store.send_queue.pending()))[0]
+    post = encode_stanza(Node("message", {"id": "3EB0AA", "to": chat}))
+
+    def age(store: Any) -> None:
+        store.send_queue.done(queued.message_id)
+        limit_ms = (NOW - peer_module.MAX_AGE_S) * 1000
+        store.send_queue.add("3EB0A1", chat, queued.stanza, limit_ms - 1)
+        store.send_queue.add("3EB0A2", chat, queued.stanza, limit_ms)
+        store.send_queue.add("3EB0A3", chat, post, limit_ms - 1)
+
+    await account.write(age)
+    await line.log_in()
+    assert line.server.raw == [queued.stanza, post]
+    left = await account.read(lambda store: store.send_queue.pending())
+    assert [row.message_id for row in left] == ["3EB0A2", "3EB0A3"]
 
 
 async def test_a_request_is_kept_until_the_server_has_it_and_nothing_is_told_of_it(
     line: Line,
 ) -> None:
     sent = await line.peer.send(request())
-    desk = Desk(line.account, line.queries, ClientConfig())
-    await desk.sender.resume(line.server)  # type: ignore[arg-type]
+    await line.log_in()
     first, again = line.server.raw
     assert first == again  # no second ciphertext under one id
     ack = Node("ack", {"class": "message", "id": sent, "from": OWN_PN.bare})
-    await desk.acknowledge(MessageAck(sent, NOW, 0, None), ack)
+    await line.desk.acknowledge(MessageAck(sent, NOW, 0, None), ack)
     assert await line.account.read(lambda store: store.send_queue.pending()) == []
     assert line.account.sink.published == []
 
 
 async def test_a_request_that_the_server_refuses_is_not_sent_again(line: Line) -> None:
     sent = await line.peer.send(request())
-    desk = Desk(line.account, line.queries, ClientConfig())
     ack = Node("ack", {"class": "message", "id": sent, "from": OWN_PN.bare, "error": "479"})
-    await desk.acknowledge(MessageAck(sent, NOW, 479, None), ack)
+    await line.desk.acknowledge(MessageAck(sent, NOW, 479, None), ack)
     assert await line.account.read(lambda store: store.send_queue.pending()) == []
     assert line.account.sink.published == []

@@ -57,7 +57,9 @@ class Scene:
         self.queries = Queries(5)
         self.server = FakeServer(self.queries, [self.phone], {OWN_PN.bare: OWN_LID.bare})
         devices = Devices(account.database, SESSION, self.queries)
-        peer = peer_module.Peer(account.database, SESSION, self.queries, devices, self.clock)
+        peer = peer_module.Peer(
+            account.database, SESSION, self.queries, devices, self.server.transmit, self.clock
+        )
         self.placeholders = Placeholders(account.database, SESSION, peer, self.clock)
         self.tasks: list[asyncio.Task[None]] = []
 
