@@ -40,9 +40,9 @@ the connection must prove anew that it lives."""
 GOODBYE_TIMEOUT_S = 2.0
 
 LARGE: Final = 4096
-"""Bytes of a WebSocket message from which on it is taken apart in a thread. A list of all groups
-may have a hundred kilobytes, deflated, and takes half a second, in which nobody else could do
-anything."""
+"""Bytes, in however many WebSocket messages, from which on they are taken apart in a thread. A list
+of all groups may have a hundred kilobytes, deflated, and takes half a second, in which nobody else
+could do anything."""
 
 # Threads of its own: files that are encrypted must not hold up what comes in.
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="waport-link")
@@ -226,7 +226,7 @@ class Link:
         """
         unix_now = self.received_at = self._clock.unix()
         take = partial(self._connection.receive_data, data, now=self._now(), unix_now=int(unix_now))
-        if len(data) < LARGE:
+        if self._connection.pending + len(data) < LARGE:
             return take()
         return await asyncio.get_running_loop().run_in_executor(_POOL, take)
 

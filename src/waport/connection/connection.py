@@ -111,6 +111,11 @@ class Connection:
         """Whether the handshake is done and nodes can be sent."""
         return self._phase is _Phase.OPEN
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of an unfinished frame are held."""
+        return self._reader.pending
+
     def start(self, now: float) -> None:
         """Queue the first message; the server has 20 s to answer.
 

@@ -113,8 +113,15 @@ async def test_large_stanzas_are_read_in_a_thread_and_in_their_turn(
     monkeypatch.setattr(connection, "decode_stanza", noted)
     wire.say(Node("large", {}, os.urandom(LARGE)))
     wire.say(Node("small"))
-    assert [(await desk.nodes.get()).tag for _ in range(2)] == ["large", "small"]
-    assert threads == {"large": False, "small": True}
+    # However the server divides it.
+    pieces: list[bytes] = []
+    send_raw, wire.send_raw = wire.send_raw, pieces.append  # type: ignore[method-assign]
+    wire.say(Node("divided", {}, os.urandom(LARGE)))
+    for start in range(0, len(pieces[0]), LARGE // 2):
+        send_raw(pieces[0][start : start + LARGE // 2])
+    tags = ["large", "small", "divided"]
+    assert [(await desk.nodes.get()).tag for _ in tags] == tags
+    assert threads == {"large": False, "small": True, "divided": False}
 
 
 async def test_a_large_frame_that_is_not_genuine_ends_the_connection(desk: Desk) -> None:
