@@ -67,7 +67,8 @@ class Identities:
         work.emit(IdentityChanged(user))
 
     def _is_repeated(self, user: Jid, now: int) -> bool:
-        return now - self._changed_at.get(user, 0) < DEBOUNCE_S
+        # One that is in the future was before the calendar was set back.
+        return 0 <= now - self._changed_at.get(user, 0) < DEBOUNCE_S
 
     async def _remember(self, user: Jid, now: int) -> None:
         if len(self._changed_at) >= MAX_REMEMBERED:

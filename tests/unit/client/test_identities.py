@@ -119,6 +119,15 @@ async def test_a_second_word_within_five_seconds_is_the_same_one(
     assert await account.read(lambda store: store.signal.session(PHONE)) is None
 
 
+async def test_a_calendar_that_is_set_back_makes_no_word_a_repetition(
+    watch: Watch, account: Account
+) -> None:
+    await watch.told(await watch.changed(later_s=400 * 24 * 3600))
+    await account.write(lambda store: store.signal.put_session(PHONE, b"record"))
+    await watch.changed()
+    assert await state(account) == [False, False, False, False, True]
+
+
 async def test_a_word_whose_transaction_was_undone_counts_when_it_comes_again(
     watch: Watch, account: Account
 ) -> None:
