@@ -5,6 +5,7 @@ Source: docs/protocol/messages.md, "Peer messages".
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -150,20 +151,23 @@ class Peer:
         _ = self._queries.link
         answer: BundleAnswer | None = None
         letter = _Letter(make, priority, device, note)
-        while isinstance(outcome := await self._attempt(letter, answer), _NeedBundle):
+        # What is committed leaves at once, even if the caller has given up.
+        while isinstance(
+            outcome := await asyncio.shield(self._attempt(letter, answer)), _NeedBundle
+        ):
             answers = await self._devices.bundles([outcome.device])
             answer = answers.get(outcome.device, BundleAnswer(None, None, 0))
-        if outcome is None:
-            return None
-        self._transmit(outcome.stanza)
-        return outcome.id
+        return None if outcome is None else outcome.id
 
     async def _attempt(
         self, letter: _Letter, answer: BundleAnswer | None
     ) -> _Queued | _NeedBundle | None:
-        return await self._database.write(
+        outcome = await self._database.write(
             self._session_id, lambda store: self._prepare(store, letter, answer)
         )
+        if isinstance(outcome, _Queued):
+            self._transmit(outcome.stanza)
+        return outcome
 
     def _prepare(
         self, store: UnitOfWork, letter: _Letter, answer: BundleAnswer | None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +109,25 @@ async def test_the_advanced_session_is_committed_before_the_message_leaves(line:
     stored, left = seen
     assert stored not in (before, None)
     assert left == "left"
+
+
+async def test_a_request_whose_caller_gives_up_leaves_all_the_same(line: Line) -> None:
+    await line.peer.send(request("3EB0B1"))
+    loop, begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def make(_: Any) -> pb.Message:
+        loop.call_soon_threadsafe(begun.set)
+        assert may_end.wait(5)
+        return request("3EB0B2")
+
+    sending = asyncio.create_task(line.peer.send_made(make))
+    await begun.wait()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    may_end.set()
+    queued = await line.account.write(lambda store: store.send_queue.pending())
+    assert [node.get("id") for node in line.server.messages] == [row.message_id for row in queued]
+    assert len(queued) == 2
 
 
 async def test_history_is_asked_for_in_private_and_a_priority_can_be_given(line: Line) -> None:
