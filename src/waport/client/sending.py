@@ -172,7 +172,8 @@ class Sender:
         chat, message_id = message.key.chat, message.key.id
         acknowledged = self._queries.expect_ack(message_id)
         try:
-            waits, now = await self._database.read(
+            # Behind an ack that is being taken in: no second one would come.
+            waits, now = await self._database.write(
                 self._session_id,
                 lambda store: (
                     store.send_queue.get(message_id) is not None,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,6 +12,7 @@ from support.account import (
     OWN_PN,
     PEER_LID,
     PEER_PN,
+    SESSION,
     Account,
     Peer,
 )
@@ -299,3 +303,53 @@ async def test_a_request_made_again_tells_of_the_refusal_again(sender: Sender) -
     assert len(sender.server.sent) == 1
     stored = await sender.account.read(lambda store: store.messages.get(PEER_PN, message_id))
     assert (stored.ack, stored.refusal) == (Ack.ERROR, 463)
+
+
+@contextlib.contextmanager
+def busy(account: Account) -> Iterator[None]:
+    """The store has so much to do that nothing is committed meanwhile."""
+    over = threading.Event()
+    account.database.submit(SESSION, lambda _: over.wait(10))
+    try:
+        yield
+    finally:
+        over.set()
+
+
+async def looked(account: Account) -> None:
+    """Whoever looks into the store without waiting for what is to be committed has looked."""
+    for _ in range(10):
+        await account.read(lambda _: None)
+
+
+async def test_a_request_made_again_waits_for_no_second_ack(account: Account) -> None:
+    sender = Sender(account, ack_timeout_s=0.05)
+    with deriving_from(again(is_repeat=False)):
+        first = await sender.messages.send_text(PEER_PN, "hello")
+    sender = Sender(account, ack_timeout_s=60)
+    answer = MessageAck(first.key.id, 1, 0, None)
+    with busy(account):
+        acked = asyncio.create_task(sender.desk.acknowledge(answer, Node("ack")))
+        await looked(account)
+        sender.queries.resolve_ack(answer)
+        with deriving_from(again()):
+            repeated = asyncio.create_task(sender.messages.send_text(PEER_PN, "hello"))
+            await looked(account)
+    await acked
+    assert (await asyncio.wait_for(repeated, 5)).ack is Ack.SERVER
+
+
+async def test_a_request_made_again_finds_a_message_that_is_about_to_be_committed(
+    sender: Sender,
+) -> None:
+    await sender.messages.send_text(PEER_PN, "before")
+    with busy(sender.account):
+        with deriving_from(again(is_repeat=False)):
+            first = asyncio.create_task(sender.messages.send_text(PEER_PN, "hello"))
+            await looked(sender.account)
+        first.cancel()  # the caller is gone; what is handed in is committed all the same
+        with deriving_from(again()):
+            repeated = asyncio.create_task(sender.messages.send_text(PEER_PN, "hello"))
+            await looked(sender.account)
+    message = await repeated
+    assert [node.get("id") for node in sender.server.sent[1:]] == [message.key.id]

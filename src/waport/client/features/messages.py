@@ -325,7 +325,10 @@ class Messages:
         message_id = ids.next(chat)
         if message_id is None or not ids.is_repeat:
             return message_id, None
-        sent = await self.get(chat, message_id)
+        # Behind whatever is handed in already: the first try may be about to be committed.
+        sent = await self._database.write(
+            self._session_id, lambda store: store.messages.get(canonical(store, chat), message_id)
+        )
         if sent is None or not sent.key.from_me:
             return message_id, None
         return message_id, await self._published(chat, await self._sender.follow(sent))
