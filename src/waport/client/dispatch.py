@@ -227,8 +227,12 @@ class Dispatcher:
                 if not self._hold(reply):
                     _send(entry.link, reply)
             crash_point("receive.answered")
+            # What follows an answer to a message of ours nobody else comes back to: whoever sent it
+            # is told of a refusal, and what is to go out once more does. We send only so much.
+            is_essential = node.tag == "ack"
             for follow_up in work.follow_ups:
-                self._background.spawn(follow_up(), f"follow-up of <{node.tag}>")
+                name = f"follow-up of <{node.tag}>"
+                self._background.spawn(follow_up(), name, essential=is_essential)
             if work.frames:
                 self._sink.publish(self._session_id, work.frames)
 

@@ -9,7 +9,7 @@ import pytest
 from support.account import PEER_PN, SESSION, Account
 from support.link import FakeLink
 from waport.client import dispatch
-from waport.client.background import Background
+from waport.client.background import MAX_TASKS, Background
 from waport.client.dispatch import Dispatcher
 from waport.client.link import Link
 from waport.client.queries import Queries
@@ -280,6 +280,22 @@ async def test_who_is_told_of_an_ack_finds_its_effect_in_the_store(
     await desk.take(message("M1"), Node("ack", {"class": "message", "id": "3EB0FF"}))
     assert await waiting == ["3EB0FF"]
     desk.completing.cancel()
+
+
+async def test_what_follows_an_answer_to_a_message_is_done_however_much_else_there_is_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(MAX_TASKS):
+        desk.background.spawn(asyncio.Event().wait(), "busy")  # type: ignore[arg-type]
+    sent_again = asyncio.Event()
+
+    async def again() -> None:
+        sent_again.set()
+
+    monkeypatch.setattr(desk.dispatcher, "_on_message_ack", lambda work, _: work.later(again))
+    await desk.take(Node("ack", {"class": "message", "id": "3EB0FF", "error": "500"}))
+    async with asyncio.timeout(5):
+        await sent_again.wait()
 
 
 async def test_answers_that_nobody_waits_for_are_dropped(desk: Desk) -> None:
