@@ -108,9 +108,23 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
     def pause_writing(self) -> None:
-        """What was sent waits to be read; it does so for a while."""
+        """What was sent waits to be read; it does so as long as it gets less."""
         super().pause_writing()
-        self._stall_deadline = self.loop.call_later(self.stall_timeout_s, self.transport.abort)
+        self._watch_reader()
+
+    def _watch_reader(self, waiting: float = math.inf) -> None:
+        """Look at it now and then.
+
+        Args:
+            waiting: bytes of it at the last look.
+        """
+        left = self.transport.get_write_buffer_size()
+        if left >= waiting:
+            self.transport.abort()
+            return
+        self._stall_deadline = self.loop.call_later(
+            self.stall_timeout_s, self._watch_reader, left
+        )
 
     def resume_writing(self) -> None:
         """It was read."""

@@ -24,6 +24,8 @@ STREAM = (
     b"GET /events/stream?after=0 HTTP/1.1\r\nhost: localhost\r\nx-api-key: %b\r\n\r\n"
     % KEY.encode()
 )
+PAGE = b"GET /events HTTP/1.1\r\nhost: localhost\r\nx-api-key: %b\r\n\r\n" % KEY.encode()
+SLOW_SIZE = 8 * 1024**2
 TIMEOUT_S = 10.0
 
 
@@ -85,3 +87,42 @@ async def test_a_stream_that_nobody_reads_ends(serve: Any, monkeypatch: pytest.M
             async with asyncio.timeout(TIMEOUT_S):
                 await loop.sock_recv(client, 10)
                 await lost.wait()
+
+
+async def test_a_long_answer_that_is_read_slowly_is_read_to_its_end(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "stall_timeout_s", 0.4)
+    make = BoundedProtocol.connection_made
+
+    def connection_made(self: Any, transport: asyncio.Transport) -> None:
+        # Else megabytes of it are out of sight on the way.
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        make(self, transport)
+
+    monkeypatch.setattr(BoundedProtocol, "connection_made", connection_made)
+    event = LoggedEvent(1, "a", "qr", f'{{"qr":"{"x" * SLOW_SIZE}"}}', 0)
+
+    class OneLarge:
+        """A log of a single event."""
+
+        async def events_after(self, after: int, *_: Any) -> list[LoggedEvent]:
+            return [event] if after == 0 else []
+
+    hub = EventHub(feed=EventFeed(OneLarge()))
+    async with serve(hub) as port:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", port))
+            async with asyncio.timeout(TIMEOUT_S):
+                await loop.sock_sendall(client, PAGE)
+                begun, read = loop.time(), 0
+                while read < SLOW_SIZE:
+                    part = await loop.sock_recv(client, SLOW_SIZE // 64)
+                    assert part, f"cut after {read} bytes"
+                    read += len(part)
+                    await asyncio.sleep(0.025)  # a slow line
+                assert loop.time() - begun > 2 * BoundedProtocol.stall_timeout_s
