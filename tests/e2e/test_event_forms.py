@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from support.event_forms import Forms, in_older_form, older_chat, older_id
+from support.shared_state import SharedState
 from support.stage import SESSION, Data, Stage, c_us, id_of, message_id, open_stage
 from support.talk import encoded
 from support.who import without_addresses
@@ -73,6 +74,10 @@ async def test_a_login_has_data_in_the_newer_form_alone(forms: Forms) -> None:
     await stage.own_phone.history.send_all([stage.own.jid.with_device(1)], plan)
     screen = await stage.told("loading_screen", since, lambda data: data["percent"] == 100)
     assert screen == {"percent": 100, "message": "WhatsApp"}
+    # What the phone writes before all of it was read is no news; ours goes up after that.
+    shared = SharedState(stage.own_phone)
+    await stage.server.post(f"/chat/pin/{SESSION}", {"chatId": c_us(stage.dave.jid)})
+    await shared.until("regular_low", "pin_v1", str(stage.dave.jid))
 
 
 # --- groups and their messages -------------------------------------------------------------------

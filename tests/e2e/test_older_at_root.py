@@ -115,6 +115,7 @@ async def test_people_and_chats_are_listed_and_described(stage: Stage, talk: Tal
 
 
 async def test_labels_are_listed(stage: Stage, talk: Talk) -> None:
+    await talk.shares()
     since = len(stage.inbox.events)
     action = pb.SyncActionValue
     edit = action(timestamp=1, labelEditAction=action.LabelEditAction(name="New", color=1))
