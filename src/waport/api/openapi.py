@@ -225,6 +225,7 @@ def _errors(operation: Operation) -> Document:
         add(422, "idempotency_key_reused")
     if operation.name in ONCE and operation.method == "POST":
         add(409, "idempotency_outcome_unknown")
+        add(409, "idempotency_answer_not_kept")
     add(500, "internal_error")
     return {
         str(status): {

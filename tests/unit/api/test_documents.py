@@ -355,6 +355,17 @@ async def test_requests_are_described_with_their_required_fields(document: dict[
     assert "required" not in schemas["DownloadMediaRequest"]
 
 
+async def test_every_refusal_of_a_repeated_request_is_described(document: dict[str, Any]) -> None:
+    def conflicts(path: str) -> str:
+        text: str = document["paths"][path]["post"]["responses"]["409"]["description"]
+        return text
+
+    assert conflicts("/client/sendMessage/{sessionId}") == "idempotency_key_in_use"
+    assert conflicts("/apiKeys") == (
+        "idempotency_key_in_use, idempotency_outcome_unknown, idempotency_answer_not_kept"
+    )
+
+
 async def test_only_routes_that_take_files_offer_forms_for_them(document: dict[str, Any]) -> None:
     takers = {
         path: operation["requestBody"]["content"]["multipart/form-data"]["schema"]
