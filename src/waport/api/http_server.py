@@ -122,9 +122,7 @@ class BoundedProtocol(H11Protocol):
         if left >= waiting:
             self.transport.abort()
             return
-        self._stall_deadline = self.loop.call_later(
-            self.stall_timeout_s, self._watch_reader, left
-        )
+        self._stall_deadline = self.loop.call_later(self.stall_timeout_s, self._watch_reader, left)
 
     def resume_writing(self) -> None:
         """It was read."""

@@ -85,7 +85,7 @@ def _url(value: object, name: str) -> str:
 def _number(value: object, name: str) -> int:
     if isinstance(value, str):
         try:
-            return event_id(value)
+            value = event_id(value)
         except InvalidInput:
             raise InvalidRequest(f"{name} must be the id of an event") from None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**46:
