@@ -41,6 +41,7 @@ class Kept:
         return dict(self.rows)
 
     async def add_api_key(self, key: ApiKey, digest: bytes) -> None:
+        await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
         self.rows[digest] = key
@@ -301,6 +302,18 @@ async def test_a_key_makes_none_after_it_was_revoked(kept: Kept) -> None:
     assert isinstance(results[1], HttpError)
     assert results[1].problem.status == 401
     assert ring.keys == []
+
+
+async def test_of_two_first_keys_that_are_made_at_once_one_is(kept: Kept, make_call: Any) -> None:
+    ring = KeyRing("", kept)
+    call = make_call(ring, API_KEY="", ALLOW_UNAUTHENTICATED="true")
+    body = {"name": "x", "scopes": ["manage"]}
+    answers = await asyncio.gather(
+        *(call("POST", "/apiKeys", key=None, json=body) for _ in range(2))
+    )
+    # Behind the first one a key is needed.
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert len(ring.keys) == 1
 
 
 async def test_what_the_database_refuses_changes_nothing(
