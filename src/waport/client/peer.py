@@ -122,6 +122,7 @@ class Peer:
             SessionError: the account is not linked.
             QueryError, QueryTimeout: the phone's keys could not be asked for.
             ConnectionClosed: there is no connection; nothing is kept.
+            StoreError: it could not be stored.
         """
         sent = await self.send_made(lambda _: content, priority=priority)
         assert sent is not None  # there was a content
@@ -151,23 +152,27 @@ class Peer:
         _ = self._queries.link
         answer: BundleAnswer | None = None
         letter = _Letter(make, priority, device, note)
-        # What is committed leaves at once, even if the caller has given up.
-        while isinstance(
-            outcome := await asyncio.shield(self._attempt(letter, answer)), _NeedBundle
-        ):
+        while isinstance(outcome := await self._attempt(letter, answer), _NeedBundle):
             answers = await self._devices.bundles([outcome.device])
             answer = answers.get(outcome.device, BundleAnswer(None, None, 0))
         return None if outcome is None else outcome.id
 
-    async def _attempt(
+    def _attempt(
         self, letter: _Letter, answer: BundleAnswer | None
-    ) -> _Queued | _NeedBundle | None:
-        outcome = await self._database.write(
+    ) -> asyncio.Future[_Queued | _NeedBundle | None]:
+        future = self._database.submit(
             self._session_id, lambda store: self._prepare(store, letter, answer)
         )
+        # What is committed leaves at once, even if the caller has given up.
+        future.add_done_callback(self._on_outcome)
+        return asyncio.shield(future)
+
+    def _on_outcome(self, future: asyncio.Future[_Queued | _NeedBundle | None]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return  # the caller is told
+        outcome = future.result()
         if isinstance(outcome, _Queued):
             self._transmit(outcome.stanza)
-        return outcome
 
     def _prepare(
         self, store: UnitOfWork, letter: _Letter, answer: BundleAnswer | None

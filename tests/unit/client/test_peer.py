@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from waport.client import ClientConfig
 from waport.client import peer as peer_module
 from waport.client.devices import Devices
 from waport.client.queries import Queries
-from waport.errors import ConnectionClosed, CryptoError, SessionError
+from waport.errors import ConnectionClosed, CryptoError, InvalidInput, SessionError
 from waport.model import Credentials
 from waport.model.contents import TargetKey
 from waport.proto import pb
@@ -97,18 +98,18 @@ async def test_the_advanced_session_is_committed_before_the_message_leaves(line:
         sending(stanza)
 
     line.server.send_stanza = send  # type: ignore[method-assign]
-    writing = line.account.database.write
+    handing_in = line.account.database.submit
 
-    async def write(session_id: str, job: Any) -> Any:
-        result = await writing(session_id, job)
-        seen.append(await line.account.read(lambda s: s.signal.session(PHONE.signal_address)))
-        return result
+    def submit(session_id: str, job: Any) -> asyncio.Future[Any]:
+        future = handing_in(session_id, job)
+        future.add_done_callback(lambda _: seen.append("committed"))
+        return future
 
-    line.account.database.write = write  # type: ignore[method-assign]
+    line.account.database.submit = submit  # type: ignore[method-assign]
     await line.peer.send(request())
-    stored, left = seen
+    assert seen == ["committed", "left"]
+    stored = await line.account.read(lambda store: store.signal.session(PHONE.signal_address))
     assert stored not in (before, None)
-    assert left == "left"
 
 
 async def test_a_request_whose_caller_gives_up_leaves_all_the_same(line: Line) -> None:
@@ -128,6 +129,31 @@ async def test_a_request_whose_caller_gives_up_leaves_all_the_same(line: Line) -
     queued = await line.account.write(lambda store: store.send_queue.pending())
     assert [node.get("id") for node in line.server.messages] == [row.message_id for row in queued]
     assert len(queued) == 2
+
+
+async def test_a_request_that_fails_after_its_caller_gave_up_leaves_nothing_behind(
+    line: Line,
+) -> None:
+    await line.peer.send(request("3EB0B1"))
+    loop, begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+
+    def make(_: Any) -> pb.Message:
+        loop.call_soon_threadsafe(begun.set)
+        assert may_end.wait(5)
+        raise InvalidInput("no request after all")
+
+    before = asyncio.all_tasks()
+    sending = asyncio.create_task(line.peer.send_made(make))
+    await begun.wait()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert asyncio.all_tasks() == before
+    may_end.set()
+    await line.account.write(lambda store: None)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_history_is_asked_for_in_private_and_a_priority_can_be_given(line: Line) -> None:
